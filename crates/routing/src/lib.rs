@@ -1,1 +1,25 @@
-//! Placeholder while the workspace is laid out.
+//! The routing domain as pure functions of a table, a request, random numbers and failures.
+//!
+//! [`Table::resolve`] turns a model name into a [`Plan`]; [`Attempts`] walks the plan, one attempt
+//! at a time. Nothing here reads a clock or draws a random number: both come in as arguments.
+
+pub mod attempts;
+pub mod endpoint;
+pub mod plan;
+pub mod retry;
+pub mod strategy;
+pub mod table;
+pub mod target;
+pub mod variant;
+
+pub use attempts::{Attempt, Attempts, Counters};
+pub use endpoint::EndpointKind;
+pub use plan::{Choice, Layer, Plan, RoutingPath, Step};
+pub use retry::{Failure, FailureKind, RetryPolicy, StatusSet, parse_retry_after};
+pub use strategy::Strategy;
+pub use table::{Function, ListedModel, ResolveError, Route, Row, Table};
+pub use target::{Credential, Deadlines, Target};
+pub use variant::{Params, Variant};
+
+#[cfg(test)]
+mod fixtures;

@@ -1,0 +1,229 @@
+//! Walks a plan: one attempt at a time, each decided by how the one before it failed.
+//!
+//! Invariants: no target is asked again after it has been left, but for the one degraded attempt;
+//! the number of attempts never passes [`Plan::attempts_max`]; a retry never takes the place of a
+//! target that has not been asked yet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::plan::{ATTEMPTS_MAX, Choice, Plan, RoutingPath, Step};
+use crate::retry::Failure;
+use crate::strategy::{Strategy, draw};
+use crate::target::Target;
+use crate::variant::Variant;
+
+#[cfg(test)]
+mod tests;
+
+/// One try at one target.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// 1 for the first; `gateway.routing.attempt`.
+    pub number: u32,
+    /// Where it goes.
+    pub target: Arc<Target>,
+    /// How long to pause before it.
+    pub wait: Duration,
+    /// The arm of the experiment it belongs to.
+    pub variant: Option<Arc<Variant>>,
+    /// Whether it is the last resort after all targets were excluded.
+    pub degraded: bool,
+}
+
+/// What the attempts of one request add to the retry metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Attempts that asked the target before them again; `gateway.retry.attempts`.
+    pub retries: u32,
+    /// The targets that were left, in that order; `gateway.retry.target_exclusions`.
+    pub exclusions: Vec<Arc<str>>,
+    /// 1 once a degraded attempt was made; `gateway.retry.exhaustion_resets`.
+    pub exhaustion_resets: u32,
+}
+
+/// The attempts of one request.
+#[derive(Debug)]
+pub struct Attempts {
+    plan: Plan,
+    state: State,
+    /// Position in `plan.steps`.
+    step: usize,
+    current: Option<Choice>,
+    retries_of_current: u32,
+    number: u32,
+    first: Option<Choice>,
+    /// The first target refused our credential or asked us to stay away: no degraded attempt.
+    first_is_barred: bool,
+    counters: Counters,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The next attempt takes a new choice.
+    Choose,
+    /// The next attempt asks the current target again.
+    Retry { wait: Duration },
+    /// The next attempt is the degraded one.
+    Degraded,
+    /// An attempt was handed out and has not failed.
+    InFlight { degraded: bool },
+    /// No attempt is left.
+    Over,
+}
+
+// === impl Attempts ===
+
+impl Attempts {
+    /// Starts at the beginning of the plan.
+    pub fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            state: State::Choose,
+            step: 0,
+            current: None,
+            retries_of_current: 0,
+            number: 0,
+            first: None,
+            first_is_barred: false,
+            counters: Counters::default(),
+        }
+    }
+
+    /// The next attempt; `random` is from [0, 1). `None` while an attempt is in flight, and when
+    /// none is left.
+    pub fn next(&mut self, random: f64) -> Option<Attempt> {
+        let mut wait = Duration::ZERO;
+        let mut degraded = false;
+        match self.state {
+            State::InFlight { .. } | State::Over => return None,
+            State::Choose => {
+                if !self.choose(random) {
+                    self.state = State::Over;
+                    return None;
+                }
+                self.retries_of_current = 0;
+            }
+            State::Retry { wait: pause } => {
+                wait = pause;
+                self.retries_of_current += 1;
+                self.counters.retries += 1;
+            }
+            State::Degraded => {
+                degraded = true;
+                self.current.clone_from(&self.first);
+                self.counters.exhaustion_resets += 1;
+            }
+        }
+        self.state = State::InFlight { degraded };
+        self.number += 1;
+        let Choice { target, variant } = self.current.clone()?;
+        Some(Attempt { number: self.number, target, wait, variant, degraded })
+    }
+
+    /// The attempt in flight failed. `random`, from [0, 1), is the jitter of the pause. Returns
+    /// whether another attempt follows; if not, this failure is the caller's answer.
+    pub fn failed(&mut self, failure: Failure, random: f64) -> bool {
+        let State::InFlight { degraded } = self.state else { return false };
+        self.state = self.after(&failure, random, degraded);
+        self.state != State::Over
+    }
+
+    /// Whether the failure is of a kind that another attempt may follow, be any left or not.
+    pub fn is_retryable(&self, failure: &Failure) -> bool {
+        let managed = self.plan.path == RoutingPath::Managed;
+        managed && (failure.is_about_credential() || self.plan.retry.is_retryable(failure))
+    }
+
+    /// The plan being walked.
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Attempts made so far, the one in flight included.
+    pub const fn made(&self) -> u32 {
+        self.number
+    }
+
+    /// What to add to the retry metrics.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn after(&mut self, failure: &Failure, random: f64, degraded: bool) -> State {
+        if degraded || !self.is_retryable(failure) {
+            return State::Over;
+        }
+        let refused = failure.is_about_credential();
+        let wait = self.plan.retry.wait(failure, self.retries_of_current, random);
+        if let (false, Some(wait), true) = (refused, wait, self.may_retry()) {
+            return State::Retry { wait };
+        }
+        self.leave(refused || wait.is_none());
+        if self.untried() > 0 {
+            return State::Choose;
+        }
+        let chain = self.plan.targets().len();
+        if chain > 1 && !self.first_is_barred { State::Degraded } else { State::Over }
+    }
+
+    /// Excludes the current target from every further choice.
+    fn leave(&mut self, barred: bool) {
+        let Some(current) = &self.current else { return };
+        let is_first = self.first.as_ref().is_some_and(|f| f.target.name == current.target.name);
+        self.first_is_barred |= barred && is_first;
+        self.counters.exclusions.push(Arc::clone(&current.target.name));
+    }
+
+    fn may_retry(&self) -> bool {
+        if self.retries_of_current >= self.plan.retry.max_retries {
+            return false;
+        }
+        let chain = u32::try_from(self.plan.targets().len()).unwrap_or(u32::MAX);
+        let degraded = u32::from(chain > 1);
+        let budget = ATTEMPTS_MAX.max(chain.saturating_add(degraded));
+        let reserved = self.untried().saturating_add(degraded);
+        self.number.saturating_add(reserved) < budget
+    }
+
+    /// Different targets ahead that were neither left nor are being asked.
+    fn untried(&self) -> u32 {
+        let current = self.current.as_ref().map(|choice| &choice.target.name);
+        let mut seen: Vec<&Arc<str>> = Vec::new();
+        for choice in self.plan.steps.iter().skip(self.step).flat_map(Step::eligible) {
+            let name = &choice.target.name;
+            if Some(name) != current && !self.is_excluded(choice) && !seen.contains(&name) {
+                seen.push(name);
+            }
+        }
+        u32::try_from(seen.len()).unwrap_or(u32::MAX)
+    }
+
+    fn is_excluded(&self, choice: &Choice) -> bool {
+        self.counters.exclusions.contains(&choice.target.name)
+    }
+
+    /// Takes a choice of this step, or of the first one after it that still has any.
+    fn choose(&mut self, random: f64) -> bool {
+        while let Some(step) = self.plan.steps.get(self.step) {
+            if let Some(choice) = self.choice_of(step, random).cloned() {
+                self.first.get_or_insert_with(|| choice.clone());
+                self.current = Some(choice);
+                return true;
+            }
+            self.step += 1;
+        }
+        false
+    }
+
+    fn choice_of<'a>(&self, step: &'a Step, random: f64) -> Option<&'a Choice> {
+        let mut left = step.eligible().filter(|choice| !self.is_excluded(choice));
+        match step.strategy {
+            Strategy::Single | Strategy::Fallback => left.next(),
+            Strategy::Weighted | Strategy::Experiment => {
+                let index = draw(left.clone().map(Choice::weight), random)?;
+                left.nth(index)
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Which layer answers to which name.
+
+use std::sync::Arc;
+
+use super::{Function, ResolveError, Route, Table};
+use crate::fixtures::{passthrough, provider, target, variant};
+use crate::{EndpointKind, Layer, Plan, RetryPolicy, RoutingPath, Step, Strategy};
+
+fn plan(layer: Layer, name: &str) -> Plan {
+    let step = Step::of_targets(Strategy::Single, [target("t", 1)]);
+    Plan::managed(layer, name.into(), RetryPolicy::default(), [step])
+}
+
+fn route(name: &str, models: &[&str], endpoint: EndpointKind) -> Route {
+    let models = models.iter().map(|model| (*model).into()).collect();
+    Route { name: name.into(), models, endpoint, plan: plan(Layer::Route, name) }
+}
+
+fn function(name: &str, endpoint: EndpointKind) -> Function {
+    Function { name: name.into(), endpoint, plan: plan(Layer::Function, name) }
+}
+
+fn table() -> Table {
+    let openai = provider("openai", &["gpt-4o", "o1", "summarize", "a::b"]);
+    let azure = provider("azure", &["gpt-4o", "gpt-5"]);
+    let targets = passthrough(&openai).into_iter().chain(passthrough(&azure));
+    let routes = vec![
+        route("main", &["gpt-4o", "house-model"], EndpointKind::Chat),
+        route("second", &["gpt-4o", "later"], EndpointKind::Chat),
+        route("vectors", &["gpt-4o", "summarize"], EndpointKind::Embeddings),
+    ];
+    let functions = vec![
+        function("summarize", EndpointKind::Chat),
+        function("embed", EndpointKind::Embeddings),
+    ];
+    Table::new(targets, routes, functions)
+}
+
+/// Layer and name, or the provider and model of a passthrough plan.
+fn resolved(model: &str, kind: EndpointKind) -> Result<(Layer, String), ResolveError> {
+    let plan = table().resolve(model, kind)?;
+    let target = Arc::clone(&plan.steps[0].choices[0].target);
+    let name = match &plan.name {
+        Some(name) => name.to_string(),
+        None => format!("{}/{}", target.provider.name, target.model),
+    };
+    Ok((plan.layer, name))
+}
+
+fn chat(model: &str) -> Result<(Layer, String), ResolveError> {
+    resolved(model, EndpointKind::Chat)
+}
+
+#[test]
+fn a_function_hides_a_route_hides_passthrough() {
+    assert_eq!(chat("summarize"), Ok((Layer::Function, "summarize".into())));
+    assert_eq!(chat("gpt-4o"), Ok((Layer::Route, "main".into())));
+    assert_eq!(chat("o1"), Ok((Layer::Passthrough, "openai/o1".into())));
+}
+
+#[test]
+fn an_endpoint_kind_that_does_not_match_falls_through_to_the_next_layer() {
+    let embeddings = |model| resolved(model, EndpointKind::Embeddings);
+    assert_eq!(embeddings("gpt-4o"), Ok((Layer::Route, "vectors".into())));
+    assert_eq!(embeddings("summarize"), Ok((Layer::Route, "vectors".into())));
+    assert_eq!(
+        resolved("summarize", EndpointKind::ImageGeneration),
+        Ok((Layer::Passthrough, "openai/summarize".into()))
+    );
+    assert_eq!(embeddings("house-model"), Err(ResolveError::UnknownModel));
+}
+
+#[test]
+fn a_prefix_goes_to_its_layer_only() {
+    assert_eq!(chat("function::summarize"), Ok((Layer::Function, "summarize".into())));
+    assert_eq!(chat("route::second"), Ok((Layer::Route, "second".into())));
+    assert_eq!(chat("azure::gpt-4o"), Ok((Layer::Passthrough, "azure/gpt-4o".into())));
+    for unknown in [
+        "function::gpt-4o",
+        "function::embed",
+        "route::gpt-4o",
+        "route::vectors",
+        "azure::o1",
+        "function::",
+        "route::",
+        "openai::",
+        "openai::openai::o1",
+    ] {
+        assert_eq!(chat(unknown), Err(ResolveError::UnknownModel), "{unknown}");
+    }
+}
+
+#[test]
+fn only_a_known_left_side_is_a_prefix() {
+    assert_eq!(chat("a::b"), Ok((Layer::Passthrough, "openai/a::b".into())));
+    assert_eq!(chat("openai::a::b"), Ok((Layer::Passthrough, "openai/a::b".into())));
+    assert_eq!(chat("nobody::gpt-4o"), Err(ResolveError::UnknownModel));
+}
+
+#[test]
+fn of_two_providers_or_routes_the_first_in_the_file_answers() {
+    let openai = provider("openai", &["x"]);
+    let azure = provider("azure", &["x"]);
+    let targets = passthrough(&azure).into_iter().chain(passthrough(&openai));
+    let plan = Table::new(targets, vec![], vec![]).resolve("x", EndpointKind::Chat).unwrap();
+    assert_eq!(&*plan.steps[0].choices[0].target.provider.name, "azure");
+    assert_eq!(plan.path, RoutingPath::Passthrough);
+    assert_eq!(chat("later"), Ok((Layer::Route, "second".into())));
+}
+
+#[test]
+fn names_are_taken_literally() {
+    for unknown in ["", "GPT-4o", "gpt-4o ", "::", "gpt-4"] {
+        assert_eq!(chat(unknown), Err(ResolveError::UnknownModel), "{unknown:?}");
+    }
+}
+
+#[test]
+fn the_list_has_each_name_once_with_its_owner() {
+    let models = table().models();
+    let listed: Vec<(&str, &str)> = models.iter().map(|it| (&*it.id, &*it.owner)).collect();
+    assert_eq!(
+        listed,
+        [
+            ("summarize", "tollgate"),
+            ("embed", "tollgate"),
+            ("gpt-4o", "openai"),
+            ("house-model", "tollgate"),
+            ("later", "tollgate"),
+            ("o1", "openai"),
+            ("a::b", "openai"),
+            ("gpt-5", "azure"),
+        ]
+    );
+}
+
+#[test]
+fn rows_show_every_layer_in_order() {
+    let rows = table().rows();
+    let shown: Vec<(Layer, &str)> = rows.iter().map(|row| (row.plan.layer, &*row.name)).collect();
+    assert_eq!(
+        shown,
+        [
+            (Layer::Function, "summarize"),
+            (Layer::Function, "embed"),
+            (Layer::Route, "main"),
+            (Layer::Route, "second"),
+            (Layer::Route, "vectors"),
+            (Layer::Passthrough, "openai"),
+            (Layer::Passthrough, "azure"),
+        ]
+    );
+    assert_eq!(rows[5].models.len(), 4);
+    assert_eq!(rows[5].endpoint, None);
+}
+
+#[test]
+fn an_explanation_says_what_was_looked_at_and_what_was_found() {
+    let lines = table().explain("gpt-4o", EndpointKind::Chat).join("\n");
+    assert_eq!(
+        lines,
+        "model `gpt-4o` on a chat endpoint\n\
+         functions: none is called `gpt-4o`\n\
+         routes: `main` answers to `gpt-4o`\n\
+         providers: `openai`, `azure` list it, `openai` comes first\n\
+         => route `main`: strategy single, at most 3 attempt(s), 2 retries of each target\n   \
+         - t: m at acme, the gateway's key, 30000 ms to the head"
+    );
+    let lines = table().explain("function::embed", EndpointKind::Chat).join("\n");
+    assert_eq!(
+        lines,
+        "model `function::embed` on a chat endpoint\n\
+         functions: `embed` is one, but for embeddings\n\
+         => no function, route or provider answers to this model: the caller gets 404"
+    );
+}
+
+#[test]
+fn an_explanation_never_shows_a_credential() {
+    let mut table = table();
+    table.functions[0].plan.steps =
+        [Step::of_variants([variant("fast", 1), variant("good", 3)])].into();
+    let lines = table.explain("summarize", EndpointKind::Chat).join("\n");
+    assert!(lines.contains("good: m at acme, weight 3 of 4"), "{lines}");
+    assert!(!lines.contains("canary"));
+    assert!(!format!("{table:?}").contains("canary"));
+}
