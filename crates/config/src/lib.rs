@@ -1,1 +1,132 @@
-//! Placeholder while the workspace is laid out.
+//! The YAML file: load, validate, compile. Every problem at once, each with line, column and hint.
+//!
+//! [`load_file`] is the way in. The phases are files: `load` (text to nodes), `model` (nodes to
+//! what was written), `validate` (what the types cannot say), `compile` (to [`Settings`]).
+
+mod catalogue;
+mod compile;
+mod error;
+mod fields;
+mod listeners;
+mod load;
+mod model;
+mod registry;
+mod report;
+mod settings;
+mod suggest;
+mod validate;
+mod vault;
+
+use std::path::Path;
+
+pub use error::{Place, Position, Problem, Problems, Warning};
+pub use report::report;
+pub use settings::{
+    Cache, Collector, Control, GenAi, Keys, Limits, OtlpProtocol, OtlpSettings, Price, Profile,
+    Security, Server, Settings, StoreSettings, TlsFiles,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// The variable that overrides `genai_telemetry.capture_content`: `true` or `false`.
+pub const CAPTURE_CONTENT_VARIABLE: &str = "GATEWAY_GENAI_CAPTURE_CONTENT";
+
+/// Reads and compiles a file. `environment` looks variables up. Blocks on the file system.
+///
+/// # Errors
+/// Everything that is wrong with the file.
+pub fn load_file(
+    path: &Path,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<(Settings, Vec<Warning>), Problems> {
+    let name = path.display().to_string();
+    match std::fs::read(path) {
+        Ok(bytes) => load_bytes(&name, &bytes, &environment),
+        Err(error) => {
+            let place = Place { path: String::new(), position: None };
+            let problem = Problem::new(&place, format!("cannot be read: {error}"));
+            Err(Problems::sorted(&name, vec![problem]))
+        }
+    }
+}
+
+/// Compiles a file's text. `name` stands in messages.
+///
+/// # Errors
+/// Everything that is wrong with the text.
+pub fn load_str(
+    name: &str,
+    text: &str,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<(Settings, Vec<Warning>), Problems> {
+    compile_text(name, text, &environment)
+}
+
+/// Entry for fuzzing: whatever the bytes, loading and showing them ends without a panic.
+pub fn fuzz_load(bytes: &[u8]) {
+    let environment = |name: &str| {
+        (name != CAPTURE_CONTENT_VARIABLE && !name.contains("UNSET")).then(|| "key".to_owned())
+    };
+    match load_bytes("fuzz.yaml", bytes, &environment) {
+        Ok((settings, warnings)) => drop(format!("{}{settings:?}{warnings:?}", report(&settings))),
+        Err(problems) => drop(problems.to_string()),
+    }
+}
+
+fn load_bytes(
+    name: &str,
+    bytes: &[u8],
+    environment: vault::Environment<'_>,
+) -> Result<(Settings, Vec<Warning>), Problems> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => compile_text(name, text, environment),
+        Err(error) => {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let place = Place::new("", Position { line, column: 1 });
+            let problem = Problem::new(&place, "not UTF-8").hint("save the file as UTF-8");
+            Err(Problems::sorted(name, vec![problem]))
+        }
+    }
+}
+
+fn compile_text(
+    name: &str,
+    text: &str,
+    environment: vault::Environment<'_>,
+) -> Result<(Settings, Vec<Warning>), Problems> {
+    let mut findings = validate::Findings::default();
+    let Some(root) = load::parse(text, &mut findings.problems) else {
+        return Err(Problems::sorted(name, findings.problems));
+    };
+    let document = model::read(&root, &mut findings.problems);
+    validate::run(&document, &mut findings);
+    let vault = vault::Vault::fill(&document, environment, &mut findings.problems);
+    let capture_content = capture_content(environment, &mut findings.problems);
+    if !findings.problems.is_empty() {
+        return Err(Problems::sorted(name, findings.problems));
+    }
+    let settings = compile::settings(&document, &vault, capture_content);
+    let warnings = Problems::sorted(name, findings.warnings).list;
+    let warning = |problem| Warning { file: name.to_owned(), problem };
+    Ok((settings, warnings.into_iter().map(warning).collect()))
+}
+
+fn capture_content(
+    environment: vault::Environment<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<bool> {
+    let value = environment(CAPTURE_CONTENT_VARIABLE)?;
+    match value.trim().to_ascii_lowercase().as_str() {
+        "" => None,
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => {
+            let place = Place { path: CAPTURE_CONTENT_VARIABLE.to_owned(), position: None };
+            let problem = Problem::new(&place, "the variable's value must be `true` or `false`");
+            problems.push(problem);
+            None
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Last phase: the document, found sound, becomes settings. Runs only when there is no problem.
+
+mod routing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use tollgate_providers::{AuthStyle, Dialect, Provider};
+use tollgate_routing::Deadlines;
+
+use crate::catalogue;
+use crate::fields::Entry;
+use crate::listeners;
+use crate::model::{
+    AuthType, CacheEntry, Document, LimitsEntry, OtlpEntry, ProviderEntry, ServerEntry, StoreEntry,
+    StoreKind,
+};
+use crate::registry::{base_url, dialect, models_of};
+use crate::settings::{
+    Cache, Collector, Control, GenAi, Keys, Limits, OtlpSettings, Price, Profile, Security, Server,
+    Settings, StoreSettings, TlsFiles,
+};
+use crate::vault::Vault;
+
+const DRAIN: Duration = Duration::from_secs(30);
+const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
+const IN_FLIGHT_MAX: usize = 4096;
+const JSON_DEPTH_MAX: usize = 64;
+const SERVICE_NAME: &str = "tollgate";
+const QUEUE_SPANS_MAX: usize = 8192;
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+const STORE_PATH: &str = "data/tollgate.db";
+const RETENTION_DAYS: u32 = 90;
+const CLICKHOUSE_DATABASE: &str = "otel";
+const CLICKHOUSE_USER: &str = "default";
+const COLLECTOR_MEMORY_MIB: usize = 512;
+const CACHE_TTL_SECS: u64 = 600;
+const CACHE_BYTES_MAX: usize = 256 * 1024 * 1024;
+const AUTH_HEADER: HeaderName = HeaderName::from_static("api-key");
+const AUTH_HEADER_OF_MESSAGES: HeaderName = HeaderName::from_static("x-api-key");
+const AUTH_QUERY_PARAM: &str = "key";
+
+/// Builds the settings. `capture_content` overrides the file.
+pub(crate) fn settings(
+    document: &Document,
+    vault: &Vault,
+    capture_content: Option<bool>,
+) -> Settings {
+    let providers: Vec<Arc<Provider>> =
+        document.providers.iter().filter_map(|it| provider(it, document, vault)).collect();
+    let routing::Compiled { table, credential_sources } =
+        routing::table(document, &providers, vault);
+    let addrs: Vec<_> = listeners::of(document).iter().map(listeners::Listener::addr).collect();
+    let addr = |index: usize| addrs.get(index).copied();
+    let loopback = || std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let collector = document.collector.as_ref().and_then(|collector| {
+        let mib = collector.memory_limit_mib.unwrap_or(COLLECTOR_MEMORY_MIB);
+        let memory_bytes_max = mib.saturating_mul(1024 * 1024);
+        Some(Collector { grpc_addr: addr(2)?, http_addr: addr(3)?, memory_bytes_max })
+    });
+    Settings {
+        server: server(&document.server, addr(0).unwrap_or_else(loopback)),
+        control: Control { addr: addr(1).unwrap_or_else(loopback) },
+        providers,
+        table,
+        credential_sources,
+        limits: limits(&document.limits),
+        telemetry: application_telemetry(document, vault),
+        genai: genai(document, vault, capture_content),
+        store: store(&document.store, vault),
+        collector,
+        security: Security {
+            enabled: document.security.enabled,
+            blocklist: document.security.blocklist.clone(),
+        },
+        cache: cache(&document.cache),
+        keys: Keys { required: document.keys_required },
+        pricing: pricing(document),
+    }
+}
+
+fn provider(
+    entry: &Entry<ProviderEntry>,
+    document: &Document,
+    vault: &Vault,
+) -> Option<Arc<Provider>> {
+    let known = catalogue::known(&entry.name);
+    let dialect = dialect(entry);
+    let timeout_ms = entry.value.timeout_ms.or(document.provider_timeout_ms);
+    let takes_stream_options =
+        known.as_ref().map_or(dialect == Dialect::Chat, |known| known.takes_stream_options);
+    let credential = entry.value.credential.as_ref();
+    Some(Arc::new(Provider {
+        name: entry.name.as_str().into(),
+        base_url: base_url(entry)?,
+        auth: auth(&entry.value, known.map(|known| known.auth), dialect),
+        credential: credential.and_then(|source| vault.get(&source.value)),
+        models: models_of(entry).map(|model| model.value.as_str().into()).collect(),
+        dialect,
+        takes_stream_options,
+        ca_file: entry.value.ca_file.as_ref().map(|file| file.value.clone().into()),
+        timeout: timeout_ms.map_or(Deadlines::HEAD, Duration::from_millis),
+    }))
+}
+
+fn auth(entry: &ProviderEntry, known: Option<AuthStyle>, dialect: Dialect) -> AuthStyle {
+    let usual_header = match (&known, dialect) {
+        (Some(AuthStyle::ApiKeyHeader(header)), _) => header.clone(),
+        (_, Dialect::Messages) => AUTH_HEADER_OF_MESSAGES,
+        _ => AUTH_HEADER,
+    };
+    let Some(auth_type) = entry.auth_type.as_ref() else {
+        return known.unwrap_or(match dialect {
+            Dialect::Messages => AuthStyle::ApiKeyHeader(usual_header),
+            Dialect::Chat | Dialect::Responses => AuthStyle::Bearer,
+        });
+    };
+    match auth_type.value {
+        AuthType::Bearer => AuthStyle::Bearer,
+        AuthType::None => AuthStyle::None,
+        AuthType::ApiKeyHeader => {
+            let written = entry.auth_header_name.as_ref();
+            let written = written.and_then(|header| header.value.parse().ok());
+            AuthStyle::ApiKeyHeader(written.unwrap_or(usual_header))
+        }
+        AuthType::QueryParam => {
+            let written = entry.auth_query_param.as_ref().map(|param| param.value.clone());
+            AuthStyle::QueryParam(written.unwrap_or_else(|| AUTH_QUERY_PARAM.to_owned()))
+        }
+    }
+}
+
+fn server(entry: &ServerEntry, addr: std::net::SocketAddr) -> Server {
+    let tls = entry.tls.as_ref().and_then(|tls| {
+        let cert_file = tls.cert_file.as_ref()?.value.clone().into();
+        Some(TlsFiles { cert_file, key_file: tls.key_file.as_ref()?.value.clone().into() })
+    });
+    Server {
+        addr,
+        tls,
+        threads: entry.threads,
+        h2c: entry.h2c.unwrap_or(true),
+        drain: entry.drain_secs.map_or(DRAIN, Duration::from_secs),
+    }
+}
+
+fn limits(entry: &LimitsEntry) -> Limits {
+    Limits {
+        body_bytes_max: entry.body_bytes_max.unwrap_or(BODY_BYTES_MAX),
+        in_flight_max: entry.in_flight_max.unwrap_or(IN_FLIGHT_MAX),
+        json_depth_max: entry.json_depth_max.unwrap_or(JSON_DEPTH_MAX),
+    }
+}
+
+fn application_telemetry(document: &Document, vault: &Vault) -> Option<OtlpSettings> {
+    let wanted = document.telemetry.enabled.as_ref().is_none_or(|enabled| enabled.value);
+    otlp(&document.telemetry.otlp, document, vault).filter(|_| wanted)
+}
+
+fn genai(document: &Document, vault: &Vault, capture_content: Option<bool>) -> GenAi {
+    let entry = &document.genai;
+    let enabled = entry.enabled.unwrap_or(true);
+    let profiles = entry.profiles.iter().flat_map(|profiles| &profiles.value);
+    let mut profiles: Vec<Profile> =
+        profiles.filter_map(|profile| Profile::named(&profile.value)).collect();
+    if profiles.is_empty() {
+        profiles.push(Profile::To11);
+    }
+    GenAi {
+        enabled,
+        capture_content: capture_content.or(entry.capture_content).unwrap_or(false),
+        profiles,
+        otlp: otlp(&entry.otlp, document, vault).filter(|_| enabled),
+    }
+}
+
+fn otlp(entry: &OtlpEntry, document: &Document, vault: &Vault) -> Option<OtlpSettings> {
+    let headers = entry
+        .headers
+        .iter()
+        .filter_map(|header| Some((header.name.parse().ok()?, vault.get(&header.value.value)?)));
+    let service_name = document.telemetry.service_name.as_deref().unwrap_or(SERVICE_NAME);
+    Some(OtlpSettings {
+        endpoint: entry.endpoint.as_ref()?.value.clone(),
+        protocol: entry.protocol.unwrap_or_default(),
+        headers: headers.collect(),
+        service_name: service_name.to_owned(),
+        queue_spans_max: entry.queue_spans_max.unwrap_or(QUEUE_SPANS_MAX),
+        timeout: entry.timeout_ms.map_or(EXPORT_TIMEOUT, Duration::from_millis),
+    })
+}
+
+fn store(entry: &StoreEntry, vault: &Vault) -> Option<StoreSettings> {
+    let retention_days = entry.retention_days.unwrap_or(RETENTION_DAYS);
+    let or = |written: &Option<String>, default: &str| {
+        written.clone().unwrap_or_else(|| default.to_owned())
+    };
+    match entry.kind {
+        StoreKind::None => None,
+        StoreKind::Sqlite => {
+            let path = or(&entry.path, STORE_PATH).into();
+            Some(StoreSettings::Sqlite { path, retention_days })
+        }
+        StoreKind::ClickHouse => Some(StoreSettings::ClickHouse {
+            url: entry.url.as_ref()?.value.clone(),
+            database: or(&entry.database, CLICKHOUSE_DATABASE),
+            user: or(&entry.user, CLICKHOUSE_USER),
+            password: entry.password.as_ref().and_then(|source| vault.get(&source.value)),
+            retention_days,
+        }),
+    }
+}
+
+fn cache(entry: &CacheEntry) -> Option<Cache> {
+    entry.enabled.then(|| Cache {
+        ttl: Duration::from_secs(entry.ttl_secs.unwrap_or(CACHE_TTL_SECS)),
+        bytes_max: entry.bytes_max.unwrap_or(CACHE_BYTES_MAX),
+        streams: entry.streams,
+    })
+}
+
+fn pricing(document: &Document) -> BTreeMap<Arc<str>, Price> {
+    let price = |entry: &Entry<crate::model::PriceEntry>| {
+        let crate::model::PriceEntry { input, output, cache_read, cache_write } = entry.value;
+        (entry.name.as_str().into(), Price { input, output, cache_read, cache_write })
+    };
+    document.pricing.iter().map(price).collect()
+}

@@ -1,0 +1,162 @@
+//! What a document compiles to: defaults, resolution chains, credentials.
+
+use std::time::Duration;
+
+use tollgate_providers::AuthStyle;
+use tollgate_routing::{Credential, EndpointKind, RoutingPath};
+
+use crate::tests::{loaded, targets};
+use crate::{CAPTURE_CONTENT_VARIABLE, StoreSettings};
+
+#[test]
+fn providers_alone_suffice() {
+    let settings = loaded("providers: { openai: { models: [gpt-4o] } }");
+    assert_eq!(settings.server.addr.port(), 4000);
+    assert_eq!(settings.server.drain, Duration::from_secs(30));
+    assert!(settings.server.h2c && settings.server.tls.is_none());
+    assert!(settings.telemetry.is_none() && settings.collector.is_none());
+    assert!(settings.cache.is_none() && settings.genai.otlp.is_none());
+    assert!(matches!(settings.store, Some(StoreSettings::Sqlite { .. })));
+    assert_eq!(&*settings.providers[0].base_url.host, "api.openai.com");
+    let [target] = &targets(&settings, "gpt-4o")[..] else { panic!() };
+    assert!(matches!(target.credential, Credential::Caller));
+    assert_eq!(target.deadlines, tollgate_routing::Deadlines::default());
+}
+
+#[test]
+fn passthrough_needs_no_credential_but_a_managed_target_does() {
+    let passthrough = "providers: { acme: { base_url: 'https://acme.example/v1', models: [m] } }";
+    assert!(crate::load_str("f", passthrough, |_| None).is_ok());
+    let managed = format!("{passthrough}\ntargets: {{ t: {{ model: m }} }}");
+    let problems = crate::load_str("f", &managed, |_| None).map(|_| ()).unwrap_err();
+    assert_eq!(
+        problems.to_string(),
+        "f:2:12: targets.t: no credential for provider `acme`\n  \
+         hint: set ACME_API_KEY before starting, or write `credential: env::NAME` under \
+         `providers.acme`"
+    );
+    let blank = crate::load_str("f", &managed, |_| Some("  ".to_owned()));
+    assert!(blank.is_err(), "an empty variable is as good as none");
+}
+
+#[test]
+fn a_local_provider_goes_without_a_credential_unless_there_is_one() {
+    for host in ["localhost", "127.0.0.1", "[::1]", "192.168.1.5", "ollama", "gpu.internal"] {
+        let text = format!(
+            "providers: {{ my-ollama: {{ base_url: 'http://{host}:1/v1', models: [m] }} }}\n\
+             targets: {{ t: {{ model: m }} }}"
+        );
+        let without = crate::load_str("f", &text, |_| None).unwrap().0;
+        assert!(matches!(targets(&without, "m")[0].credential, Credential::None), "{host}");
+        let key = |name: &str| (name == "MY_OLLAMA_API_KEY").then(|| "k".to_owned());
+        let with = crate::load_str("f", &text, key).unwrap().0;
+        assert!(matches!(targets(&with, "m")[0].credential, Credential::Managed(_)), "{host}");
+    }
+}
+
+#[test]
+fn a_targets_credential_beats_the_providers_which_beats_the_convention() {
+    let text = "
+providers:
+  acme: { base_url: 'https://acme.example/v1', models: [a], credential: 'env::OF_PROVIDER' }
+  other: { base_url: 'https://other.example/v1', models: [b] }
+targets:
+  own: { model: a, credential: 'env::OF_TARGET' }
+  inherited: { model: a }
+  conventional: { model: b }
+";
+    let sources = loaded(text).credential_sources;
+    assert_eq!(sources["own"], "env::OF_TARGET");
+    assert_eq!(sources["inherited"], "env::OF_PROVIDER");
+    assert_eq!(sources["conventional"], "env::OTHER_API_KEY");
+}
+
+#[test]
+fn the_nearest_timeout_wins() {
+    let text = |defaults: &str, provider: &str, model: &str, target: &str| {
+        format!(
+            "defaults: {{ provider: {{ {defaults} }} }}
+providers: {{ acme: {{ base_url: 'http://localhost/v1', models: [m], {provider} }} }}
+models: {{ m: {{ {model} }} }}
+targets: {{ t: {{ model: m, {target} }} }}"
+        )
+    };
+    let head = |text: &str| targets(&loaded(text), "m")[0].deadlines.head.as_millis();
+    let t = |ms: u32| format!("timeout_ms: {ms}");
+    assert_eq!(head(&text("", "", "", "")), 30_000);
+    assert_eq!(head(&text(&t(1), "", "", "")), 1);
+    assert_eq!(head(&text(&t(1), &t(2), "", "")), 2);
+    assert_eq!(head(&text(&t(1), &t(2), &t(3), "")), 3);
+    assert_eq!(head(&text(&t(1), &t(2), &t(3), &t(4))), 4);
+    let settings = loaded(&text(&t(1), &t(2), &t(3), &t(4)));
+    let passthrough = settings.table.resolve("acme::m", EndpointKind::Chat).unwrap();
+    assert_eq!(passthrough.targets()[0].deadlines.head.as_millis(), 3);
+}
+
+#[test]
+fn the_variable_overrides_content_capture() {
+    for (file, variable, expected) in [
+        ("true", None, true),
+        ("true", Some("false"), false),
+        ("false", Some("TRUE"), true),
+        ("false", Some(""), false),
+    ] {
+        let text = format!(
+            "providers: {{ openai: {{ models: [m] }} }}\n\
+             genai_telemetry: {{ capture_content: {file} }}"
+        );
+        let environment = |name: &str| {
+            (name == CAPTURE_CONTENT_VARIABLE).then(|| variable.map(str::to_owned)).flatten()
+        };
+        let settings = crate::load_str("f", &text, environment).unwrap().0;
+        assert_eq!(settings.genai.capture_content, expected, "{file} {variable:?}");
+    }
+    let text = "providers: { openai: { models: [m] } }";
+    let problems = crate::load_str("f", text, |_| Some("maybe".to_owned())).map(|_| ());
+    assert_eq!(
+        problems.unwrap_err().to_string(),
+        "f: GATEWAY_GENAI_CAPTURE_CONTENT: the variable's value must be `true` or `false`"
+    );
+}
+
+#[test]
+fn credentials_travel_as_the_file_or_the_dialect_says() {
+    let text = "
+providers:
+  bearer: { base_url: 'http://localhost/v1', models: [a] }
+  azure: { base_url: 'http://localhost/v1', models: [a], auth_type: api_key_header }
+  named: { base_url: 'http://localhost/v1', models: [a], auth_type: api_key_header, auth_header_name: X-Key }
+  gemini: { base_url: 'http://localhost/v1', models: [a], auth_type: query_param }
+  claude: { base_url: 'http://localhost/v1', models: [a], dialect: messages }
+  none: { base_url: 'http://localhost/v1', models: [a], auth_type: none }
+";
+    let settings = loaded(text);
+    let styles: Vec<&AuthStyle> = settings.providers.iter().map(|it| &it.auth).collect();
+    let header = |name: &'static str| AuthStyle::ApiKeyHeader(http::HeaderName::from_static(name));
+    let expected = [
+        &AuthStyle::Bearer,
+        &header("api-key"),
+        &header("x-key"),
+        &AuthStyle::QueryParam("key".to_owned()),
+        &header("x-api-key"),
+        &AuthStyle::None,
+    ];
+    assert_eq!(styles, expected);
+    assert!(!settings.providers[4].takes_stream_options);
+}
+
+#[test]
+fn a_target_that_nothing_names_answers_to_its_model() {
+    let text = "
+providers: { local: { base_url: 'http://localhost/v1', models: [a, b, c] } }
+targets: { bare: { model: a }, routed: { model: b }, called: { model: c } }
+routes: { r: { models: [x], strategy: single, targets: [routed] } }
+functions: { f: { strategy: single, targets: [called] } }
+";
+    let settings = loaded(text);
+    let path = |model| settings.table.resolve(model, EndpointKind::Chat).unwrap().path;
+    assert_eq!(path("a"), RoutingPath::Managed);
+    assert_eq!(path("route::bare"), RoutingPath::Managed);
+    assert_eq!(path("b"), RoutingPath::Passthrough, "the route answers to `x`");
+    assert_eq!(path("c"), RoutingPath::Passthrough);
+}

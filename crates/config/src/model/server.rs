@@ -1,0 +1,118 @@
+//! `server`, `control`, `limits`, `security`, `cache`, `keys`.
+
+use crate::fields::{Fields, Located};
+
+/// The largest body that can be allowed: it is held in memory, whole.
+const BODY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// The most requests at a time that can be allowed.
+const IN_FLIGHT_MAX: u64 = 1_000_000;
+/// The deepest JSON that can be allowed; the parser's own stack ends at 128.
+const JSON_DEPTH_MAX: u64 = 127;
+/// The most worker threads.
+const THREADS_MAX: u64 = 1024;
+/// The largest cache, in bytes.
+const CACHE_BYTES_MAX: u64 = 1 << 40;
+/// The longest life of a cache entry, in seconds: thirty days.
+const CACHE_TTL_SECS_MAX: u64 = 30 * 24 * 60 * 60;
+/// The longest drain at shutdown, in seconds: one hour.
+const DRAIN_SECS_MAX: u64 = 60 * 60;
+
+/// `server`.
+#[derive(Debug, Default)]
+pub(crate) struct ServerEntry {
+    pub(crate) host: Option<Located<String>>,
+    pub(crate) port: Option<Located<u16>>,
+    pub(crate) tls: Option<TlsEntry>,
+    pub(crate) threads: Option<usize>,
+    pub(crate) h2c: Option<bool>,
+    pub(crate) drain_secs: Option<u64>,
+}
+
+/// `server.tls`.
+#[derive(Debug)]
+pub(crate) struct TlsEntry {
+    pub(crate) cert_file: Option<Located<String>>,
+    pub(crate) key_file: Option<Located<String>>,
+}
+
+/// `control`.
+#[derive(Debug, Default)]
+pub(crate) struct ControlEntry {
+    pub(crate) host: Option<Located<String>>,
+    pub(crate) port: Option<Located<u16>>,
+}
+
+/// `limits`.
+#[derive(Debug, Default)]
+pub(crate) struct LimitsEntry {
+    pub(crate) body_bytes_max: Option<usize>,
+    pub(crate) in_flight_max: Option<usize>,
+    pub(crate) json_depth_max: Option<usize>,
+}
+
+/// `security`.
+#[derive(Debug, Default)]
+pub(crate) struct SecurityEntry {
+    pub(crate) enabled: bool,
+    pub(crate) blocklist: Vec<String>,
+}
+
+/// `cache`.
+#[derive(Debug, Default)]
+pub(crate) struct CacheEntry {
+    pub(crate) enabled: bool,
+    pub(crate) ttl_secs: Option<u64>,
+    pub(crate) bytes_max: Option<usize>,
+    pub(crate) streams: bool,
+}
+
+pub(super) fn server(fields: &mut Fields<'_, '_>) -> ServerEntry {
+    ServerEntry {
+        host: fields.text("host"),
+        port: super::port(fields, "port"),
+        tls: fields.section("tls", tls).map(|tls| tls.value),
+        threads: super::count(fields, "threads", THREADS_MAX, ""),
+        h2c: fields.flag("h2c").map(|h2c| h2c.value),
+        drain_secs: fields.integer("drain_secs", 0..=DRAIN_SECS_MAX, "s").map(|it| it.value),
+    }
+}
+
+fn tls(fields: &mut Fields<'_, '_>) -> TlsEntry {
+    let tls = TlsEntry { cert_file: fields.text("cert_file"), key_file: fields.text("key_file") };
+    fields.require("cert_file", "the path of a PEM file with the certificate chain");
+    fields.require("key_file", "the path of a PEM file with the private key");
+    tls
+}
+
+pub(super) fn control(fields: &mut Fields<'_, '_>) -> ControlEntry {
+    ControlEntry { host: fields.text("host"), port: super::port(fields, "port") }
+}
+
+pub(super) fn limits(fields: &mut Fields<'_, '_>) -> LimitsEntry {
+    LimitsEntry {
+        body_bytes_max: super::count(fields, "body_bytes_max", BODY_BYTES_MAX, "bytes"),
+        in_flight_max: super::count(fields, "in_flight_max", IN_FLIGHT_MAX, "requests"),
+        json_depth_max: super::count(fields, "json_depth_max", JSON_DEPTH_MAX, "levels"),
+    }
+}
+
+pub(super) fn security(fields: &mut Fields<'_, '_>) -> SecurityEntry {
+    let blocklist = fields.texts("blocklist").map(|list| list.value).unwrap_or_default();
+    SecurityEntry {
+        enabled: fields.flag("enabled").is_some_and(|flag| flag.value),
+        blocklist: blocklist.into_iter().map(|text| text.value).collect(),
+    }
+}
+
+pub(super) fn cache(fields: &mut Fields<'_, '_>) -> CacheEntry {
+    CacheEntry {
+        enabled: fields.flag("enabled").is_some_and(|flag| flag.value),
+        ttl_secs: fields.integer("ttl_secs", 1..=CACHE_TTL_SECS_MAX, "s").map(|ttl| ttl.value),
+        bytes_max: super::count(fields, "max_bytes", CACHE_BYTES_MAX, "bytes"),
+        streams: fields.flag("streams").is_some_and(|flag| flag.value),
+    }
+}
+
+pub(super) fn keys_required(fields: &mut Fields<'_, '_>) -> bool {
+    fields.flag("required").is_some_and(|flag| flag.value)
+}

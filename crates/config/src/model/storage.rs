@@ -1,0 +1,117 @@
+//! `collector`, `store`, `pricing`.
+
+use tollgate_providers::SecretSource;
+
+use crate::error::Problem;
+use crate::fields::{Fields, Located};
+
+/// The longest retention, in days: ten years.
+const RETENTION_DAYS_MAX: u64 = 3650;
+/// The largest memory limit of the collector, in MiB.
+const MEMORY_LIMIT_MIB_MAX: u64 = 1024 * 1024;
+/// The highest price, in US dollars for a million tokens.
+const PRICE_MAX: f64 = 1_000_000.0;
+
+/// `collector`.
+#[derive(Debug)]
+pub(crate) struct CollectorEntry {
+    pub(crate) enabled: bool,
+    pub(crate) host: Option<Located<String>>,
+    pub(crate) grpc_port: Option<Located<u16>>,
+    pub(crate) http_port: Option<Located<u16>>,
+    pub(crate) memory_limit_mib: Option<usize>,
+}
+
+/// Which back end the store has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum StoreKind {
+    #[default]
+    Sqlite,
+    ClickHouse,
+    None,
+}
+
+/// `store`.
+#[derive(Debug, Default)]
+pub(crate) struct StoreEntry {
+    pub(crate) kind: StoreKind,
+    pub(crate) retention_days: Option<u32>,
+    pub(crate) path: Option<String>,
+    pub(crate) url: Option<Located<String>>,
+    pub(crate) database: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Located<SecretSource>>,
+}
+
+/// `pricing.<model>`, in US dollars for a million tokens.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PriceEntry {
+    pub(crate) input: Option<f64>,
+    pub(crate) output: Option<f64>,
+    pub(crate) cache_read: Option<f64>,
+    pub(crate) cache_write: Option<f64>,
+}
+
+pub(super) fn collector(fields: &mut Fields<'_, '_>) -> CollectorEntry {
+    CollectorEntry {
+        enabled: fields.flag("enabled").is_none_or(|flag| flag.value),
+        host: fields.text("host"),
+        grpc_port: super::port(fields, "grpc_port"),
+        http_port: super::port(fields, "http_port"),
+        memory_limit_mib: super::count(fields, "memory_limit_mib", MEMORY_LIMIT_MIB_MAX, "MiB"),
+    }
+}
+
+pub(super) fn store(fields: &mut Fields<'_, '_>) -> StoreEntry {
+    let kinds = [
+        ("sqlite", StoreKind::Sqlite),
+        ("clickhouse", StoreKind::ClickHouse),
+        ("none", StoreKind::None),
+    ];
+    let kind = fields.choice("kind", &kinds);
+    let store = StoreEntry {
+        kind: kind.as_ref().map(|kind| kind.value).unwrap_or_default(),
+        retention_days: fields
+            .integer("retention_days", 1..=RETENTION_DAYS_MAX, "days")
+            .and_then(|days| u32::try_from(days.value).ok()),
+        path: fields.text("path").map(|path| path.value),
+        url: fields.text("url"),
+        database: fields.text("database").map(|database| database.value),
+        user: fields.text("user").map(|user| user.value),
+        password: fields.secret("password"),
+    };
+    if kind.is_none() && fields.has("kind") {
+        // Its fields cannot be judged while the kind is unknown.
+        return store;
+    }
+    let clickhouse = ["url", "database", "user", "password"];
+    match store.kind {
+        StoreKind::Sqlite => foreign(fields, &clickhouse, "clickhouse"),
+        StoreKind::ClickHouse => {
+            foreign(fields, &["path"], "sqlite");
+            fields.require("url", "its HTTP interface, for example `http://localhost:8123`");
+        }
+        StoreKind::None => {}
+    }
+    store
+}
+
+fn foreign(fields: &mut Fields<'_, '_>, names: &[&str], kind: &str) {
+    for name in names.iter().filter(|name| fields.has(name)).collect::<Vec<_>>() {
+        let problem = Problem::new(fields.place(), format!("`{name}` is for `kind: {kind}`"));
+        fields.report(problem.hint(format!("remove it, or write `kind: {kind}`")));
+    }
+}
+
+pub(super) fn price(fields: &mut Fields<'_, '_>) -> PriceEntry {
+    let mut dollars = |name| {
+        let price = fields.decimal(name, 0.0..=PRICE_MAX, "US dollars for a million tokens");
+        price.map(|price| price.value)
+    };
+    PriceEntry {
+        input: dollars("input"),
+        output: dollars("output"),
+        cache_read: dollars("cache_read"),
+        cache_write: dollars("cache_write"),
+    }
+}

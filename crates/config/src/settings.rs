@@ -1,0 +1,241 @@
+//! What the file says, compiled: every reference resolved, every default filled in, every secret
+//! fetched. Plain data; immutable once built.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_providers::{Provider, Secret};
+use tollgate_routing::Table;
+
+/// Everything the gateway runs by.
+#[derive(Debug)]
+pub struct Settings {
+    /// The gateway's listener.
+    pub server: Server,
+    /// The control plane's listener: console, token exchange, metrics.
+    pub control: Control,
+    /// The providers, in file order.
+    pub providers: Vec<Arc<Provider>>,
+    /// Where requests go.
+    pub table: Table,
+    /// Where each managed target's credential comes from, by target name; never its value.
+    pub credential_sources: BTreeMap<Arc<str>, String>,
+    /// What one request, and all together, may take.
+    pub limits: Limits,
+    /// The exporter of application spans and metrics.
+    pub telemetry: Option<OtlpSettings>,
+    /// GenAI spans.
+    pub genai: GenAi,
+    /// Where spans are kept.
+    pub store: Option<StoreSettings>,
+    /// The OTLP receivers.
+    pub collector: Option<Collector>,
+    /// Guardrails.
+    pub security: Security,
+    /// The response cache.
+    pub cache: Option<Cache>,
+    /// Callers' keys.
+    pub keys: Keys,
+    /// Prices by model name.
+    pub pricing: BTreeMap<Arc<str>, Price>,
+}
+
+/// `server`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Where the gateway listens; 127.0.0.1:4000 by default.
+    pub addr: SocketAddr,
+    /// Certificate and key; plain text without.
+    pub tls: Option<TlsFiles>,
+    /// Worker threads; as many as there are cores by default.
+    pub threads: Option<usize>,
+    /// Whether HTTP/2 without TLS is accepted; on by default.
+    pub h2c: bool,
+    /// How long running requests may go on after the signal to stop; 30 s by default.
+    pub drain: Duration,
+}
+
+/// `server.tls`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// PEM file with the certificate chain.
+    pub cert_file: PathBuf,
+    /// PEM file with the private key.
+    pub key_file: PathBuf,
+}
+
+/// `control`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Where the control plane listens; 127.0.0.1:4500 by default.
+    pub addr: SocketAddr,
+}
+
+/// `limits`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest request body, in bytes; 32 MiB by default.
+    pub body_bytes_max: usize,
+    /// The most requests at a time; 4096 by default.
+    pub in_flight_max: usize,
+    /// The deepest nesting of a JSON body; 64 by default.
+    pub json_depth_max: usize,
+}
+
+/// How an OTLP exporter talks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OtlpProtocol {
+    /// gRPC.
+    #[default]
+    Grpc,
+    /// HTTP with protobuf bodies.
+    Http,
+}
+
+/// An OTLP exporter.
+#[derive(Clone, Debug)]
+pub struct OtlpSettings {
+    /// The endpoint as written, for example `http://localhost:4317`.
+    pub endpoint: String,
+    /// gRPC or HTTP.
+    pub protocol: OtlpProtocol,
+    /// Headers sent with every export.
+    pub headers: Vec<(http::HeaderName, Secret)>,
+    /// The resource's `service.name`.
+    pub service_name: String,
+    /// The most spans that wait to be exported; what comes on top is dropped and counted.
+    pub queue_spans_max: usize,
+    /// How long one export may take.
+    pub timeout: Duration,
+}
+
+/// A vocabulary of span attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// The documented attribute names.
+    To11,
+    /// OpenTelemetry semantic conventions 1.41.
+    SemconvPinned,
+    /// OpenTelemetry semantic conventions, latest.
+    SemconvLatest,
+    /// OpenInference.
+    OpenInference,
+}
+
+/// `genai_telemetry`.
+#[derive(Clone, Debug)]
+pub struct GenAi {
+    /// Whether GenAI spans are made at all; on by default.
+    pub enabled: bool,
+    /// Whether prompts and answers are put into spans; off by default.
+    pub capture_content: bool,
+    /// The vocabularies, each once; `to11` by default.
+    pub profiles: Vec<Profile>,
+    /// Where spans are exported to, besides the store.
+    pub otlp: Option<OtlpSettings>,
+}
+
+/// `store`.
+#[derive(Clone, Debug)]
+pub enum StoreSettings {
+    /// In the binary.
+    Sqlite {
+        /// The database file; `data/tollgate.db` by default.
+        path: PathBuf,
+        /// How long spans are kept, in days; 90 by default.
+        retention_days: u32,
+    },
+    /// ClickHouse over HTTP.
+    ClickHouse {
+        /// Its HTTP interface.
+        url: String,
+        /// The database; `otel` by default.
+        database: String,
+        /// The user; `default` by default.
+        user: String,
+        /// The user's password.
+        password: Option<Secret>,
+        /// How long spans are kept, in days; 90 by default.
+        retention_days: u32,
+    },
+}
+
+/// `collector`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collector {
+    /// OTLP over gRPC; 127.0.0.1:4317 by default.
+    pub grpc_addr: SocketAddr,
+    /// OTLP over HTTP; 127.0.0.1:4318 by default.
+    pub http_addr: SocketAddr,
+    /// Above this many bytes in memory, new data is refused; 512 MiB by default.
+    pub memory_bytes_max: usize,
+}
+
+/// `security`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Security {
+    /// Whether requests and answers are scanned.
+    pub enabled: bool,
+    /// Phrases that are refused, whatever their case.
+    pub blocklist: Vec<String>,
+}
+
+/// `cache`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cache {
+    /// How long an entry lives; 600 s by default.
+    pub ttl: Duration,
+    /// The size of all entries, in bytes; 256 MiB by default.
+    pub bytes_max: usize,
+    /// Whether streamed answers are cached.
+    pub streams: bool,
+}
+
+/// `keys`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// Whether callers need a key of ours.
+    pub required: bool,
+}
+
+/// `pricing.<model>`: US dollars for a million tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Price {
+    /// Input tokens that no cache had.
+    pub input: Option<f64>,
+    /// Generated tokens.
+    pub output: Option<f64>,
+    /// Input tokens read from a cache.
+    pub cache_read: Option<f64>,
+    /// Input tokens written to a cache.
+    pub cache_write: Option<f64>,
+}
+
+// === impl Profile ===
+
+impl Profile {
+    /// The name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::To11 => "to11",
+            Self::SemconvPinned => "semconv-1.41",
+            Self::SemconvLatest => "semconv-latest",
+            Self::OpenInference => "openinference",
+        }
+    }
+}
+
+// === impl OtlpProtocol ===
+
+impl OtlpProtocol {
+    /// The name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Http => "http",
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Rules for what listens and what is connected to: addresses, ports, URLs, profiles.
+
+use std::net::IpAddr;
+
+use http::HeaderName;
+
+use super::Findings;
+use super::providers::{readable, url};
+use crate::error::{Place, Problem};
+use crate::fields::Located;
+use crate::listeners::{self, Listener};
+use crate::model::{Document, OtlpEntry};
+use crate::settings::Profile;
+use crate::suggest;
+
+pub(super) fn run(document: &Document, findings: &mut Findings) {
+    let found = listeners::of(document);
+    addresses(&found, findings);
+    if let Some(enabled) = &document.telemetry.enabled
+        && enabled.value
+        && document.telemetry.otlp.endpoint.is_none()
+    {
+        let warning = Problem::new(&enabled.place, "is on, but there is no `otlp_endpoint`");
+        findings.warnings.push(warning.hint("add one, for example `http://localhost:4317`"));
+    }
+    let problems = &mut findings.problems;
+    if let Some(tls) = &document.server.tls {
+        for file in [&tls.cert_file, &tls.key_file].into_iter().flatten() {
+            readable(file, problems);
+        }
+    }
+    for otlp in [&document.telemetry.otlp, &document.genai.otlp] {
+        exporter(otlp, problems);
+    }
+    if let Some(url_of_store) = &document.store.url {
+        url(url_of_store, problems);
+    }
+    profiles(document, problems);
+}
+
+fn addresses(listeners: &[Listener<'_>], findings: &mut Findings) {
+    for (index, listener) in listeners.iter().enumerate() {
+        let Some(ip) = listener.ip() else {
+            if let Some(host) = listener.host {
+                let problem = Problem::new(&host.place, "not an IP address to listen on");
+                let hint = "`127.0.0.1` for this machine only, `0.0.0.0` for every interface";
+                findings.problems.push(problem.hint(hint));
+            }
+            continue;
+        };
+        let overlaps = |other: &&Listener<'_>| {
+            let either = |ip: IpAddr| ip == other.addr().ip() || ip.is_unspecified();
+            other.port == listener.port && (either(ip) || other.addr().ip().is_unspecified())
+        };
+        if let Some(other) = listeners.iter().take(index).find(overlaps) {
+            let message = format!("port {} is also that of {}", listener.port, other.name);
+            let place = listener.place();
+            findings.problems.push(Problem::new(&place, message).hint("give each its own port"));
+        }
+        if let Some(host) = listener.host
+            && listener.private
+            && !ip.is_loopback()
+        {
+            let message = format!("{} can be reached from other machines", listener.name);
+            let hint = "it asks for no password: keep it behind a firewall or on 127.0.0.1";
+            findings.warnings.push(Problem::new(&host.place, message).hint(hint));
+        }
+    }
+}
+
+fn exporter(otlp: &OtlpEntry, problems: &mut Vec<Problem>) {
+    if let Some(endpoint) = &otlp.endpoint {
+        url(endpoint, problems);
+    }
+    for header in &otlp.headers {
+        if header.name.parse::<HeaderName>().is_err() {
+            problems.push(Problem::new(&header.place, "not a header name"));
+        }
+    }
+}
+
+fn profiles(document: &Document, problems: &mut Vec<Problem>) {
+    let Some(profiles) = &document.genai.profiles else { return };
+    super::distinct(&profiles.value, "profile", problems);
+    super::not_empty(profiles, problems);
+    for Located { value, place } in &profiles.value {
+        if Profile::named(value).is_none() {
+            problems.push(unknown_profile(value, place));
+        }
+    }
+}
+
+fn unknown_profile(written: &str, place: &Place) -> Problem {
+    let words = Profile::WORDS.iter().map(|(word, _)| *word);
+    let problem = Problem::new(place, format!("no profile is called `{written}`"));
+    problem.maybe_hint(suggest::hint(written, words))
+}
