@@ -17,6 +17,7 @@ mod suggest;
 mod validate;
 mod vault;
 
+use std::io::Read;
 use std::path::Path;
 
 pub use error::{Place, Position, Problem, Problems, Warning};
@@ -41,8 +42,12 @@ pub fn load_file(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<(Settings, Vec<Warning>), Problems> {
     let name = path.display().to_string();
-    match std::fs::read(path) {
-        Ok(bytes) => load_bytes(&name, &bytes, &environment),
+    // One byte above the limit is enough to know that the file is too large.
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| file.take(load::FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => load_bytes(&name, &bytes, &environment),
         Err(error) => {
             let place = Place { path: String::new(), position: None };
             let problem = Problem::new(&place, format!("cannot be read: {error}"));

@@ -3,6 +3,7 @@
 //! A field that is asked for is thereby known; [`Fields::finish`] reports the rest. Nothing stops
 //! at the first problem: what cannot be read is left out, and the reader goes on.
 
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
@@ -260,11 +261,12 @@ impl<'n, 'p> Fields<'n, 'p> {
     ) -> Vec<Entry<T>> {
         let Some((node, place)) = self.get(name) else { return Vec::new() };
         let Some(table) = Fields::of(node, &place, self.problems) else { return Vec::new() };
-        let mut found: Vec<Entry<T>> = Vec::new();
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
         for (key, node) in table.entries {
             let place = table.place.field(&key.name, key.position);
             // The first of two equal keys counts; the loader has reported the second.
-            if found.iter().any(|entry| entry.name == key.name) {
+            if !seen.insert(&key.name) {
                 continue;
             }
             if let Some(value) = read(node, &place, table.problems) {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use super::{Function, ResolveError, Route, Table};
 use crate::fixtures::{passthrough, provider, target, variant};
 use crate::{EndpointKind, Layer, Plan, RetryPolicy, RoutingPath, Step, Strategy};
@@ -184,4 +186,26 @@ fn an_explanation_never_shows_a_credential() {
     assert!(lines.contains("good: m at acme, weight 3 of 4"), "{lines}");
     assert!(!lines.contains("canary"));
     assert!(!format!("{table:?}").contains("canary"));
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_asked_for_the_explanation_agrees_with_the_resolution(
+        model in "(function|route|openai|azure|)(::|)(summarize|embed|main|vectors|gpt-4o|o1|\\PC{0,6})",
+        kind in prop::sample::select(vec![EndpointKind::Chat, EndpointKind::Embeddings]),
+    ) {
+        let table = table();
+        let unknown = table.resolve(&model, kind).is_err();
+        let lines = table.explain(&model, kind);
+        prop_assert_eq!(unknown, lines.last().is_some_and(|line| line.ends_with("404")));
+        prop_assert_eq!(unknown, resolved(&model, kind).is_err());
+    }
+
+    #[test]
+    fn everything_listed_can_be_asked_for(index in any::<prop::sample::Index>()) {
+        let models = table().models();
+        let id = &index.get(&models).id;
+        let kinds = [EndpointKind::Chat, EndpointKind::Embeddings];
+        prop_assert!(kinds.iter().any(|kind| resolved(id, *kind).is_ok()), "{id}");
+    }
 }
