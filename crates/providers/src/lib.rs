@@ -1,10 +1,28 @@
 //! Everything tollgate knows about LLM APIs, sans-IO: bytes in, events out; no clock, no socket.
 
+mod anthropic;
+pub mod body;
+mod calls;
+pub mod catalog;
+pub mod endpoint;
+pub mod error_body;
+mod error_class;
 pub mod event;
 mod json;
+mod openai;
+pub mod peek;
 pub mod provider;
+pub mod rewrite;
 pub mod secret;
+pub mod sse;
+mod stream;
+mod transcript;
 
+pub use endpoint::{Endpoint, EndpointKind};
+pub use error_class::ErrorClass;
 pub use event::{JsonStr, StreamEvent, Usage};
+pub use peek::{Peek, PeekError};
 pub use provider::{AuthStyle, BaseUrl, Dialect, Provider};
 pub use secret::{Secret, SecretError, SecretSource};
+pub use stream::StreamReader;
+pub use transcript::{ToolCall, Transcript, inspect};

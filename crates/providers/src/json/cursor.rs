@@ -1,0 +1,189 @@
+//! The cursor. Every method moves past what it reads; `None` means that this is no JSON.
+
+use memchr::memchr2;
+
+use crate::event::JsonStr;
+
+/// How deep values may nest.
+pub(crate) const DEPTH_MAX: usize = 128;
+
+/// A place in a JSON text.
+#[derive(Clone, Copy)]
+pub(crate) struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+/// What kind of value comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Object,
+    Array,
+    String,
+    Number,
+    Bool,
+    Null,
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// How many bytes were read.
+    pub(crate) const fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The kind of the next value.
+    pub(crate) fn kind(&mut self) -> Option<Kind> {
+        Some(match self.peek()? {
+            b'{' => Kind::Object,
+            b'[' => Kind::Array,
+            b'"' => Kind::String,
+            b'-' | b'0'..=b'9' => Kind::Number,
+            b't' | b'f' => Kind::Bool,
+            b'n' => Kind::Null,
+            _ => return None,
+        })
+    }
+
+    /// Calls `f` with each key of the object; `f` must read the value. Any other value is skipped.
+    pub(crate) fn object(
+        &mut self,
+        mut f: impl FnMut(&mut Self, &'a [u8]) -> Option<()>,
+    ) -> Option<()> {
+        if self.peek()? != b'{' {
+            return self.skip();
+        }
+        self.at += 1;
+        loop {
+            match self.peek()? {
+                b'}' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                b',' => self.at += 1,
+                b'"' => {
+                    let key = self.string()?;
+                    if self.peek()? != b':' {
+                        return None;
+                    }
+                    self.at += 1;
+                    f(self, key.raw())?;
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// Calls `f` at each element of the array; `f` must read it. Any other value is skipped.
+    pub(crate) fn array(&mut self, mut f: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        if self.peek()? != b'[' {
+            return self.skip();
+        }
+        self.at += 1;
+        loop {
+            match self.peek()? {
+                b']' => {
+                    self.at += 1;
+                    return Some(());
+                }
+                b',' => self.at += 1,
+                _ => f(self)?,
+            }
+        }
+    }
+
+    /// The string that comes next; any other value is skipped and gives an empty one.
+    pub(crate) fn text(&mut self) -> Option<JsonStr<'a>> {
+        if self.peek()? == b'"' {
+            return self.string();
+        }
+        self.skip()?;
+        Some(JsonStr::new(&[]))
+    }
+
+    /// The whole number that comes next; any other value is skipped.
+    pub(crate) fn count(&mut self) -> Option<Option<u64>> {
+        if self.kind()? != Kind::Number {
+            self.skip()?;
+            return Some(None);
+        }
+        let raw = self.raw()?;
+        let digits = raw.iter().take_while(|b| b.is_ascii_digit()).count();
+        let text = std::str::from_utf8(raw.get(..digits)?).ok()?;
+        Some(text.parse().ok())
+    }
+
+    /// The bytes of the value that comes next.
+    pub(crate) fn raw(&mut self) -> Option<&'a [u8]> {
+        self.peek()?;
+        let start = self.at;
+        self.skip()?;
+        self.bytes.get(start..self.at)
+    }
+
+    /// Moves past the next value.
+    pub(crate) fn skip(&mut self) -> Option<()> {
+        let mut depth = 0usize;
+        loop {
+            match self.peek()? {
+                b'{' | b'[' => {
+                    depth += 1;
+                    self.at += 1;
+                    if depth > DEPTH_MAX {
+                        return None;
+                    }
+                }
+                b'}' | b']' => {
+                    depth = depth.checked_sub(1)?;
+                    self.at += 1;
+                }
+                b'"' => {
+                    self.string()?;
+                }
+                b',' | b':' if depth > 0 => self.at += 1,
+                b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => self.word(),
+                _ => return None,
+            }
+            if depth == 0 {
+                return Some(());
+            }
+        }
+    }
+
+    /// The next byte that is no white space.
+    fn peek(&mut self) -> Option<u8> {
+        loop {
+            match *self.bytes.get(self.at)? {
+                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
+                byte => return Some(byte),
+            }
+        }
+    }
+
+    /// A number or a literal: everything up to the next delimiter.
+    fn word(&mut self) {
+        while let Some(byte) = self.bytes.get(self.at) {
+            if matches!(byte, b',' | b'}' | b']' | b':' | b' ' | b'\n' | b'\r' | b'\t' | b'"') {
+                return;
+            }
+            self.at += 1;
+        }
+    }
+
+    fn string(&mut self) -> Option<JsonStr<'a>> {
+        let start = self.at + 1;
+        let mut at = start;
+        loop {
+            let rest = self.bytes.get(at..)?;
+            at += memchr2(b'"', b'\\', rest)?;
+            if *self.bytes.get(at)? == b'"' {
+                self.at = at + 1;
+                return self.bytes.get(start..at).map(JsonStr::new);
+            }
+            at += 2;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! JSON at the byte level: a cursor that pulls values out of a text in place, the text behind a
+//! string's escapes, and a condenser for texts too long to be held.
+
+mod condense;
+mod cursor;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub(crate) use condense::Condenser;
+pub(crate) use cursor::{Cursor, Kind};
+pub(crate) use text::{respaced, unescape};

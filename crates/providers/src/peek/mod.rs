@@ -1,0 +1,237 @@
+//! A borrowed look at a request body: what routing, limits and telemetry need to know of it.
+//!
+//! The body is validated whole, because a gateway and an upstream that read a broken body
+//! differently can be played off against each other.
+
+mod content;
+mod params;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde_json::value::RawValue;
+
+pub use params::Params;
+
+#[cfg(test)]
+mod tests;
+
+/// How deep a request may nest.
+pub const DEPTH_MAX: usize = 64;
+/// The fields that may stand once only: two readers could take different ones.
+const ROUTING_FIELDS: [&str; 6] = ["model", "stream", "messages", "tools", "user", "input"];
+
+/// What a request body says.
+#[derive(Clone, Debug, Default)]
+pub struct Peek<'a> {
+    /// The model asked for.
+    pub model: Cow<'a, str>,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// Whether the caller asks for usage in the stream.
+    pub include_usage: bool,
+    /// The caller's user.
+    pub user: Option<Cow<'a, str>>,
+    /// Sampling parameters.
+    pub params: Params,
+    /// Whether an image is among the content.
+    pub has_image: bool,
+    /// `messages`, or `input`, as written.
+    pub messages: Option<&'a str>,
+    /// `system` or `instructions`, as written.
+    pub system: Option<&'a str>,
+    /// `tools`, as written.
+    pub tools: Option<&'a str>,
+    /// Where things stand, for `rewrite`.
+    pub(crate) places: Places,
+}
+
+/// Byte ranges of values in the body.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    pub(crate) model: Range<usize>,
+    pub(crate) stream: Option<Range<usize>>,
+    pub(crate) stream_options: Option<Range<usize>>,
+    pub(crate) include_usage: Option<Range<usize>>,
+}
+
+/// Why a body is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeekError {
+    /// It is no JSON, or not an object.
+    #[error("{0}")]
+    NotJson(String),
+    /// It nests deeper than [`DEPTH_MAX`].
+    #[error("nested deeper than {DEPTH_MAX} levels")]
+    TooDeep,
+    /// A routing field stands twice.
+    #[error("`{0}` is given twice")]
+    Twice(&'static str),
+    /// A field has the wrong type.
+    #[error("`{field}` must be {expected}")]
+    WrongType {
+        /// The field.
+        field: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// There is no model.
+    #[error("`model` is missing: name the model to call")]
+    NoModel,
+}
+
+// === impl PeekError ===
+
+impl PeekError {
+    /// The field at fault.
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Twice(field) | Self::WrongType { field, .. } => Some(field),
+            Self::NoModel => Some("model"),
+            Self::NotJson(_) | Self::TooDeep => None,
+        }
+    }
+}
+
+// === impl Peek ===
+
+impl<'a> Peek<'a> {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// [`PeekError`], which names the field and never repeats the content.
+    pub fn of(body: &'a [u8]) -> Result<Self, PeekError> {
+        if too_deep(body) {
+            return Err(PeekError::TooDeep);
+        }
+        let members: Members<'a> =
+            serde_json::from_slice(body).map_err(|error| PeekError::NotJson(describe(&error)))?;
+        let mut peek = Self::default();
+        let mut seen = [false; ROUTING_FIELDS.len()];
+        for (key, value) in members.0 {
+            if let Some(at) = ROUTING_FIELDS.iter().position(|field| *field == key) {
+                let twice = seen.get_mut(at).is_some_and(|seen| std::mem::replace(seen, true));
+                if let Some(field) = ROUTING_FIELDS.get(at).filter(|_| twice) {
+                    return Err(PeekError::Twice(field));
+                }
+            }
+            peek.take(&key, value.get(), range_of(body, value.get()))?;
+        }
+        if peek.model.is_empty() {
+            return Err(PeekError::NoModel);
+        }
+        Ok(peek)
+    }
+
+    fn take(&mut self, key: &str, raw: &'a str, place: Range<usize>) -> Result<(), PeekError> {
+        match key {
+            "model" => {
+                let wrong = PeekError::WrongType { field: "model", expected: "a string" };
+                self.model = string(raw).ok_or(wrong)?;
+                self.places.model = place;
+            }
+            "stream" => {
+                self.stream = match raw {
+                    "true" => true,
+                    "false" | "null" => false,
+                    _ => return Err(PeekError::WrongType { field: "stream", expected: "a boolean" }),
+                };
+                self.places.stream = Some(place);
+            }
+            "stream_options" => {
+                self.places.include_usage = content::include_usage(raw, place.start);
+                let value = self.places.include_usage.clone();
+                let told = value.and_then(|v| raw.get(v.start - place.start..v.end - place.start));
+                self.include_usage = told == Some("true");
+                self.places.stream_options = Some(place);
+            }
+            "user" => self.user = string(raw).filter(|user| !user.is_empty()),
+            "messages" | "input" => {
+                self.has_image |= content::has_image(raw);
+                self.messages = Some(raw);
+            }
+            "system" | "instructions" => self.system = Some(raw).filter(|raw| *raw != "null"),
+            "tools" => self.tools = Some(raw).filter(|raw| *raw != "null"),
+            _ => self.params.take(key, raw),
+        }
+        Ok(())
+    }
+}
+
+/// The members of an object, in order, values as written.
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> serde::Deserialize<'de> for Members<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::with_capacity(12);
+                while let Some(key) = map.next_key::<Key<'de>>()? {
+                    members.push((key.0, map.next_value()?));
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+/// A key: borrowed unless it has escapes.
+#[derive(serde::Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The text of a raw string; `None` for any other value.
+fn string(raw: &str) -> Option<Cow<'_, str>> {
+    raw.starts_with('"').then(|| serde_json::from_str::<Key<'_>>(raw).ok()).flatten().map(|key| key.0)
+}
+
+/// Where `part`, a piece of `body`, stands in it.
+fn range_of(body: &[u8], part: &str) -> Range<usize> {
+    let start = (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
+    start..start + part.len()
+}
+
+fn too_deep(body: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for byte in body {
+        if in_string {
+            in_string = escaped || *byte != b'"';
+            escaped = !escaped && *byte == b'\\';
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > DEPTH_MAX {
+                    return true;
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// serde's message without the value it may quote.
+fn describe(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Data => "a JSON object was expected",
+        serde_json::error::Category::Eof => "the JSON ends too early",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "syntax error",
+    };
+    format!("{what} at line {} column {}", error.line(), error.column())
+}

@@ -1,0 +1,313 @@
+//! What a response said, folded from its events: the one source for spans, `inspect` and tests.
+
+use serde_json::{Map, Value, json};
+
+use crate::event::{JsonStr, StreamEvent, Usage};
+use crate::provider::Dialect;
+use crate::{StreamReader, body};
+
+/// Longest id, model, reason or tool name that is kept, in bytes.
+const NAME_BYTES_MAX: usize = 512;
+/// Most tool calls and choices that are kept.
+const CALLS_MAX: usize = 512;
+
+/// What a response said.
+#[derive(Clone, Debug, Default)]
+pub struct Transcript {
+    content_bytes_max: usize,
+    content_bytes: usize,
+    truncated: bool,
+    id: Option<String>,
+    model: Option<String>,
+    usage: Option<Usage>,
+    finish_reasons: Vec<(u32, String)>,
+    tool_calls: Vec<ToolCall>,
+    /// By choice.
+    texts: Vec<String>,
+    reasoning: String,
+    refusal: String,
+    first: Vec<(&'static str, u64)>,
+    error: Option<String>,
+    events: u64,
+    done: bool,
+    output_bytes: u64,
+}
+
+/// One tool call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolCall {
+    /// The provider's id of the call; empty if it gave none.
+    pub id: String,
+    /// The function's name.
+    pub name: String,
+    /// The arguments as text; empty when no content is kept.
+    pub arguments: String,
+}
+
+// === impl Transcript ===
+
+impl Transcript {
+    /// Keeps at most `content_bytes_max` bytes of text, reasoning, refusals and arguments together.
+    pub fn new(content_bytes_max: usize) -> Self {
+        Self { content_bytes_max, ..Self::default() }
+    }
+
+    /// Takes the next event.
+    pub fn on_event(&mut self, event: &StreamEvent<'_>) {
+        match event {
+            StreamEvent::Id(id) => {
+                self.id.get_or_insert_with(|| name(*id));
+            }
+            StreamEvent::Model(model) => {
+                if self.model.as_ref().is_none_or(|known| known.as_bytes() != model.raw()) {
+                    self.model = Some(name(*model));
+                }
+            }
+            StreamEvent::Text { choice, text } => self.on_text(*choice, *text),
+            StreamEvent::Reasoning { text, .. } => {
+                let text = self.on_generated("reasoning", *text);
+                self.reasoning.push_str(&text);
+            }
+            StreamEvent::Refusal { text, .. } => {
+                let text = self.on_generated("refusal", *text);
+                self.refusal.push_str(&text);
+            }
+            StreamEvent::Media { .. } => self.on_first("audio"),
+            StreamEvent::ToolCallStart { call, id, name } => self.on_call(*call, *id, *name),
+            StreamEvent::ToolCallArguments { call, fragment } => {
+                let text = self.on_generated("tool", *fragment);
+                if let Some(call) = self.tool_calls.get_mut(*call as usize) {
+                    call.arguments.push_str(&text);
+                }
+            }
+            StreamEvent::ToolCallInput { call, json } => {
+                self.output_bytes += json.len() as u64;
+                let text = self.admit(&String::from_utf8_lossy(&crate::json::respaced(json)));
+                if let Some(call) = self.tool_calls.get_mut(*call as usize) {
+                    call.arguments.push_str(&text);
+                }
+            }
+            StreamEvent::FinishReason { choice, reason } => self.on_reason(*choice, *reason),
+            StreamEvent::Usage(usage) => {
+                if !usage.is_empty() {
+                    self.usage.get_or_insert_default().merge(usage);
+                }
+            }
+            StreamEvent::Error { kind, message } => {
+                let said = message.or(*kind).map_or_else(|| "error".to_owned(), name);
+                self.error.get_or_insert(said);
+            }
+            StreamEvent::Done => self.done = true,
+            StreamEvent::Boundary { .. } => self.events += 1,
+            StreamEvent::ToolCallEnd { .. } => {}
+        }
+    }
+
+    /// The response's id.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The model that answered.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// Token counts as reported, if any were.
+    pub const fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// Why each choice ended, in the order of the choices.
+    pub fn finish_reasons(&self) -> impl Iterator<Item = &str> {
+        self.finish_reasons.iter().map(|(_, reason)| &**reason)
+    }
+
+    /// The tool calls, in order of appearance.
+    pub fn tool_calls(&self) -> &[ToolCall] {
+        &self.tool_calls
+    }
+
+    /// The first choice's text, as far as it was kept.
+    pub fn text(&self) -> &str {
+        self.texts.first().map_or("", String::as_str)
+    }
+
+    /// Each choice's text, as far as it was kept.
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// The reasoning, as far as it was kept.
+    pub fn reasoning(&self) -> &str {
+        &self.reasoning
+    }
+
+    /// The refusal, as far as it was kept.
+    pub fn refusal(&self) -> &str {
+        &self.refusal
+    }
+
+    /// What the provider said of a failure inside the response.
+    pub fn error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+
+    /// Whether the dialect's end mark was seen.
+    pub const fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Whether content was cut off at the limit.
+    pub const fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// Bytes of generated text, reasoning and arguments, kept or not: what an estimate goes by.
+    pub const fn output_bytes(&self) -> u64 {
+        self.output_bytes
+    }
+
+    /// All of it as one JSON object, with the names that `tollgate inspect` prints.
+    pub fn to_json(&self) -> Value {
+        let calls: Vec<_> = self
+            .tool_calls
+            .iter()
+            .map(|call| json!({ "id": call.id, "name": call.name, "arguments": call.arguments }))
+            .collect();
+        let first: Map<_, _> =
+            self.first.iter().map(|(kind, at)| ((*kind).to_owned(), json!(at))).collect();
+        let reasons: Vec<_> = self.finish_reasons().collect();
+        json!({
+            "id": self.id,
+            "model": self.model,
+            "usage": self.usage.map(|usage| usage_json(&usage)),
+            "finish_reasons": reasons,
+            "tool_calls": calls,
+            "text": self.text(),
+            "reasoning": self.reasoning,
+            "refusal": self.refusal,
+            "first": first,
+            "error": self.error,
+            "n_events": self.events,
+        })
+    }
+
+    fn on_text(&mut self, choice: u32, text: JsonStr<'_>) {
+        let text = self.on_generated("text", text);
+        let choice = (choice as usize).min(CALLS_MAX);
+        if self.content_bytes_max == 0 {
+            return;
+        }
+        if self.texts.len() <= choice {
+            self.texts.resize(choice + 1, String::new());
+        }
+        if let Some(slot) = self.texts.get_mut(choice) {
+            slot.push_str(&text);
+        }
+    }
+
+    /// Something that the model generated: what is kept of it.
+    fn on_generated(&mut self, kind: &'static str, text: JsonStr<'_>) -> String {
+        self.on_first(kind);
+        self.output_bytes += text.raw().len() as u64;
+        if self.content_bytes_max == 0 { String::new() } else { self.admit(&text.decode()) }
+    }
+
+    fn on_call(&mut self, call: u32, id: JsonStr<'_>, called: JsonStr<'_>) {
+        self.on_first("tool_start");
+        if call as usize >= CALLS_MAX {
+            return;
+        }
+        while self.tool_calls.len() <= call as usize {
+            self.tool_calls.push(ToolCall::default());
+        }
+        let Some(slot) = self.tool_calls.get_mut(call as usize) else { return };
+        if slot.id.is_empty() {
+            slot.id = name(id);
+        }
+        if slot.name.is_empty() {
+            slot.name = name(called);
+        }
+    }
+
+    /// Some providers repeat a reason; the last one of a choice counts, and counts once.
+    fn on_reason(&mut self, choice: u32, reason: JsonStr<'_>) {
+        match self.finish_reasons.binary_search_by_key(&choice, |(choice, _)| *choice) {
+            Ok(at) => {
+                if let Some(slot) = self.finish_reasons.get_mut(at) {
+                    slot.1 = name(reason);
+                }
+            }
+            Err(at) if self.finish_reasons.len() < CALLS_MAX => {
+                self.finish_reasons.insert(at, (choice, name(reason)));
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn on_first(&mut self, kind: &'static str) {
+        if self.first.iter().all(|(known, _)| *known != kind) {
+            self.first.push((kind, self.events));
+        }
+    }
+
+    /// As much of the text as there is room for, cut on a character boundary.
+    fn admit(&mut self, text: &str) -> String {
+        let room = self.content_bytes_max.saturating_sub(self.content_bytes);
+        let kept = text.get(..text.floor_char_boundary(room)).unwrap_or_default();
+        self.truncated |= kept.len() < text.len() && self.content_bytes_max > 0;
+        self.content_bytes += kept.len();
+        kept.to_owned()
+    }
+}
+
+/// Reads a recorded body, SSE or JSON, and folds it; in many small pieces unless `at_once`.
+pub fn inspect(dialect: Dialect, bytes: &[u8], at_once: bool) -> Transcript {
+    let mut transcript = Transcript::new(usize::MAX);
+    let begins = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    if begins == Some(&b'{') {
+        // A broken body gives what could be read of it.
+        let _broken = body::read_body(dialect, bytes, &mut |event| transcript.on_event(&event));
+        return transcript;
+    }
+    let mut reader = StreamReader::new(dialect);
+    let mut sink = |event: StreamEvent<'_>| transcript.on_event(&event);
+    if at_once {
+        reader.feed(bytes, &mut sink);
+    } else {
+        // Sizes that share no divisor with anything, so that splits fall everywhere.
+        let (mut rest, mut sizes) = (bytes, [7, 1, 13, 3, 61, 2, 1_021].iter().cycle());
+        while let (false, Some(size)) = (rest.is_empty(), sizes.next()) {
+            let (piece, later) = rest.split_at((*size).min(rest.len()));
+            reader.feed(piece, &mut sink);
+            rest = later;
+        }
+    }
+    reader.finish(&mut sink);
+    transcript
+}
+
+fn usage_json(usage: &Usage) -> Value {
+    let mut object = json!({
+        "input_tokens": usage.input,
+        "output_tokens": usage.output,
+        "total_tokens": usage.total,
+        "cache_read": usage.cache_read,
+        "cache_creation": usage.cache_creation,
+        "reasoning": usage.reasoning,
+    });
+    if usage.input_excludes_cache
+        && let Some(object) = object.as_object_mut()
+    {
+        object.insert("cache_creation_5m".to_owned(), json!(usage.cache_creation_5m));
+        object.insert("cache_creation_1h".to_owned(), json!(usage.cache_creation_1h));
+        object.insert("input_total_with_cache".to_owned(), json!(usage.input_total()));
+    }
+    object
+}
+
+fn name(text: JsonStr<'_>) -> String {
+    let text = text.decode();
+    text.get(..text.floor_char_boundary(NAME_BYTES_MAX)).unwrap_or_default().to_owned()
+}
