@@ -3,7 +3,6 @@
 //! [`load_file`] is the way in. The phases are files: `load` (text to nodes), `model` (nodes to
 //! what was written), `validate` (what the types cannot say), `compile` (to [`Settings`]).
 
-mod catalogue;
 mod compile;
 mod error;
 mod fields;

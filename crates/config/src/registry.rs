@@ -1,9 +1,8 @@
 //! Which provider serves which model, and with which credential: what validation and compilation
 //! must agree on.
 
-use tollgate_providers::{BaseUrl, Dialect, SecretSource};
+use tollgate_providers::{BaseUrl, Dialect, SecretSource, catalog};
 
-use crate::catalogue;
 use crate::error::Problem;
 use crate::fields::{Entry, Located};
 use crate::model::{AuthType, ProviderEntry};
@@ -119,13 +118,13 @@ pub(crate) fn credential_source(
 pub(crate) fn base_url(provider: &Entry<ProviderEntry>) -> Option<BaseUrl> {
     match &provider.value.base_url {
         Some(written) => written.value.parse().ok(),
-        None => catalogue::known(&provider.name).map(|known| known.base_url),
+        None => catalog::known(&provider.name).map(|known| known.base_url),
     }
 }
 
 /// The dialect as written, else the catalogue's, else chat completions.
 pub(crate) fn dialect(provider: &Entry<ProviderEntry>) -> Dialect {
-    let known = || catalogue::known(&provider.name).map(|known| known.dialect);
+    let known = || catalog::known(&provider.name).map(|known| known.dialect);
     provider.value.dialect.or_else(known).unwrap_or(Dialect::Chat)
 }
 

@@ -4,7 +4,6 @@
 //! at a time. Nothing here reads a clock or draws a random number: both come in as arguments.
 
 pub mod attempts;
-pub mod endpoint;
 pub mod plan;
 pub mod retry;
 pub mod strategy;
@@ -13,12 +12,12 @@ pub mod target;
 pub mod variant;
 
 pub use attempts::{Attempt, Attempts, Counters};
-pub use endpoint::EndpointKind;
 pub use plan::{Choice, Layer, Plan, RoutingPath, Step};
 pub use retry::{Failure, FailureKind, RetryPolicy, StatusSet, parse_retry_after};
 pub use strategy::Strategy;
 pub use table::{Function, ListedModel, ResolveError, Route, Row, Table};
 pub use target::{Credential, Deadlines, Target};
+pub use tollgate_providers::EndpointKind;
 pub use variant::{Params, Variant};
 
 #[cfg(test)]

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use tollgate_providers::{AuthStyle, Dialect, Provider};
+use tollgate_providers::{AuthStyle, Dialect, Provider, catalog};
 use tollgate_routing::Deadlines;
 
-use crate::catalogue;
 use crate::fields::Entry;
 use crate::listeners;
 use crate::model::{
@@ -88,7 +87,7 @@ fn provider(
     document: &Document,
     vault: &Vault,
 ) -> Option<Arc<Provider>> {
-    let known = catalogue::known(&entry.name);
+    let known = catalog::known(&entry.name);
     let dialect = dialect(entry);
     let timeout_ms = entry.value.timeout_ms.or(document.provider_timeout_ms);
     let takes_stream_options =

@@ -1,12 +1,11 @@
 //! Rules for `providers` and `models`.
 
 use http::HeaderName;
-use tollgate_providers::BaseUrl;
 use tollgate_providers::provider::BaseUrlError;
+use tollgate_providers::{BaseUrl, catalog};
 use tollgate_routing::table::{FUNCTION_PREFIX, ROUTE_PREFIX};
 
 use super::{Findings, distinct, not_empty};
-use crate::catalogue;
 use crate::error::Problem;
 use crate::fields::{Entry, Located};
 use crate::model::{AuthType, Document, ProviderEntry};
@@ -45,7 +44,7 @@ fn name(provider: &Entry<ProviderEntry>, problems: &mut Vec<Problem>) {
 
 fn base_url(provider: &Entry<ProviderEntry>, problems: &mut Vec<Problem>) {
     let Some(written) = &provider.value.base_url else {
-        if !provider.value.has_base_url && catalogue::known(&provider.name).is_none() {
+        if !provider.value.has_base_url && catalog::known(&provider.name).is_none() {
             let message = "`base_url` is missing";
             let hint = format!("`{}` is no provider whose URL is known", provider.name);
             problems.push(Problem::new(&provider.place, message).hint(hint));

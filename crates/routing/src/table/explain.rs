@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::{FUNCTION_PREFIX, ROUTE_PREFIX, SEPARATOR, Table};
-use crate::endpoint::EndpointKind;
 use crate::plan::{Choice, Layer, Plan, Step};
 use crate::target::{Credential, Target};
+use tollgate_providers::EndpointKind;
 
 impl Table {
     /// How `model` is resolved on this kind of endpoint: what was looked at, what was found, and

@@ -6,9 +6,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::endpoint::EndpointKind;
 use crate::plan::Plan;
 use crate::target::Target;
+use tollgate_providers::EndpointKind;
 
 mod explain;
 #[cfg(test)]
