@@ -1,0 +1,178 @@
+//! What a request asks for: the API from its path, the rest from its body, read no further than
+//! the answer needs.
+
+use bytes::Bytes;
+use http::Method;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// The API that a path belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Api {
+    Chat,
+    Messages,
+    Responses,
+    Embeddings,
+    Models,
+    Unknown,
+}
+
+/// A request's path, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// The scenario named by `/@name/...`.
+    pub(crate) name: Option<String>,
+    pub(crate) api: Api,
+    /// The model of `/models/{id}`.
+    pub(crate) model_id: Option<String>,
+}
+
+/// What a body asks for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ask {
+    pub(crate) model: Option<String>,
+    pub(crate) stream: bool,
+    pub(crate) include_usage: bool,
+    /// The caller's tools by name, with the schema of their arguments.
+    pub(crate) tools: Vec<(String, Value)>,
+    /// The text of the last message, if the caller's user said it.
+    pub(crate) user_text: Option<String>,
+    /// The inputs of an embeddings request.
+    pub(crate) inputs: Vec<String>,
+    /// Whether embeddings are wanted in base64.
+    pub(crate) base64: bool,
+    pub(crate) dimensions: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    model: Option<String>,
+    stream: Option<bool>,
+    stream_options: Option<StreamOptions>,
+    tools: Option<Vec<Value>>,
+    #[serde(borrow)]
+    messages: Option<&'a RawValue>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+    encoding_format: Option<String>,
+    dimensions: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct StreamOptions {
+    include_usage: Option<bool>,
+}
+
+// === impl Target ===
+
+impl Target {
+    pub(crate) fn read(path: &str) -> Self {
+        let (name, path) = split_name(path);
+        let path = path.trim_end_matches('/');
+        let (api, model_id) = match path.rsplit_once("/models/") {
+            Some((_, id)) if !id.is_empty() => (Api::Models, Some(id.to_owned())),
+            _ => (Api::of(path), None),
+        };
+        Self { name, api, model_id }
+    }
+}
+
+fn split_name(path: &str) -> (Option<String>, &str) {
+    let Some(rest) = path.strip_prefix("/@") else { return (None, path) };
+    let at = rest.find('/').unwrap_or(rest.len());
+    let (name, path) = rest.split_at(at);
+    (Some(name.to_owned()), path)
+}
+
+// === impl Api ===
+
+impl Api {
+    fn of(path: &str) -> Self {
+        match path.rsplit_once('/') {
+            Some((before, "completions")) if before.ends_with("/chat") => Self::Chat,
+            Some((_, "messages")) => Self::Messages,
+            Some((_, "responses")) => Self::Responses,
+            Some((_, "embeddings")) => Self::Embeddings,
+            Some((_, "models")) => Self::Models,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The one method that the API takes.
+    pub(crate) const fn method(self) -> Method {
+        match self {
+            Self::Models => Method::GET,
+            _ => Method::POST,
+        }
+    }
+}
+
+// === impl Ask ===
+
+impl Ask {
+    /// Reads a body; the error is the provider's words for it.
+    pub(crate) fn read(body: &Bytes) -> Result<Self, String> {
+        let body: Body<'_> = serde_json::from_slice(body).map_err(|problem| {
+            format!("We could not parse the JSON body of your request: {problem}")
+        })?;
+        let tools: Vec<(String, Value)> =
+            body.tools.unwrap_or_default().iter().filter_map(read_tool).collect();
+        let input = body.input.map(RawValue::get);
+        Ok(Self {
+            model: body.model,
+            stream: body.stream.unwrap_or(false),
+            include_usage: body.stream_options.and_then(|o| o.include_usage).unwrap_or(false),
+            tools,
+            user_text: body.messages.map(RawValue::get).or(input).and_then(last_user_text),
+            inputs: input.map(read_inputs).unwrap_or_default(),
+            base64: body.encoding_format.as_deref() == Some("base64"),
+            dimensions: body.dimensions,
+        })
+    }
+}
+
+/// Chat nests a tool in `function`; Responses and Anthropic don't.
+fn read_tool(tool: &Value) -> Option<(String, Value)> {
+    let tool = tool.get("function").unwrap_or(tool);
+    let name = tool.get("name")?.as_str()?.to_owned();
+    let schema = tool.get("parameters").or_else(|| tool.get("input_schema"));
+    Some((name, schema.cloned().unwrap_or(Value::Null)))
+}
+
+/// `None` if the last message is not a user's words: a tool's result, for example.
+fn last_user_text(messages: &str) -> Option<String> {
+    let messages = match serde_json::from_str(messages).ok()? {
+        Value::String(text) => return Some(text),
+        Value::Array(messages) => messages,
+        _ => return None,
+    };
+    let last = messages.last()?;
+    if last.get("role")?.as_str()? != "user" {
+        return None;
+    }
+    match last.get("content")? {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(parts) => {
+            let texts: Vec<&str> =
+                parts.iter().filter_map(|part| part.get("text")?.as_str()).collect();
+            (!texts.is_empty()).then(|| texts.concat())
+        }
+        _ => None,
+    }
+}
+
+fn read_inputs(input: &str) -> Vec<String> {
+    match serde_json::from_str(input) {
+        Ok(Value::String(text)) => vec![text],
+        // Numbers are one input given as tokens.
+        Ok(Value::Array(items)) if items.first().is_some_and(Value::is_number) => {
+            vec![input.to_owned()]
+        }
+        Ok(Value::Array(items)) => items
+            .iter()
+            .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
