@@ -1,1 +1,10 @@
-//! Placeholder while the workspace is laid out.
+//! The product's heart, with no server in it: what happens to a request before an upstream is
+//! chosen, and what is read from a response while it passes.
+//!
+//! - [`request`]: the tower stack. Its order is written once, in `request/stack.rs`.
+//! - [`response`]: the body filters. Their order is written once, in `response/pipeline.rs`.
+//!
+//! Filters return what they saw; they make no span and count no metric.
+
+pub mod request;
+pub mod response;

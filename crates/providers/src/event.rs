@@ -11,6 +11,7 @@ pub struct JsonStr<'a>(&'a [u8]);
 
 /// One thing that a response says.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "each variant is described as a whole")]
 pub enum StreamEvent<'a> {
     /// The response's id; the first non-empty one counts.
     Id(JsonStr<'a>),

@@ -1,0 +1,122 @@
+//! Why a request is refused: one enum, one status, one code each.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// A refusal by tollgate itself. The only way to make one into bytes is `respond` in the server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The body is no JSON, or not an object.
+    #[error("the request body is not valid JSON: {reason}")]
+    InvalidJson {
+        /// What is wrong and at which byte.
+        reason: String,
+    },
+    /// A field is missing, doubled or of the wrong type.
+    #[error("{reason}")]
+    InvalidField {
+        /// The field, as the caller wrote it.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No route, function or provider is called like the requested model.
+    #[error("the model `{model}` does not exist or is not configured")]
+    UnknownModel {
+        /// The name asked for, shortened.
+        model: String,
+    },
+    /// No endpoint has this path.
+    #[error("there is no endpoint {path}")]
+    UnknownPath {
+        /// The path asked for, shortened.
+        path: String,
+    },
+    /// The endpoint exists for another method.
+    #[error("this endpoint takes {allow} only")]
+    MethodNotAllowed {
+        /// The value of `Allow`.
+        allow: &'static str,
+    },
+    /// The body is longer than the limit.
+    #[error("the request body is larger than {body_bytes_max} bytes")]
+    BodyTooLarge {
+        /// The limit, in bytes.
+        body_bytes_max: usize,
+    },
+    /// The body is compressed; nothing here inflates it.
+    #[error("a request body must not be compressed (content-encoding)")]
+    EncodedBody,
+    /// Length and framing of the request contradict each other.
+    #[error("a request has either Content-Length or Transfer-Encoding, not both")]
+    Framing,
+    /// The endpoint is documented, but nothing serves it yet.
+    #[error("the endpoint {path} is not served by this gateway")]
+    NotServed {
+        /// The path asked for.
+        path: String,
+    },
+    /// As many requests as allowed are running.
+    #[error("the gateway is at its limit of {in_flight_max} concurrent requests; try again shortly")]
+    Overloaded {
+        /// The limit.
+        in_flight_max: usize,
+    },
+    /// The target speaks another dialect than the caller.
+    #[error("the target of model `{model}` does not speak this endpoint's format")]
+    OtherDialect {
+        /// The model asked for.
+        model: String,
+    },
+    /// The gateway is shutting down.
+    #[error("the gateway is shutting down; try again on another instance")]
+    ShuttingDown,
+}
+
+// === impl Rejection ===
+
+impl Rejection {
+    /// The status of the answer.
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::InvalidJson { .. }
+            | Self::InvalidField { .. }
+            | Self::Framing
+            | Self::OtherDialect { .. } => StatusCode::BAD_REQUEST,
+            Self::UnknownModel { .. } | Self::UnknownPath { .. } | Self::NotServed { .. } => {
+                StatusCode::NOT_FOUND
+            }
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Overloaded { .. } | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The value of `x-to11-error-code`.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownModel { .. } => "UnknownModel",
+            Self::Overloaded { .. } | Self::ShuttingDown => "overloaded",
+            _ => "bad_request",
+        }
+    }
+
+    /// The field at fault, for the `param` of OpenAI's shape.
+    pub const fn param(&self) -> Option<&'static str> {
+        match self {
+            Self::InvalidField { field, .. } => Some(field),
+            Self::UnknownModel { .. } | Self::OtherDialect { .. } => Some("model"),
+            _ => None,
+        }
+    }
+
+    /// When to try again, where trying again can help.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Overloaded { .. } | Self::ShuttingDown => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The response phase: what is read from a response while it passes, and which bytes leave.
+//!
+//! A [`Pipeline`] is made for one response and dropped with it. No I/O, no waiting, no clock.
+
+mod decode;
+mod meter;
+mod pipeline;
+mod tool_calls;
+mod withhold;
+
+use bytes::Bytes;
+
+pub use decode::BODY_BYTES_MAX;
+pub use meter::{Gaps, Meter, STALL_MIN, Times, is_content};
+pub use pipeline::{Body, Pipeline, Seen, Settings};
+pub use tool_calls::{ToolCallTimes, ToolCalls};
+pub use withhold::{HELD_BYTES_MAX, HELD_EVENTS_MAX, Withhold};
+
+/// What a chunk leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// These bytes go to the caller now; often the chunk itself, sometimes none.
+    Forward(Bytes),
+    /// The response reports a failure before any content: another target may answer instead.
+    /// Carries what the provider said.
+    Failed(String),
+}
+
+#[cfg(test)]
+mod tests;

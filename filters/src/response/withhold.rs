@@ -1,0 +1,146 @@
+//! Which bytes of a stream leave: all of them as they came, but for two things.
+//!
+//! - A usage event that we asked for and the caller did not is taken out.
+//! - Until the first content nothing leaves, so that another target can still answer.
+//!
+//! Both are decided per SSE event, so that the end of an unfinished event waits for its rest;
+//! everything passes as slices of the chunks it came in.
+
+use bytes::{Bytes, BytesMut};
+
+/// Most events that are held for a possible fail-over.
+pub const HELD_EVENTS_MAX: usize = 64;
+/// Most bytes that are held, of an unfinished event or for a possible fail-over.
+pub const HELD_BYTES_MAX: usize = 64 * 1024;
+
+/// Decides what leaves of one stream.
+#[derive(Debug)]
+pub struct Withhold {
+    /// Take usage-only events out.
+    swallow: bool,
+    /// Keep everything until content shows.
+    hold: bool,
+    /// The beginning of an event whose end has not arrived; used only with `swallow`.
+    unfinished: Vec<Bytes>,
+    unfinished_bytes: usize,
+    held: Vec<Bytes>,
+    held_bytes: usize,
+    held_events: usize,
+    /// Ends of events in the chunk at hand, in order.
+    cuts: Vec<Cut>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    end: usize,
+    drop: bool,
+}
+
+// === impl Withhold ===
+
+impl Withhold {
+    /// `swallow`: usage events are ours alone. `hold`: another target could still answer.
+    pub const fn new(swallow: bool, hold: bool) -> Self {
+        Self {
+            swallow,
+            hold,
+            unfinished: Vec::new(),
+            unfinished_bytes: 0,
+            held: Vec::new(),
+            held_bytes: 0,
+            held_events: 0,
+            cuts: Vec::new(),
+        }
+    }
+
+    /// An event of the chunk at hand ends before `end`.
+    pub fn on_boundary(&mut self, end: usize, usage_only: bool) {
+        if self.hold {
+            self.held_events += 1;
+        }
+        if self.swallow {
+            self.cuts.push(Cut { end, drop: usage_only });
+        }
+    }
+
+    /// Whether nothing has left yet and another target may still answer.
+    pub const fn holds(&self) -> bool {
+        self.hold
+    }
+
+    /// What leaves of `chunk`, its events having been seen; `has_content` once any has.
+    pub fn on_chunk(&mut self, chunk: Bytes, has_content: bool) -> Bytes {
+        let chunk = if self.swallow { self.take_out(chunk) } else { chunk };
+        if !self.hold {
+            return chunk;
+        }
+        self.held_bytes += chunk.len();
+        if !chunk.is_empty() {
+            self.held.push(chunk);
+        }
+        let full = self.held_bytes > HELD_BYTES_MAX || self.held_events > HELD_EVENTS_MAX;
+        if has_content || full { self.release() } else { Bytes::new() }
+    }
+
+    /// The stream is over: all that is left leaves.
+    pub fn on_end(&mut self) -> Bytes {
+        let rest = std::mem::take(&mut self.unfinished);
+        self.unfinished_bytes = 0;
+        self.held.extend(rest);
+        self.release()
+    }
+
+    /// Lets go of everything that was held, in order.
+    pub fn release(&mut self) -> Bytes {
+        self.hold = false;
+        self.held_bytes = 0;
+        join(std::mem::take(&mut self.held))
+    }
+
+    fn take_out(&mut self, chunk: Bytes) -> Bytes {
+        let whole = self.cuts.last().is_some_and(|cut| cut.end == chunk.len());
+        if self.unfinished.is_empty() && whole && self.cuts.iter().all(|cut| !cut.drop) {
+            self.cuts.clear();
+            return chunk;
+        }
+        let mut out = Vec::with_capacity(self.cuts.len() + 1);
+        let mut start = 0;
+        for cut in std::mem::take(&mut self.cuts) {
+            let end = cut.end.clamp(start, chunk.len());
+            if cut.drop {
+                self.unfinished.clear();
+            } else {
+                out.append(&mut self.unfinished);
+                out.push(chunk.slice(start..end));
+            }
+            self.unfinished_bytes = 0;
+            start = end;
+        }
+        let rest = chunk.slice(start..);
+        self.unfinished_bytes += rest.len();
+        // A comment is a block of its own and never part of an event: it need not wait.
+        let block_over = rest.ends_with(b"\n\n") || rest.ends_with(b"\r\n\r\n");
+        self.unfinished.push(rest);
+        if block_over || self.unfinished_bytes > HELD_BYTES_MAX {
+            self.unfinished_bytes = 0;
+            out.append(&mut self.unfinished);
+        }
+        join(out)
+    }
+}
+
+/// One `Bytes` of several; without a copy where there is only one.
+fn join(mut pieces: Vec<Bytes>) -> Bytes {
+    pieces.retain(|piece| !piece.is_empty());
+    match pieces.len() {
+        0 => Bytes::new(),
+        1 => pieces.swap_remove(0),
+        _ => {
+            let mut all = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
+            for piece in pieces {
+                all.extend_from_slice(&piece);
+            }
+            all.freeze()
+        }
+    }
+}
