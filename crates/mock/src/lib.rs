@@ -24,6 +24,11 @@
 //! Built-in names: `default`, `echo`, `tools`, `reasoning`, `slow`, `load`, `cut`, `hang`,
 //! `status-<code>`.
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")
+)]
+
 mod answer;
 mod choosing;
 mod log;

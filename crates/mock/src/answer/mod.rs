@@ -18,6 +18,8 @@ mod messages;
 mod pace;
 mod reply;
 mod responses;
+#[cfg(test)]
+mod tests;
 
 use reply::{Event, Reply};
 

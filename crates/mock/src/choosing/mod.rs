@@ -9,6 +9,8 @@ use crate::reading::{Ask, Target};
 use crate::scenario::{Fault, Piece, Scenario};
 
 mod arguments;
+#[cfg(test)]
+mod tests;
 
 /// The header that names a scenario, or is one in JSON.
 pub const SCENARIO_HEADER: &str = "x-mock-scenario";

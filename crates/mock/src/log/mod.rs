@@ -9,6 +9,9 @@ use bytes::Bytes;
 use http::request::Parts;
 use tokio::sync::Notify;
 
+#[cfg(test)]
+mod tests;
+
 /// Requests kept unless told otherwise; the oldest go first.
 pub const LOG_REQUESTS_MAX: usize = 4096;
 /// Body bytes kept in all; the oldest requests go first.
@@ -79,6 +82,7 @@ pub fn body_hash(body: &[u8]) -> u64 {
 pub(crate) struct Log {
     ring: Mutex<Ring>,
     requests_max: AtomicUsize,
+    body_bytes_max: usize,
     changed: Notify,
     stopping: AtomicBool,
 }
@@ -139,10 +143,11 @@ impl std::fmt::Debug for Received {
 // === impl Log ===
 
 impl Log {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(body_bytes_max: usize) -> Self {
         Self {
             ring: Mutex::default(),
             requests_max: AtomicUsize::new(LOG_REQUESTS_MAX),
+            body_bytes_max,
             changed: Notify::new(),
             stopping: AtomicBool::new(false),
         }
@@ -217,7 +222,7 @@ impl Log {
     fn evict(&self, ring: &mut Ring) {
         let requests_max = self.requests_max.load(Ordering::Relaxed);
         while ring.entries.len() > requests_max
-            || (ring.body_bytes > LOG_BODY_BYTES_MAX && !ring.entries.is_empty())
+            || (ring.body_bytes > self.body_bytes_max && !ring.entries.is_empty())
         {
             let Some(oldest) = ring.entries.pop_front() else { return };
             ring.body_bytes = ring.body_bytes.saturating_sub(lock(&oldest).body.len());

@@ -6,6 +6,8 @@ use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 mod fragments;
+#[cfg(test)]
+mod tests;
 
 pub use fragments::Fragments;
 

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::answer::{Answer, Outcome, Request as Asked, answer};
 use crate::choosing::{Chosen, Scenarios};
-use crate::log::{Ended, Log, Received, Witness};
+use crate::log::{Ended, LOG_BODY_BYTES_MAX, Log, Received, Witness};
 use crate::reading::{Ask, Target};
 use crate::scenario::Scenario;
 
@@ -46,7 +46,7 @@ pub struct Mock {
     addr: SocketAddr,
     provider: Arc<Provider>,
     stop: watch::Sender<bool>,
-    accepting: JoinHandle<()>,
+    accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the connections share.
@@ -145,11 +145,14 @@ impl Mock {
         async move { provider.serve(stream, |_| (), stop).await }
     }
 
-    /// Closes the port and every connection.
-    pub async fn stop(mut self) {
+    /// Closes the port and every connection; the log stays.
+    pub async fn stop(&self) {
         self.provider.log.stop();
         self.stop.send_replace(true);
-        if let Err(error) = (&mut self.accepting).await {
+        let accepting = self.accepting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(accepting) = accepting
+            && let Err(error) = accepting.await
+        {
             tracing::debug!(%error, "the accepting task did not end by itself");
         }
     }
@@ -158,13 +161,13 @@ impl Mock {
         let addr = listener.local_addr()?;
         let provider = Arc::new(Provider {
             scenarios: Scenarios::default(),
-            log: Arc::new(Log::new()),
+            log: Arc::new(Log::new(LOG_BODY_BYTES_MAX)),
             connections: AtomicU64::new(0),
             requests: AtomicU64::new(0),
         });
         let (stop, stopped) = watch::channel(false);
         let accepting = tokio::spawn(accept(Arc::clone(&provider), listener, stopped));
-        Ok(Self { addr, provider, stop, accepting })
+        Ok(Self { addr, provider, stop, accepting: Mutex::new(Some(accepting)) })
     }
 }
 

@@ -40,6 +40,16 @@ async fn a_header_that_makes_no_sense_is_refused() {
 }
 
 #[tokio::test]
+async fn a_load_stream_can_be_asked_for_in_a_header() {
+    let mock = start().await;
+    let load = r#"{"stream_events": 20, "event_bytes": 250, "gap_ms": 1}"#;
+    let headers = format!("x-mock-scenario: {load}\r\n");
+    let body = r#"{"model":"m","stream":true}"#;
+    let raw = exchange(&mock, "/v1/messages", &headers, body).await;
+    assert_eq!(raw.chunks.iter().filter(|chunk| chunk.len() == 250).count(), 20);
+}
+
+#[tokio::test]
 async fn the_callers_tools_are_called_until_they_have_answered() {
     let mock = start().await;
     let tools = r#""tools":[{"type":"function","function":{"name":"look","parameters":{"type":"object","properties":{"at":{"type":"string"},"n":{"type":"integer"}}}}}]"#;

@@ -8,3 +8,4 @@ mod client;
 mod departures;
 mod faults;
 mod pacing;
+mod transports;
