@@ -1,1 +1,11 @@
-//! Placeholder while the workspace is laid out.
+//! Spans, metrics and their export. Nothing here decides anything.
+
+pub mod export;
+pub mod genai;
+pub mod log;
+pub mod metrics;
+mod span;
+mod trace_context;
+
+pub use span::{Pipeline, Span, SpanEvent, SpanId, SpanKind, Status, TraceId, Value};
+pub use trace_context::TraceContext;

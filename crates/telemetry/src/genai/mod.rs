@@ -1,0 +1,15 @@
+//! One finished call, and the spans it ends as.
+
+pub mod attributes;
+mod call;
+mod tree;
+
+pub use call::{
+    Call, CallError, Content, ContextOperation, FailedAttempt, GenAi, Http, Outcome, Params,
+    Response, Routing, Server, StreamTiming, ToolCall, UsageSource, Variant,
+};
+pub use tree::span_tree;
+pub(crate) use tree::throughput;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Every metric once: the documented ones, and ours under `gateway.*`.
+
+mod call;
+mod models;
+
+use std::sync::Arc;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use prometheus::{Encoder, TextEncoder};
+
+use crate::export::Exporters;
+use models::Models;
+
+#[cfg(test)]
+mod tests;
+
+/// Bounds of durations in seconds (semantic conventions).
+const SECONDS: [f64; 14] =
+    [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+/// Bounds of token counts.
+const TOKENS: [f64; 14] = [
+    1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0,
+    4_194_304.0, 16_777_216.0, 67_108_864.0,
+];
+/// Bounds of the time to the first token.
+const FIRST_TOKEN: [f64; 16] = [
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
+/// Bounds of the time per output token.
+const PER_TOKEN: [f64; 13] =
+    [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
+/// Bounds of throughput in tokens per second.
+const THROUGHPUT: [f64; 12] =
+    [1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 150.0, 250.0, 500.0];
+
+/// What the attempts of one request add.
+#[derive(Clone, Debug, Default)]
+pub struct Retries {
+    /// Attempts that asked the same target again.
+    pub retries: u32,
+    /// Targets that were left.
+    pub exclusions: Vec<Arc<str>>,
+    /// Times that all targets were excluded and one got another attempt.
+    pub exhaustion_resets: u32,
+}
+
+/// All instruments, and the text of `/metrics`.
+pub struct Metrics {
+    registry: prometheus::Registry,
+    /// Owns the instruments' readers.
+    _provider: SdkMeterProvider,
+    models: Models,
+    operation_duration: Histogram<f64>,
+    token_usage: Histogram<u64>,
+    first_token: Histogram<f64>,
+    request_duration: Histogram<f64>,
+    time_per_output_token: Histogram<f64>,
+    throughput: Histogram<f64>,
+    errors: Counter<u64>,
+    finish_reasons: Counter<u64>,
+    retry_attempts: Counter<u64>,
+    target_exclusions: Counter<u64>,
+    exhaustion_resets: Counter<u64>,
+    requests_finished: Counter<u64>,
+    requests_refused: Counter<u64>,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// Registers every instrument. `in_flight` and `exporters` are asked when `/metrics` is read.
+    ///
+    /// # Errors
+    /// The exporter's.
+    pub fn new(
+        in_flight: impl Fn() -> usize + Send + Sync + 'static,
+        exporters: Exporters,
+    ) -> Result<Self, String> {
+        let registry = prometheus::Registry::new();
+        let reader = opentelemetry_prometheus::exporter()
+            .with_registry(registry.clone())
+            .without_target_info()
+            .build()
+            .map_err(|error| error.to_string())?;
+        let provider = SdkMeterProvider::builder().with_reader(reader).build();
+        let meter = provider.meter("tollgate");
+        observe_gauges(&meter, in_flight, exporters);
+        Ok(Self {
+            registry,
+            models: Models::default(),
+            operation_duration: seconds(&meter, "gen_ai.client.operation.duration", "End-to-end latency of each model call", &SECONDS),
+            token_usage: meter
+                .u64_histogram("gen_ai.client.token.usage")
+                .with_unit("tokens")
+                .with_description("Tokens of each model call, by type")
+                .with_boundaries(TOKENS.to_vec())
+                .build(),
+            first_token: seconds(&meter, "gen_ai.server.time_to_first_token", "Time from the start of a stream to its first content", &FIRST_TOKEN),
+            request_duration: seconds(&meter, "gen_ai.server.request.duration", "Duration of the upstream request", &SECONDS),
+            time_per_output_token: seconds(&meter, "gen_ai.server.time_per_output_token", "Time per output token after the first", &PER_TOKEN),
+            throughput: meter
+                .f64_histogram("gen_ai.server.output_tokens_per_second")
+                .with_description("Output tokens per second over a stream's life")
+                .with_boundaries(THROUGHPUT.to_vec())
+                .build(),
+            errors: counter(&meter, "gen_ai.client.errors", "Model calls that failed, by error type"),
+            finish_reasons: counter(&meter, "gen_ai.client.finish_reasons", "Reasons for which answers ended"),
+            retry_attempts: counter(&meter, "gateway.retry.attempts", "Attempts that asked the same target again"),
+            target_exclusions: counter(&meter, "gateway.retry.target_exclusions", "Targets left for the rest of a request"),
+            exhaustion_resets: counter(&meter, "gateway.retry.exhaustion_resets", "Requests whose targets were all excluded and that got one more attempt"),
+            requests_finished: counter(&meter, "gateway.requests_finished", "Requests that ended, by outcome"),
+            requests_refused: counter(&meter, "gateway.requests_refused", "Requests that tollgate refused, by error code"),
+            _provider: provider,
+        })
+    }
+
+    /// The text of `/metrics`.
+    pub fn render(&self) -> String {
+        let mut out = Vec::new();
+        // Writing to memory fails only for metrics that the registry would not have taken.
+        let _infallible = TextEncoder::new().encode(&self.registry.gather(), &mut out);
+        String::from_utf8(out).unwrap_or_default()
+    }
+}
+
+fn seconds(meter: &Meter, name: &'static str, description: &'static str, bounds: &[f64]) -> Histogram<f64> {
+    meter
+        .f64_histogram(name)
+        .with_unit("s")
+        .with_description(description)
+        .with_boundaries(bounds.to_vec())
+        .build()
+}
+
+fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {
+    meter.u64_counter(name).with_description(description).build()
+}
+
+fn observe_gauges(
+    meter: &Meter,
+    in_flight: impl Fn() -> usize + Send + Sync + 'static,
+    exporters: Exporters,
+) {
+    let _in_flight = meter
+        .u64_observable_gauge("gateway.in_flight")
+        .with_description("Requests whose responses have not ended")
+        .with_callback(move |gauge| gauge.observe(in_flight() as u64, &[]))
+        .build();
+    let dropped = exporters.clone();
+    let _dropped = meter
+        .u64_observable_counter("gateway.spans_dropped")
+        .with_description("Spans that never reached a destination, by queue and reason")
+        .with_callback(move |counter| {
+            for queue in dropped.queues() {
+                let counts = queue.counts();
+                let labels = |reason| [KeyValue::new("queue", queue.name()), KeyValue::new("reason", reason)];
+                counter.observe(counts.dropped_full, &labels("queue_full"));
+                counter.observe(counts.dropped_shutdown, &labels("shutdown"));
+            }
+        })
+        .build();
+    let stored = exporters.clone();
+    let _stored = meter
+        .u64_observable_counter("gateway.spans_stored")
+        .with_description("Spans that a destination has taken, by queue")
+        .with_callback(move |counter| {
+            for queue in stored.queues() {
+                counter.observe(queue.counts().delivered, &[KeyValue::new("queue", queue.name())]);
+            }
+        })
+        .build();
+    let _queued = meter
+        .u64_observable_gauge("gateway.spans_queued")
+        .with_description("Spans that wait for a destination, by queue")
+        .with_callback(move |gauge| {
+            for queue in exporters.queues() {
+                gauge.observe(queue.counts().queued as u64, &[KeyValue::new("queue", queue.name())]);
+            }
+        })
+        .build();
+}

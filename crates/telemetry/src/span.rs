@@ -1,0 +1,218 @@
+//! A finished span: plain data, cheap to build, the same for every destination.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+/// A trace's id; never zero.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceId(u128);
+
+/// A span's id; never zero.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SpanId(u64);
+
+/// Which of the two exporters a span belongs to. The store takes both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pipeline {
+    /// HTTP spans.
+    Application,
+    /// Model calls, their tool calls, and declared operations.
+    GenAi,
+}
+
+/// A span's kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpanKind {
+    /// Work inside the process.
+    Internal,
+    /// A request that was served.
+    Server,
+    /// A request that was made.
+    Client,
+}
+
+/// How a span ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Well, as far as anybody knows.
+    Unset,
+    /// With an error, and a summary of it.
+    Error(String),
+}
+
+/// An attribute's value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Text, JSON included.
+    Str(Cow<'static, str>),
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// Yes or no.
+    Bool(bool),
+}
+
+/// Something that happened at one moment of a span.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpanEvent {
+    /// When, in nanoseconds since 1970.
+    pub at_ns: u64,
+    /// What.
+    pub name: &'static str,
+    /// Details.
+    pub attributes: Vec<(&'static str, Value)>,
+}
+
+/// A finished span.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Span {
+    /// The trace it belongs to.
+    pub trace_id: TraceId,
+    /// Its own id.
+    pub span_id: SpanId,
+    /// The span it is part of.
+    pub parent: Option<SpanId>,
+    /// The caller's `tracestate`, as it came.
+    pub trace_state: Option<Arc<str>>,
+    /// Its name.
+    pub name: Cow<'static, str>,
+    /// Its kind.
+    pub kind: SpanKind,
+    /// Its beginning, in nanoseconds since 1970.
+    pub start_ns: u64,
+    /// Its end, in nanoseconds since 1970.
+    pub end_ns: u64,
+    /// How it ended.
+    pub status: Status,
+    /// What is known of it. Names are unique.
+    pub attributes: Vec<(&'static str, Value)>,
+    /// What happened meanwhile.
+    pub events: Vec<SpanEvent>,
+    /// Where it is exported.
+    pub pipeline: Pipeline,
+}
+
+// === impl TraceId ===
+
+impl TraceId {
+    /// An id; zero, which means "none", becomes one.
+    pub const fn new(id: u128) -> Self {
+        Self(if id == 0 { 1 } else { id })
+    }
+
+    /// The id's bytes, most significant first.
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+// === impl SpanId ===
+
+impl SpanId {
+    /// An id; zero, which means "none", becomes one.
+    pub const fn new(id: u64) -> Self {
+        Self(if id == 0 { 1 } else { id })
+    }
+
+    /// The id's bytes, most significant first.
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+}
+
+impl fmt::Display for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+// === impl Value ===
+
+impl From<&'static str> for Value {
+    fn from(text: &'static str) -> Self {
+        Self::Str(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Str(Cow::Owned(text))
+    }
+}
+
+impl From<&Arc<str>> for Value {
+    fn from(text: &Arc<str>) -> Self {
+        Self::Str(Cow::Owned(text.to_string()))
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Self::Int(i64::from(number))
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Float(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(yes: bool) -> Self {
+        Self::Bool(yes)
+    }
+}
+
+/// As a map of strings holds it: what the documented queries compare with.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Str(text) => f.write_str(text),
+            Self::Int(number) => write!(f, "{number}"),
+            Self::Float(number) => write!(f, "{number}"),
+            Self::Bool(yes) => write!(f, "{yes}"),
+        }
+    }
+}
+
+// === impl Span ===
+
+impl Span {
+    /// The value of an attribute.
+    pub fn attribute(&self, name: &str) -> Option<&Value> {
+        self.attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+}
