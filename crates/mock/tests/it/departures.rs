@@ -18,7 +18,11 @@ async fn leave_after(mock: &Mock, request: &[u8], reads: usize) -> Duration {
     for _ in 0..reads {
         assert_ne!(stream.read(&mut buffer).await.unwrap(), 0, "it must still be answering");
     }
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    while mock.log().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // Long enough for the provider to be silent in its turn.
+    tokio::time::sleep(Duration::from_millis(30)).await;
     assert_eq!(mock.log().last().unwrap().response.ended, None, "nothing has ended yet");
     let left = Instant::now();
     drop(stream);

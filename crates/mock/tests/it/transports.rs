@@ -58,9 +58,12 @@ async fn h2_streams_that_are_reset_are_noticed_one_by_one() {
     assert_eq!(ended, Ended::PeerClosed);
     assert!(at.duration_since(left) < Duration::from_millis(100));
 
-    let hanging = sender.send_request(h2_post("/v1/messages", STREAM));
-    assert!(tokio::time::timeout(Duration::from_millis(50), hanging).await.is_err());
+    let hanging = tokio::spawn(sender.send_request(h2_post("/v1/messages", STREAM)));
+    while mock.log().get(1).is_none_or(|received| !received.body_complete) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let left = Instant::now();
+    hanging.abort();
     let log = mock.ended(2, LIMIT).await;
     let (at, ended) = log[1].response.ended.unwrap();
     assert_eq!(ended, Ended::PeerClosed);
@@ -149,4 +152,40 @@ async fn a_listener_bound_before_is_taken_over() {
     let mock = Mock::from_std(listener).unwrap();
     assert_eq!((mock.addr(), mock.url("/v1")), (addr, format!("http://{addr}/v1")));
     assert_eq!(exchange(&mock, "/v1/messages", "", STREAM).await.status(), 200);
+}
+
+#[tokio::test]
+async fn several_requests_share_a_connection() {
+    let mock = start().await;
+    let mut stream = connect(&mock).await;
+    for _ in 0..3 {
+        stream.write_all(&post("/v1/messages", "", STREAM)).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"0\r\n\r\n") {
+            assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0);
+        }
+    }
+    let connections: Vec<u64> = mock.log().iter().map(|received| received.connection).collect();
+    assert_eq!((connections, mock.connections()), (vec![1, 1, 1], 1));
+}
+
+#[tokio::test]
+async fn the_provider_alone_knows_the_scenarios_that_it_is_given() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap();
+    let scenarios = [("teapot".to_owned(), Scenario::status(418))];
+    assert!(tollgate_mock::run(addr, scenarios.clone().into()).await.is_err(), "port taken");
+    drop(taken);
+    let alone = tokio::spawn(tollgate_mock::run(addr, scenarios.into()));
+    let mut stream = loop {
+        match tokio::net::TcpStream::connect(addr).await {
+            Ok(stream) => break stream,
+            Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+        }
+    };
+    stream.write_all(&post("/@teapot/v1/messages", "", STREAM)).await.unwrap();
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status[9..], b"418");
+    alone.abort();
 }
