@@ -1,5 +1,11 @@
 //! Everything tollgate knows about LLM APIs, sans-IO: bytes in, events out; no clock, no socket.
 
+#![deny(clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic, reason = "tests may")
+)]
+
 mod anthropic;
 pub mod body;
 mod calls;

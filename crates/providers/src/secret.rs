@@ -84,7 +84,9 @@ impl SecretSource {
             },
             Self::File(path) => match std::fs::read_to_string(path) {
                 Ok(value) if !value.trim().is_empty() => Ok(Secret::new(value.trim())),
-                Ok(_) => Err(SecretError::Unreadable { path: path.clone(), reason: "empty".into() }),
+                Ok(_) => {
+                    Err(SecretError::Unreadable { path: path.clone(), reason: "empty".into() })
+                }
                 Err(error) => {
                     Err(SecretError::Unreadable { path: path.clone(), reason: error.to_string() })
                 }

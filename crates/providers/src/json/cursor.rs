@@ -25,6 +25,47 @@ pub(crate) enum Kind {
     Null,
 }
 
+/// How many 8-byte words are looked at before `memchr` takes over: most strings are short, and its
+/// set-up costs more than they do.
+const SHORT_WORDS: usize = 3;
+
+const fn splat(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// The high bit of each byte of `word` that is zero; exact up to the lowest one.
+const fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(splat(0x01)) & !word & splat(0x80)
+}
+
+#[inline]
+fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
+    let (words, _) = bytes.as_chunks::<8>();
+    let mut at = 0;
+    for word in words.iter().take(SHORT_WORDS) {
+        let word = u64::from_le_bytes(*word);
+        let hits = zero_bytes(word ^ splat(b'"')) | zero_bytes(word ^ splat(b'\\'));
+        if hits != 0 {
+            return Some(at + hits.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    memchr2(b'"', b'\\', bytes.get(at..)?).map(|n| at + n)
+}
+
+/// The length of the string content at the start of `bytes`: up to its closing quote.
+#[inline]
+pub(crate) fn string_end(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += quote_or_escape(bytes.get(at..)?)?;
+        if *bytes.get(at)? == b'"' {
+            return Some(at);
+        }
+        at += 2;
+    }
+}
+
 impl<'a> Cursor<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
@@ -173,17 +214,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
     fn string(&mut self) -> Option<JsonStr<'a>> {
-        let start = self.at + 1;
-        let mut at = start;
-        loop {
-            let rest = self.bytes.get(at..)?;
-            at += memchr2(b'"', b'\\', rest)?;
-            if *self.bytes.get(at)? == b'"' {
-                self.at = at + 1;
-                return self.bytes.get(start..at).map(JsonStr::new);
-            }
-            at += 2;
-        }
+        let rest = self.bytes.get(self.at + 1..)?;
+        let len = string_end(rest)?;
+        self.at += len + 2;
+        rest.get(..len).map(JsonStr::new)
     }
 }

@@ -8,5 +8,5 @@ mod tests;
 mod text;
 
 pub(crate) use condense::Condenser;
-pub(crate) use cursor::{Cursor, Kind};
+pub(crate) use cursor::{Cursor, Kind, string_end};
 pub(crate) use text::{respaced, unescape};

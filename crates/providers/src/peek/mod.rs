@@ -134,7 +134,12 @@ impl<'a> Peek<'a> {
                 self.stream = match raw {
                     "true" => true,
                     "false" | "null" => false,
-                    _ => return Err(PeekError::WrongType { field: "stream", expected: "a boolean" }),
+                    _ => {
+                        return Err(PeekError::WrongType {
+                            field: "stream",
+                            expected: "a boolean",
+                        });
+                    }
                 };
                 self.places.stream = Some(place);
             }
@@ -194,7 +199,10 @@ struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The text of a raw string; `None` for any other value.
 fn string(raw: &str) -> Option<Cow<'_, str>> {
-    raw.starts_with('"').then(|| serde_json::from_str::<Key<'_>>(raw).ok()).flatten().map(|key| key.0)
+    raw.starts_with('"')
+        .then(|| serde_json::from_str::<Key<'_>>(raw).ok())
+        .flatten()
+        .map(|key| key.0)
 }
 
 /// Where `part`, a piece of `body`, stands in it.

@@ -10,6 +10,8 @@ use crate::json::Condenser;
 
 /// The most that is held of an unfinished event, in bytes.
 pub const MAX_EVENT_BYTES: usize = 64 * 1024;
+/// How the lines begin that matter most.
+const DATA_NAME: &[u8] = b"data:";
 
 /// An event that carried data.
 pub(crate) struct SseEvent<'a> {
@@ -69,6 +71,7 @@ impl SseDecoder {
     }
 
     /// Reads the next bytes.
+    #[inline]
     pub(crate) fn feed(&mut self, chunk: &[u8], sink: &mut impl FnMut(SseEvent<'_>)) {
         let mut at = 0;
         // The first data line of the event at hand, while it lies in this chunk alone.
@@ -78,7 +81,7 @@ impl SseDecoder {
                 at += 1;
                 continue;
             }
-            let Some(length) = memchr2(b'\n', b'\r', rest) else {
+            let Some(length) = line_len(rest) else {
                 self.keep_first(&mut first);
                 self.hold(rest);
                 return;
@@ -106,6 +109,7 @@ impl SseDecoder {
     }
 
     /// A line that lies whole in the chunk.
+    #[inline]
     fn on_line<'a>(
         &mut self,
         line: &'a [u8],
@@ -166,15 +170,24 @@ impl SseDecoder {
             }
             return;
         }
-        if self.line.len() + rest.len() <= MAX_EVENT_BYTES {
+        if self.line.len() + rest.len() <= MAX_EVENT_BYTES + DATA_NAME.len() + 1 {
             self.line.extend_from_slice(rest);
             return;
         }
-        self.lost = true;
+        // Enough of the line to know its field; the rest goes by uncopied.
+        let missing = (DATA_NAME.len() + 1).saturating_sub(self.line.len()).min(rest.len());
+        let (head, tail) = rest.split_at_checked(missing).unwrap_or((rest, b""));
+        self.line.extend_from_slice(head);
         let line = std::mem::take(&mut self.line);
-        let all = [&line[..], rest].concat();
-        if let Some((b"data", value)) = field(&all) {
-            self.condenser().push(value);
+        let whole = strip_bom(&line, &mut self.at_start);
+        if let Some((b"data", value)) = field(whole) {
+            let continues = self.has_data;
+            let condenser = self.condenser();
+            if continues {
+                condenser.push(b"\n");
+            }
+            condenser.push(value);
+            condenser.push(tail);
             self.condensing_line = true;
             self.has_data = true;
         } else {
@@ -197,10 +210,7 @@ impl SseDecoder {
             return;
         }
         if self.data.len() + value.len() > MAX_EVENT_BYTES {
-            self.lost = true;
-            let data = std::mem::take(&mut self.data);
             let condenser = self.condenser();
-            condenser.push(&data);
             condenser.push(b"\n");
             condenser.push(value);
         } else {
@@ -212,7 +222,9 @@ impl SseDecoder {
         self.has_data = true;
     }
 
+    /// Begins to condense the event at hand, if it does not yet.
     fn condenser(&mut self) -> &mut Condenser {
+        self.lost = true;
         let data = std::mem::take(&mut self.data);
         self.condenser.get_or_insert_with(|| {
             let mut condenser = Condenser::default();
@@ -221,16 +233,17 @@ impl SseDecoder {
         })
     }
 
-    fn dispatch(
-        &mut self,
-        first: Option<&[u8]>,
-        end: usize,
-        sink: &mut impl FnMut(SseEvent<'_>),
-    ) {
+    #[inline]
+    fn dispatch(&mut self, first: Option<&[u8]>, end: usize, sink: &mut impl FnMut(SseEvent<'_>)) {
         let is_error = std::mem::take(&mut self.is_error);
         if let Some(data) = first {
-            sink(SseEvent { data, is_error, end });
-            return;
+            if data.len() <= MAX_EVENT_BYTES {
+                sink(SseEvent { data, is_error, end });
+                return;
+            }
+            // Lying whole in a chunk must make no difference.
+            self.condenser().push(data);
+            self.has_data = true;
         }
         if !std::mem::take(&mut self.has_data) {
             return;
@@ -244,8 +257,21 @@ impl SseDecoder {
     }
 }
 
+/// The length of the line at the start of `bytes`; `None` if it does not end there.
+#[inline]
+fn line_len(bytes: &[u8]) -> Option<usize> {
+    match bytes.first() {
+        Some(b'\n' | b'\r') => Some(0),
+        _ => memchr2(b'\n', b'\r', bytes),
+    }
+}
+
 /// Name and value of a line; `None` for a comment.
+#[inline]
 fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    if let Some(value) = line.strip_prefix(DATA_NAME) {
+        return Some((b"data", value.strip_prefix(b" ").unwrap_or(value)));
+    }
     let Some(colon) = memchr::memchr(b':', line) else { return Some((line, &[])) };
     if colon == 0 {
         return None;

@@ -2,6 +2,7 @@
 
 mod decoder;
 
+pub(crate) use decoder::SseEvent;
 pub use decoder::{MAX_EVENT_BYTES, SseDecoder};
 
 #[cfg(test)]

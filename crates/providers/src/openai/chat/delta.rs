@@ -44,7 +44,9 @@ impl ChatReader {
                     }
                     cursor.skip()?;
                 }
-                b"tool_calls" => cursor.array(|cursor| self.read_tool_call(choice, cursor, sink))?,
+                b"tool_calls" => {
+                    cursor.array(|cursor| self.read_tool_call(choice, cursor, sink))?;
+                }
                 b"function_call" => legacy_call = Some(cursor.raw()?),
                 _ => cursor.skip()?,
             }
@@ -84,7 +86,7 @@ impl ChatReader {
             Some(())
         })?;
         self.tools_seen = true;
-        let call = self.calls.fragment(fragment, sink);
+        let call = self.calls.fragment_in_turn(fragment, sink);
         write_arguments(call, arguments, sink)
     }
 
@@ -104,7 +106,7 @@ impl ChatReader {
             }
             Some(())
         })?;
-        let call = self.calls.fragment(fragment, sink);
+        let call = self.calls.fragment_in_turn(fragment, sink);
         write_arguments(call, arguments, sink)
     }
 }

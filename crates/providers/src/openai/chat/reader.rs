@@ -94,7 +94,11 @@ impl ChatReader {
                 b"finish_reason" => reason = Some(cursor.text()?),
                 _ => {}
             }
-            if matches!(key, b"index" | b"text" | b"finish_reason") { Some(()) } else { cursor.skip() }
+            if matches!(key, b"index" | b"text" | b"finish_reason") {
+                Some(())
+            } else {
+                cursor.skip()
+            }
         })?;
         let choice = index.and_then(|index| u32::try_from(index).ok()).unwrap_or(position);
         if let Some(mut delta) = delta {
@@ -110,4 +114,3 @@ impl ChatReader {
         Some(())
     }
 }
-

@@ -11,7 +11,9 @@ pub(crate) fn read_usage(cursor: &mut Cursor<'_>) -> Option<Usage> {
             b"prompt_tokens" | b"input_tokens" => usage.input = cursor.count()?,
             b"completion_tokens" | b"output_tokens" => usage.output = cursor.count()?,
             b"total_tokens" => usage.total = cursor.count()?,
-            b"prompt_tokens_details" | b"input_tokens_details" => input_details(cursor, &mut usage)?,
+            b"prompt_tokens_details" | b"input_tokens_details" => {
+                input_details(cursor, &mut usage)?;
+            }
             b"completion_tokens_details" | b"output_tokens_details" => {
                 output_details(cursor, &mut usage)?;
             }
@@ -36,7 +38,8 @@ pub(crate) fn read_usage(cursor: &mut Cursor<'_>) -> Option<Usage> {
     if let (Some(input), Some(output), Some(total), Some(reasoning @ 1..)) =
         (usage.input, usage.output, usage.total, usage.reasoning)
     {
-        usage.output_excludes_reasoning = total == input + output + reasoning;
+        let all = input.saturating_add(output).saturating_add(reasoning);
+        usage.output_excludes_reasoning = total == all;
     }
     Some(usage)
 }

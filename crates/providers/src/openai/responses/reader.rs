@@ -1,6 +1,6 @@
 //! Events of a stream, or the whole of a plain answer, to events.
 
-use crate::calls::{Calls, Fragment};
+use crate::calls::{Calls, Fragment, kept};
 use crate::event::{JsonStr, StreamEvent};
 use crate::json::{Cursor, Kind};
 use crate::openai::chat::read_usage;
@@ -160,8 +160,11 @@ impl ResponsesReader {
             }
             b"response.output_audio.delta"
             | b"response.audio.delta"
-            | b"response.image_generation_call.partial_image" => sink(StreamEvent::Media { choice }),
-            b"response.function_call_arguments.delta" | b"response.custom_tool_call_input.delta" => {
+            | b"response.image_generation_call.partial_image" => {
+                sink(StreamEvent::Media { choice });
+            }
+            b"response.function_call_arguments.delta"
+            | b"response.custom_tool_call_input.delta" => {
                 if let Some(call) = self.call_of(&parts) {
                     self.calls.wrote(call);
                     if !delta.is_empty() {
@@ -210,7 +213,7 @@ impl ResponsesReader {
         if parts.output_index.is_some() {
             return self.calls.by_index(parts.output_index);
         }
-        let by_item = self.item_ids.iter().rposition(|id| *id == parts.item_id.raw());
+        let by_item = self.item_ids.iter().rposition(|id| id == kept(parts.item_id));
         by_item.and_then(|at| u32::try_from(at).ok()).or_else(|| self.calls.by_index(None))
     }
 
@@ -227,7 +230,7 @@ impl ResponsesReader {
         let fragment = Fragment { choice: 0, index: parts.output_index, id, name: item.name };
         let call = self.calls.fragment(fragment, sink);
         if call as usize == self.item_ids.len() {
-            self.item_ids.push(item.id.raw().to_vec());
+            self.item_ids.push(kept(item.id).to_vec());
         }
         Some(call)
     }

@@ -5,7 +5,13 @@ use crate::event::StreamEvent;
 use crate::openai::chat::ChatReader;
 use crate::openai::responses::ResponsesReader;
 use crate::provider::Dialect;
-use crate::sse::SseDecoder;
+use crate::sse::{SseDecoder, SseEvent};
+
+mod template;
+#[cfg(test)]
+mod tests;
+
+use template::{Lesson, Template};
 
 /// Reads one streamed response in place.
 ///
@@ -14,7 +20,14 @@ use crate::sse::SseDecoder;
 #[derive(Debug)]
 pub struct StreamReader {
     decoder: SseDecoder,
+    parser: Parser,
+}
+
+/// What turns one event's data into events: the reader, and the shortcut past it.
+#[derive(Debug)]
+struct Parser {
     reader: Reader,
+    template: Template,
 }
 
 #[derive(Debug)]
@@ -34,31 +47,58 @@ impl StreamReader {
             Dialect::Messages => Reader::Messages(MessagesReader::default()),
             Dialect::Responses => Reader::Responses(ResponsesReader::default()),
         };
-        Self { decoder: SseDecoder::new(), reader }
+        let parser = Parser { reader, template: Template::default() };
+        Self { decoder: SseDecoder::new(), parser }
     }
 
     /// Reads the next bytes.
     pub fn feed(&mut self, chunk: &[u8], sink: &mut dyn FnMut(StreamEvent<'_>)) {
-        let Self { decoder, reader } = self;
-        decoder.feed(chunk, &mut |event| {
-            let usage_only = reader.read(event.data, event.is_error, sink);
-            sink(StreamEvent::Boundary { end: event.end, usage_only });
-        });
+        let Self { decoder, parser } = self;
+        decoder.feed(chunk, &mut |event| parser.read(&event, sink));
     }
 
     /// The response is over: what is unfinished counts as it is.
     pub fn finish(&mut self, sink: &mut dyn FnMut(StreamEvent<'_>)) {
-        let Self { decoder, reader } = self;
-        decoder.finish(&mut |event| {
-            let usage_only = reader.read(event.data, event.is_error, sink);
-            sink(StreamEvent::Boundary { end: event.end, usage_only });
-        });
-        reader.end(sink);
+        let Self { decoder, parser } = self;
+        decoder.finish(&mut |event| parser.read(&event, sink));
+        parser.reader.end(sink);
     }
 
     /// Whether an event was too long to be read whole: what is known of the response is partial.
     pub const fn lost(&self) -> bool {
         self.decoder.lost()
+    }
+}
+
+// === impl Parser ===
+
+impl Parser {
+    #[inline]
+    fn read(&mut self, event: &SseEvent<'_>, sink: &mut dyn FnMut(StreamEvent<'_>)) {
+        let SseEvent { data, is_error, end } = *event;
+        let usage_only = if !is_error && self.template.replay(data, sink) {
+            false
+        } else {
+            self.read_new(data, is_error, sink)
+        };
+        sink(StreamEvent::Boundary { end, usage_only });
+    }
+
+    /// An event unlike the last one.
+    fn read_new(
+        &mut self,
+        data: &[u8],
+        is_error: bool,
+        sink: &mut dyn FnMut(StreamEvent<'_>),
+    ) -> bool {
+        let mut lesson = Lesson::new(data);
+        let usage_only = self.reader.read(data, is_error, &mut |event| {
+            lesson.note(&event);
+            sink(event);
+        });
+        // An `event:` line that changes what the data means must not be learnt away.
+        self.template.learn(if is_error { None } else { Some(&lesson) });
+        usage_only
     }
 }
 

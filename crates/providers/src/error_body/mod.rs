@@ -50,7 +50,9 @@ pub fn redact_5xx(dialect: Dialect, status: StatusCode, body: &[u8]) -> Option<V
     let kind = known.as_ref().and_then(|value| value.get("error")?.get("type")?.as_str());
     let kind = kind.unwrap_or_else(|| error_type(dialect, status));
     let value = match dialect {
-        Dialect::Messages => json!({ "type": "error", "error": { "type": kind, "message": message } }),
+        Dialect::Messages => {
+            json!({ "type": "error", "error": { "type": kind, "message": message } })
+        }
         Dialect::Chat | Dialect::Responses => {
             json!({ "error": { "message": message, "type": kind, "param": null, "code": null } })
         }

@@ -77,16 +77,23 @@ impl ErrorClass {
         }
         let says = |what: &str| words.iter().any(|word| word.contains(what));
         match Self::of_status(status) {
-            Self::RateLimit if says("insufficient_quota") || says("quota") || says("billing") => Self::Quota,
+            Self::RateLimit if says("insufficient_quota") || says("quota") || says("billing") => {
+                Self::Quota
+            }
             Self::RateLimit if says("overloaded") => Self::Overloaded,
             Self::Upstream if says("overloaded") => Self::Overloaded,
-            Self::BadRequest | Self::Forbidden if says("must be verified") => Self::OrgVerificationRequired,
-            Self::BadRequest if says("content_policy") || says("content_filter") || says("safety system") => {
+            Self::BadRequest | Self::Forbidden if says("must be verified") => {
+                Self::OrgVerificationRequired
+            }
+            Self::BadRequest
+                if says("content_policy") || says("content_filter") || says("safety system") =>
+            {
                 Self::ContentPolicy
             }
             Self::BadRequest if says("credit balance") => Self::Quota,
             Self::BadRequest
-                if status == StatusCode::NOT_FOUND && (says("model") || says("not_found_error")) =>
+                if status == StatusCode::NOT_FOUND
+                    && (says("model") || says("not_found_error")) =>
             {
                 Self::ModelNotFound
             }

@@ -3,7 +3,9 @@
 use crate::event::{JsonStr, StreamEvent};
 
 /// The most calls of one response that are told apart; later ones join the last.
-const CALLS_MAX: usize = 512;
+pub(crate) const CALLS_MAX: usize = 512;
+/// How much of a call's id is kept to tell calls apart, in bytes.
+const ID_BYTES_MAX: usize = 256;
 
 /// The tool calls of one response.
 #[derive(Debug, Default)]
@@ -37,8 +39,26 @@ impl Calls {
         self.slots.iter().any(|slot| slot.key.0 == choice)
     }
 
-    /// The call that a fragment belongs to; opens it where it is new, and closes the choice's
-    /// other open calls then, for that is the first sign of their end.
+    /// Like [`Calls::fragment`], for a dialect that never says that a call is over: the first
+    /// fragment of the choice's next call is the earliest sign of it. Should a call go on after
+    /// that, it is open again.
+    pub(crate) fn fragment_in_turn<'a>(
+        &mut self,
+        fragment: Fragment<'a>,
+        sink: &mut dyn FnMut(StreamEvent<'_>),
+    ) -> u32 {
+        match self.find(&fragment) {
+            None => self.close(Some(fragment.choice), sink),
+            Some(at) => {
+                if let Some(slot) = self.slots.get_mut(at) {
+                    slot.open = true;
+                }
+            }
+        }
+        self.fragment(fragment, sink)
+    }
+
+    /// The call that a fragment belongs to; opens it where it is new.
     pub(crate) fn fragment<'a>(
         &mut self,
         fragment: Fragment<'a>,
@@ -47,20 +67,22 @@ impl Calls {
         let Fragment { choice, index, id, name } = fragment;
         if let Some(at) = self.find(&fragment) {
             if let Some(slot) = self.slots.get_mut(at) {
-                let says_more = (slot.id.is_empty() && !id.is_empty()) || (!slot.named && !name.is_empty());
+                let says_more =
+                    (slot.id.is_empty() && !id.is_empty()) || (!slot.named && !name.is_empty());
                 if says_more {
-                    slot.id = id.raw().to_vec();
+                    if slot.id.is_empty() {
+                        slot.id = kept(id).to_vec();
+                    }
                     slot.named |= !name.is_empty();
                     sink(StreamEvent::ToolCallStart { call: number(at), id, name });
                 }
             }
             return number(at);
         }
-        self.close(Some(choice), sink);
         let at = self.slots.len();
         self.slots.push(Slot {
             key: (choice, index),
-            id: id.raw().to_vec(),
+            id: kept(id).to_vec(),
             named: !name.is_empty(),
             open: true,
             written: false,
@@ -116,14 +138,22 @@ impl Calls {
             // Some servers number every call 0: a new id with a name is a new call.
             let other = !id.is_empty()
                 && !name.is_empty()
-                && self.slots.get(found).is_some_and(|slot| !slot.id.is_empty() && slot.id != id.raw());
+                && self
+                    .slots
+                    .get(found)
+                    .is_some_and(|slot| !slot.id.is_empty() && slot.id != kept(id));
             return (!other).then_some(found);
         }
         if !id.is_empty() {
-            return self.slots.iter().rposition(|slot| of_choice(slot) && slot.id == id.raw());
+            return self.slots.iter().rposition(|slot| of_choice(slot) && slot.id == kept(id));
         }
         self.slots.iter().rposition(of_choice)
     }
+}
+
+/// What is kept of an id.
+pub(crate) fn kept(id: JsonStr<'_>) -> &[u8] {
+    id.raw().get(..ID_BYTES_MAX).unwrap_or(id.raw())
 }
 
 fn number(at: usize) -> u32 {

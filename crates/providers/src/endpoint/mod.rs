@@ -193,7 +193,8 @@ impl Endpoint {
 
     /// The dialect in which a caller of `path` expects its errors.
     pub fn dialect_of_errors(path: &str, headers: &HeaderMap) -> Dialect {
-        let anthropic = headers.contains_key("anthropic-version") || headers.contains_key("x-api-key");
+        let anthropic =
+            headers.contains_key("anthropic-version") || headers.contains_key("x-api-key");
         match Self::of_path(path) {
             Some(Self::Messages | Self::CountTokens) => Dialect::Messages,
             Some(Self::Models | Self::Model(_)) | None if anthropic => Dialect::Messages,
@@ -243,7 +244,9 @@ impl Endpoint {
     /// `gen_ai.operation.name`; `None` where there is no GenAI span.
     pub const fn operation(&self) -> Option<&'static str> {
         match self {
-            Self::ChatCompletions | Self::Completions | Self::Responses | Self::Messages => Some("chat"),
+            Self::ChatCompletions | Self::Completions | Self::Responses | Self::Messages => {
+                Some("chat")
+            }
             Self::Embeddings => Some("embeddings"),
             Self::ImageGenerations => Some("image_generation"),
             Self::AudioSpeech => Some("audio_speech"),
