@@ -20,7 +20,7 @@ pub struct Settings {
     /// The providers, in file order.
     pub providers: Vec<Arc<Provider>>,
     /// Where requests go.
-    pub table: Table,
+    pub table: Arc<Table>,
     /// Where each managed target's credential comes from, by target name; never its value.
     pub credential_sources: BTreeMap<Arc<str>, String>,
     /// What one request, and all together, may take.

@@ -1,1 +1,67 @@
-//! Placeholder while the workspace is laid out.
+//! The control plane's pages: health, metrics, traces as JSON and as a waterfall, on the web page
+//! and in the terminal.
+
+mod api;
+mod host;
+mod page;
+mod waterfall;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+use tollgate_store::SpanStore;
+
+pub use waterfall::{Bar, TextOptions, layout, render_list, render_text};
+
+/// What the pages show.
+#[derive(Clone)]
+pub struct ConsoleState {
+    /// Where spans are read; without one there are no traces.
+    pub store: Option<Arc<dyn SpanStore>>,
+    /// The text of `/metrics`.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Whether requests are taken.
+    pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// The control plane's routes. Nothing here changes anything.
+pub fn router(state: ConsoleState) -> Router {
+    Router::new()
+        .route("/", get(page::index))
+        .route("/app.js", get(page::script))
+        .route("/style.css", get(page::style))
+        .route("/health", get(health))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/api/traces", get(api::list))
+        .route("/api/traces/{id}", get(api::one))
+        // Outermost: a foreign name in `Host` is a page that rebinds its own name to us.
+        .layer(middleware::from_fn(host::check))
+        .with_state(state)
+}
+
+async fn health() -> Json<serde_json::Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+async fn ready(State(state): State<ConsoleState>) -> Response {
+    let (status, word) = match (state.ready)() {
+        true => (StatusCode::OK, "ready"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+    };
+    (status, Json(json!({ "status": word }))).into_response()
+}
+
+async fn metrics(State(state): State<ConsoleState>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (kind, (state.metrics)()).into_response()
+}
+
+#[cfg(test)]
+mod tests;

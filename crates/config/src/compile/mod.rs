@@ -65,7 +65,7 @@ pub(crate) fn settings(
         server: server(&document.server, addr(0).unwrap_or_else(loopback)),
         control: Control { addr: addr(1).unwrap_or_else(loopback) },
         providers,
-        table,
+        table: Arc::new(table),
         credential_sources,
         limits: limits(&document.limits),
         telemetry: application_telemetry(document, vault),

@@ -1,0 +1,202 @@
+//! The waterfall in a terminal: bars, the moment of first content, tokens, attempts.
+
+use std::fmt::Write;
+
+use tollgate_store::{EventRow, SpanRow, StatusCode, TraceSummary};
+
+use super::{Bar, attribute, layout};
+
+/// How wide, and whether with colour.
+#[derive(Clone, Copy, Debug)]
+pub struct TextOptions {
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Whether escape codes for colour are used.
+    pub color: bool,
+}
+
+/// Columns of the names.
+const NAME_WIDTH_MAX: usize = 38;
+/// Columns of the duration behind a bar.
+const DURATION_WIDTH: usize = 9;
+
+const RED: &str = "\x1b[31m";
+const GREEN: &str = "\x1b[32m";
+const DIM: &str = "\x1b[2m";
+const BOLD: &str = "\x1b[1m";
+const RESET: &str = "\x1b[0m";
+
+/// One trace.
+pub fn render_text(spans: &[SpanRow], options: TextOptions) -> String {
+    let bars = layout(spans);
+    let Some(first) = bars.first() else { return String::from("no spans\n") };
+    let whole = bars.iter().map(|bar| bar.offset_ns + bar.span.duration_ns).max().unwrap_or(1).max(1);
+    let names = bars.iter().map(|bar| name(bar).chars().count()).max().unwrap_or(0);
+    let names = names.min(NAME_WIDTH_MAX);
+    let columns = options.width.saturating_sub(names + DURATION_WIDTH + 4).clamp(10, 100);
+    let mut out = String::new();
+    let title = format!("trace {}", first.span.trace_id);
+    line(&mut out, &paint(options, BOLD, &title));
+    for bar in &bars {
+        bar_line(&mut out, bar, names, columns, whole, options);
+        for detail in details(bar.span) {
+            let indent = " ".repeat(bar.depth * 2 + 4);
+            line(&mut out, &paint(options, DIM, &format!("{indent}{detail}")));
+        }
+    }
+    out
+}
+
+/// Recent traces, one a line.
+pub fn render_list(traces: &[TraceSummary], options: TextOptions) -> String {
+    if traces.is_empty() {
+        return "no traces yet: send a request through the gateway\n".to_owned();
+    }
+    let mut out = String::new();
+    let head = format!(
+        "{:<16}  {:>9}  {:>9}  {:>11}  {:<6}  {}",
+        "TRACE", "DURATION", "TTFT", "TOKENS", "STATUS", "WHAT"
+    );
+    line(&mut out, &paint(options, DIM, &head));
+    for trace in traces {
+        let id: String = trace.trace_id.chars().take(16).collect();
+        let ttft = trace.ttft_seconds.map(|s| duration((s * 1e9).round().max(0.0))).unwrap_or_default();
+        let failed = trace.errors > 0;
+        let status = format!("{:<6}", if failed { "error" } else { "ok" });
+        let status = paint(options, if failed { RED } else { GREEN }, &status);
+        let what = [trace.provider.as_deref(), trace.model.as_deref()];
+        let what = what.into_iter().flatten().map(clean).collect::<Vec<_>>().join(" ");
+        let what = if what.is_empty() { clean(&trace.root_name) } else { what };
+        let tokens = tokens(trace.input_tokens, trace.output_tokens);
+        let took = ns(trace.duration_ns);
+        line(&mut out, &format!("{id:<16}  {took:>9}  {ttft:>9}  {tokens:>11}  {status}  {what}"));
+    }
+    out
+}
+
+fn bar_line(
+    out: &mut String,
+    bar: &Bar<'_>,
+    names: usize,
+    columns: usize,
+    whole: i64,
+    options: TextOptions,
+) {
+    let at = |ns: i64| scale(ns, whole, columns);
+    let start = at(bar.offset_ns).min(columns - 1);
+    let end = at(bar.offset_ns + bar.span.duration_ns).clamp(start + 1, columns);
+    let mark = bar.first_content_ns.map(|ns| at(bar.offset_ns + ns).clamp(start, end - 1));
+    let failed = bar.span.status == StatusCode::Error;
+    let mut drawn = String::new();
+    for column in 0..columns {
+        drawn.push(match column {
+            _ if mark == Some(column) => '◆',
+            _ if (start..end).contains(&column) && mark.is_some_and(|mark| column < mark) => '░',
+            _ if (start..end).contains(&column) => '█',
+            _ => ' ',
+        });
+    }
+    let name: String = name(bar).chars().take(names).collect();
+    let pad = " ".repeat(names - name.chars().count());
+    let drawn = paint(options, if failed { RED } else { GREEN }, &drawn);
+    let took = ns(bar.span.duration_ns);
+    line(out, &format!("{name}{pad}  {drawn}  {took:>DURATION_WIDTH$}"));
+}
+
+fn name(bar: &Bar<'_>) -> String {
+    format!("{}{}", "  ".repeat(bar.depth), clean(&bar.span.name))
+}
+
+/// What stands under a span: how it went, in the order in which it went.
+fn details(span: &SpanRow) -> Vec<String> {
+    let mut lines: Vec<_> =
+        span.events.iter().filter(|event| event.name == "gateway.attempt").map(attempt).collect();
+    let get = |name| attribute(&span.attributes, name).map(clean);
+    if let Some(outcome) = get("gateway.outcome") {
+        let mut parts = Vec::new();
+        if let (Some(number), Some(target)) = (get("gateway.routing.attempt"), get("gateway.routing.target")) {
+            let provider = get("gen_ai.provider.name").unwrap_or_default();
+            parts.push(format!("attempt {number}: {target} ({provider})"));
+        } else if let Some(provider) = get("gen_ai.provider.name") {
+            parts.push(format!("{provider} (passthrough)"));
+        }
+        parts.push(outcome);
+        let seconds = |name| get(name).and_then(|text| text.parse::<f64>().ok()).map(|s| duration(s * 1e9));
+        if let Some(first) = seconds("gen_ai.server.time_to_first_token") {
+            parts.push(format!("◆ first token {first}"));
+        }
+        let number = |name| get(name).and_then(|text| text.parse().ok());
+        let (input, output) = (number("gen_ai.usage.input_tokens"), number("gen_ai.usage.output_tokens"));
+        if input.is_some() || output.is_some() {
+            let source = get("gateway.usage.source").filter(|source| source != "reported");
+            let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
+            parts.push(format!("tokens {}{source}", tokens(input, output)));
+        }
+        if let Some(rate) = get("gen_ai.server.output_tokens_per_second").and_then(|r| r.parse::<f64>().ok()) {
+            parts.push(format!("{rate:.0} tokens/s"));
+        }
+        if let Some(cost) = get("gateway.usage.cost") {
+            parts.push(format!("cost {cost}"));
+        }
+        lines.push(parts.join(" · "));
+    }
+    if span.status == StatusCode::Error && !span.status_message.is_empty() {
+        lines.push(format!("error: {}", clean(&span.status_message)));
+    }
+    lines
+}
+
+fn attempt(event: &EventRow) -> String {
+    let get = |name| attribute(&event.attributes, name).map(clean).unwrap_or_default();
+    let took = get("gateway.attempt.duration_seconds").parse::<f64>().map(|s| duration(s * 1e9));
+    format!(
+        "attempt {}: {} ({}) · failed: {} · {}",
+        get("gateway.attempt.number"),
+        get("gateway.attempt.target"),
+        get("gateway.attempt.provider"),
+        get("gateway.attempt.message"),
+        took.unwrap_or_default(),
+    )
+}
+
+fn tokens(input: Option<u64>, output: Option<u64>) -> String {
+    let text = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), |count| count.to_string());
+    if input.is_none() && output.is_none() {
+        return String::new();
+    }
+    format!("{} → {}", text(input), text(output))
+}
+
+/// Names and values are anybody's: a control character could repaint the terminal.
+fn clean(text: &str) -> String {
+    text.chars().map(|ch| if ch.is_control() { '\u{fffd}' } else { ch }).take(160).collect()
+}
+
+fn ns(ns: i64) -> String {
+    #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+    duration(ns.max(0) as f64)
+}
+
+fn duration(ns: f64) -> String {
+    match ns {
+        ns if ns < 1e3 => format!("{ns:.0} ns"),
+        ns if ns < 1e6 => format!("{:.0} µs", ns / 1e3),
+        ns if ns < 1e9 => format!("{:.1} ms", ns / 1e6),
+        ns => format!("{:.2} s", ns / 1e9),
+    }
+}
+
+fn scale(ns: i64, whole: i64, columns: usize) -> usize {
+    let columns = i128::try_from(columns).unwrap_or(1);
+    let column = i128::from(ns.max(0)) * columns / i128::from(whole.max(1));
+    usize::try_from(column.min(columns)).unwrap_or(0)
+}
+
+fn paint(options: TextOptions, code: &str, text: &str) -> String {
+    if options.color { format!("{code}{text}{RESET}") } else { text.to_owned() }
+}
+
+fn line(out: &mut String, text: &str) {
+    // Writing to a string does not fail.
+    let _infallible = writeln!(out, "{}", text.trim_end());
+}

@@ -1,0 +1,121 @@
+//! Where finished requests are told: metrics, and a queue of spans for each destination.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tollgate_config::{OtlpProtocol, OtlpSettings, Settings};
+use tollgate_filters::request::InFlight;
+use tollgate_store::SpanStore;
+use tollgate_telemetry::export::{self, Exporters, OtlpSink, Queue, QueueSettings};
+use tollgate_telemetry::genai::{Call, span_tree};
+use tollgate_telemetry::metrics::{Metrics, Retries};
+use tollgate_telemetry::{Pipeline, SpanId};
+
+use crate::store_sink::StoreSink;
+
+/// Spans in one write to the store.
+const STORE_BATCH_SPANS_MAX: usize = 2_048;
+/// How long a span may wait before it is written to the store.
+const STORE_LINGER: Duration = Duration::from_millis(200);
+/// The resource's name where the configuration gives none.
+const SERVICE_NAME: &str = "tollgate";
+
+/// Metrics and exporters of the process.
+pub(crate) struct Observe {
+    metrics: Metrics,
+    exporters: Exporters,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+// === impl Observe ===
+
+impl Observe {
+    /// Starts a worker on `runtime` for each destination in `settings`; `stopping` ends them.
+    ///
+    /// # Errors
+    /// An exporter that cannot be built.
+    pub(crate) fn start(
+        settings: &Settings,
+        store: Option<Arc<dyn SpanStore>>,
+        in_flight: InFlight,
+        runtime: &Runtime,
+        stopping: &watch::Receiver<bool>,
+    ) -> Result<Self, String> {
+        // gRPC channels are bound to the runtime they are made in.
+        let _inside = runtime.enter();
+        let mut exporters = Exporters::default();
+        let mut workers = Vec::new();
+        if let Some(store) = store {
+            let queue = Queue::new("store", QueueSettings {
+                batch_spans_max: STORE_BATCH_SPANS_MAX,
+                linger: STORE_LINGER,
+                ..QueueSettings::default()
+            });
+            exporters.add(Arc::clone(&queue), None);
+            let (sink, stop) = (StoreSink::new(store, service_name(settings)), stopping.clone());
+            workers.push(runtime.spawn(async move { queue.run(sink, stop).await }));
+        }
+        let otlp = [
+            ("telemetry", &settings.telemetry, Pipeline::Application),
+            ("genai_telemetry", &settings.genai.otlp, Pipeline::GenAi),
+        ];
+        for (name, otlp, pipeline) in otlp {
+            let Some(otlp) = otlp else { continue };
+            let sink = OtlpSink::new(&otlp_settings(otlp)).map_err(|error| format!("{name}: {error}"))?;
+            let queue = Queue::new(name, QueueSettings {
+                spans_max: otlp.queue_spans_max,
+                ..QueueSettings::default()
+            });
+            exporters.add(Arc::clone(&queue), Some(pipeline));
+            let stop = stopping.clone();
+            workers.push(runtime.spawn(async move { queue.run(sink, stop).await }));
+        }
+        let metrics = Metrics::new(move || in_flight.count(), exporters.clone())?;
+        Ok(Self { metrics, exporters, workers: Mutex::new(workers) })
+    }
+
+    /// A request has ended: this is told exactly once.
+    pub(crate) fn call(&self, call: &Call, retries: &Retries) {
+        self.metrics.record(call, retries);
+        self.exporters.submit(span_tree(call, &mut || SpanId::new(fastrand::u64(1..))));
+    }
+
+    pub(crate) fn render_metrics(&self) -> String {
+        self.metrics.render()
+    }
+
+    /// Spans on their way.
+    pub(crate) fn queued(&self) -> usize {
+        self.exporters.queued()
+    }
+
+    /// Waits for the workers, which `stopping` has ended, at most `max`.
+    pub(crate) fn finish(&self, max: Duration) {
+        let until = Instant::now() + max;
+        let workers = std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
+        while Instant::now() < until && workers.iter().any(|worker| !worker.is_finished()) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+fn service_name(settings: &Settings) -> String {
+    let named = settings.telemetry.as_ref().or(settings.genai.otlp.as_ref());
+    named.map_or_else(|| SERVICE_NAME.to_owned(), |otlp| otlp.service_name.clone())
+}
+
+fn otlp_settings(settings: &OtlpSettings) -> export::OtlpSettings {
+    export::OtlpSettings {
+        endpoint: settings.endpoint.clone(),
+        protocol: match settings.protocol {
+            OtlpProtocol::Grpc => export::OtlpProtocol::Grpc,
+            OtlpProtocol::Http => export::OtlpProtocol::Http,
+        },
+        headers: settings.headers.clone(),
+        service_name: settings.service_name.clone(),
+        timeout: settings.timeout,
+    }
+}

@@ -1,0 +1,283 @@
+//! One request's state, as phases: what is known grows, and each part is there or not as a whole.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::StatusCode;
+use tokio::time::Instant;
+use tollgate_filters::request::{
+    Context, Facts, Forward, InFlightPermit, Rejection, RequestId,
+};
+use tollgate_filters::response::Pipeline;
+use tollgate_providers::endpoint::Endpoint;
+use tollgate_providers::{Dialect, ErrorClass};
+use tollgate_routing::{Attempt, Attempts, Failure, Plan, RoutingPath};
+use tollgate_telemetry::{SpanId, TraceContext};
+
+use crate::proxy::downstream::Installed;
+use crate::proxy::watch::{Deadline, Watch};
+use crate::snapshot::Snapshot;
+
+/// Everything that one request carries from hook to hook.
+pub(crate) struct Ctx {
+    /// The configuration that this request lives by, whatever is loaded meanwhile.
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) id: RequestId,
+    pub(crate) started: Started,
+    /// Where the request belongs in the caller's trace.
+    pub(crate) trace: TraceContext,
+    pub(crate) http: HttpFacts,
+    /// The endpoint, once the path named one.
+    pub(crate) endpoint: Option<Endpoint>,
+    /// The dialect in which the caller expects errors.
+    pub(crate) dialect: Dialect,
+    /// A refusal by tollgate itself.
+    pub(crate) rejection: Option<Rejection>,
+    /// What a refused request said of itself.
+    pub(crate) refused: Option<Box<(Facts, Context)>>,
+    /// The ids of the spans that this request will end as.
+    pub(crate) spans: SpanIds,
+    /// Present from the moment a plan exists.
+    pub(crate) routed: Option<Box<Routed>>,
+    /// The status that the caller was sent.
+    pub(crate) status: Option<StatusCode>,
+}
+
+/// Ids chosen at the start, because they travel in headers before the spans exist.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SpanIds {
+    /// The HTTP span; named in the response's `traceparent`.
+    pub(crate) http: SpanId,
+    /// The GenAI span; named in the upstream request's `traceparent`.
+    pub(crate) genai: SpanId,
+}
+
+/// One moment on both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Started {
+    pub(crate) at: Instant,
+    pub(crate) unix_ns: u64,
+}
+
+/// What the request line and headers said, for the HTTP span.
+#[derive(Default)]
+pub(crate) struct HttpFacts {
+    pub(crate) method: http::Method,
+    pub(crate) path: String,
+    pub(crate) version: http::Version,
+    pub(crate) client: Option<std::net::SocketAddr>,
+    pub(crate) user_agent: Option<String>,
+}
+
+/// A request that has a plan.
+pub(crate) struct Routed {
+    pub(crate) plan: Plan,
+    pub(crate) attempts: Attempts,
+    pub(crate) facts: Facts,
+    pub(crate) context: Context,
+    /// As the caller sent it; each attempt sends its own rewriting.
+    pub(crate) body: Bytes,
+    /// Held until the response has ended.
+    pub(crate) _permit: Option<InFlightPermit>,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) installed: Option<Installed>,
+    pub(crate) current: Option<Current>,
+    pub(crate) failures: Vec<Failed>,
+    /// The running attempt begins again: its pooled connection turned out to be closed.
+    pub(crate) repeat: bool,
+    repeated: bool,
+}
+
+/// The attempt that is running, or was the last one.
+pub(crate) struct Current {
+    pub(crate) attempt: Attempt,
+    pub(crate) started: Started,
+    /// What goes upstream: the caller's bytes, but for what this target needs changed.
+    pub(crate) body: Bytes,
+    /// We asked for usage and the caller did not.
+    pub(crate) swallow_usage: bool,
+    /// The upstream answered.
+    pub(crate) responding: Option<Responding>,
+    /// Why the attempt failed, if it did.
+    pub(crate) error: Option<AttemptError>,
+}
+
+/// A response that was accepted.
+pub(crate) struct Responding {
+    pub(crate) status: StatusCode,
+    pub(crate) pipeline: Pipeline,
+    /// When the response last got on: its head, or a piece of a plain body. Pings are no progress.
+    pub(crate) progress_at: Instant,
+    /// The pipeline saw the response's end.
+    pub(crate) ended: bool,
+    /// What an error answer is called in the one taxonomy.
+    pub(crate) class: Option<ErrorClass>,
+}
+
+/// Why an attempt gave no good answer.
+#[derive(Clone, Debug)]
+pub(crate) struct AttemptError {
+    /// `timeout`, `connection_error` or `request_error`.
+    pub(crate) kind: &'static str,
+    /// For the span's status message and the error's body.
+    pub(crate) message: String,
+    /// The upstream's status, where it gave one.
+    pub(crate) status: Option<StatusCode>,
+}
+
+/// An attempt that another one followed.
+pub(crate) struct Failed {
+    pub(crate) attempt: Attempt,
+    pub(crate) started: Started,
+    pub(crate) duration: Duration,
+    pub(crate) error: AttemptError,
+}
+
+// === impl Started ===
+
+impl Started {
+    pub(crate) fn now() -> Self {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let unix_ns = u64::try_from(unix.as_nanos()).unwrap_or(u64::MAX);
+        Self { at: Instant::now(), unix_ns }
+    }
+
+    /// The wall clock's reading for a later instant of the steady clock.
+    pub(crate) fn unix_ns_at(&self, at: Instant) -> u64 {
+        self.unix_ns + nanos(at.saturating_duration_since(self.at))
+    }
+}
+
+/// A duration in whole nanoseconds.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+// === impl Ctx ===
+
+impl Ctx {
+    /// Continues the caller's trace, if it sent one that is valid.
+    pub(crate) fn join_trace(&mut self, traceparent: Option<&str>, tracestate: Option<&str>) {
+        if let Some(trace) = TraceContext::parse(traceparent, tracestate) {
+            self.trace = trace;
+        }
+    }
+
+    /// The provider of the attempt that counts.
+    pub(crate) fn provider_name(&self) -> Option<&str> {
+        let current = self.routed.as_ref()?.current.as_ref()?;
+        Some(&current.attempt.target.provider.name)
+    }
+
+    pub(crate) fn new(snapshot: Arc<Snapshot>) -> Self {
+        let started = Started::now();
+        Self {
+            snapshot,
+            id: RequestId::new(fastrand::u64(..), fastrand::u64(..)),
+            started,
+            trace: TraceContext::root(fastrand::u128(1..)),
+            http: HttpFacts::default(),
+            endpoint: None,
+            dialect: Dialect::Chat,
+            rejection: None,
+            refused: None,
+            spans: SpanIds { http: SpanId::new(fastrand::u64(1..)), genai: SpanId::new(fastrand::u64(1..)) },
+            routed: None,
+            status: None,
+        }
+    }
+}
+
+// === impl Responding ===
+
+impl Responding {
+    pub(crate) fn is_error(&self) -> bool {
+        self.status.is_client_error() || self.status.is_server_error()
+    }
+}
+
+// === impl Routed ===
+
+impl Routed {
+    /// What the stack forwarded, before any attempt.
+    pub(crate) fn new(forward: Forward, watch: Arc<Watch>, installed: Installed) -> Self {
+        let Forward { plan, body, facts, context, permit } = forward;
+        Self {
+            attempts: Attempts::new(plan.clone()),
+            plan,
+            facts,
+            context,
+            body,
+            _permit: permit,
+            watch,
+            installed: Some(installed),
+            current: None,
+            failures: Vec::new(),
+            repeat: false,
+            repeated: false,
+        }
+    }
+
+    /// Whether another attempt may still follow the running one.
+    pub(crate) fn may_fail_over(&self) -> bool {
+        let silent = self
+            .current
+            .as_ref()
+            .and_then(|current| current.responding.as_ref())
+            .is_none_or(|responding| responding.pipeline.holds());
+        silent && self.attempts_left()
+    }
+
+    /// Whether the plan has room for another attempt. A failure may still end it early.
+    pub(crate) fn attempts_left(&self) -> bool {
+        let made = self.current.as_ref().map_or(0, |current| current.attempt.number);
+        self.plan.path == RoutingPath::Managed && made < self.plan.attempts_max()
+    }
+
+    /// Arms the earliest deadline that applies now.
+    pub(crate) fn arm(&self, request: Started) {
+        let Some(current) = &self.current else { return };
+        let deadlines = &current.attempt.target.deadlines;
+        let mut earliest = (Deadline::Total, request.at + deadlines.total);
+        let mut consider = |kind, at| {
+            if at < earliest.1 {
+                earliest = (kind, at);
+            }
+        };
+        match &current.responding {
+            None => consider(Deadline::Head, current.started.at + deadlines.head),
+            Some(responding) => {
+                let pipeline = &responding.pipeline;
+                let idle_from = pipeline.last_content_at().unwrap_or(responding.progress_at);
+                consider(Deadline::Idle, idle_from + deadlines.idle);
+            }
+        }
+        let content = current.responding.as_ref().is_some_and(|r| r.pipeline.has_content());
+        if let Some(first_token) = deadlines.first_token.filter(|_| self.facts.stream && !content) {
+            consider(Deadline::FirstToken, current.started.at + first_token);
+        }
+        self.watch.arm(earliest.0, earliest.1);
+    }
+
+    /// Takes the one repetition that a stale pooled connection is worth; it counts as no attempt.
+    pub(crate) fn take_free_retry(&mut self) -> bool {
+        self.repeat = !std::mem::replace(&mut self.repeated, true);
+        self.repeat
+    }
+
+    /// Closes the running attempt as failed; `true` if another one follows.
+    pub(crate) fn fail(&mut self, failure: Failure, error: AttemptError) -> bool {
+        let Some(mut current) = self.current.take() else { return false };
+        let follows = self.attempts.failed(failure, fastrand::f64());
+        if follows {
+            let duration = current.started.at.elapsed();
+            let Current { attempt, started, .. } = current;
+            self.failures.push(Failed { attempt, started, duration, error });
+        } else {
+            current.error = Some(error);
+            self.current = Some(current);
+        }
+        follows
+    }
+}

@@ -1,0 +1,93 @@
+//! The end of a request that went wrong: an error in the caller's dialect, as JSON before the head
+//! and as an event after it. Nothing is ever spliced onto what the caller already has.
+
+use http::StatusCode;
+use pingora::proxy::{FailToProxy, Session};
+use pingora::{Error, ErrorSource, ErrorType};
+use tollgate_filters::request::Rejection;
+use tollgate_providers::error_body::{ErrorBody, error_event};
+use tracing::debug;
+
+use crate::proxy::ctx::Ctx;
+use crate::proxy::downstream;
+use crate::proxy::respond::{self, Failure};
+
+pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
+    debug!(request = ctx.id.as_str(), cause = error.etype.as_str(), "request failed");
+    if let Some(installed) = ctx.routed.as_mut().and_then(|routed| routed.installed.take()) {
+        downstream::restore(session, &installed);
+    }
+    let deadline = ctx.routed.as_ref().and_then(|routed| routed.watch.fired());
+    if deadline.is_none() && *error.esource() == ErrorSource::Downstream {
+        answer_slow_reader(session, error, ctx).await;
+        return FailToProxy { error_code: 0, can_reuse_downstream: false };
+    }
+    let failed = session.response_written().is_some_and(|head| !head.status.is_informational());
+    let (status, message) = describe(error, ctx);
+    let written = if failed {
+        end_stream(session, ctx, status, &message).await
+    } else {
+        session.set_keepalive(None);
+        if matches!(&error.etype, ErrorType::Custom("OtherDialect")) {
+            let model = ctx.routed.as_ref().map(|r| r.facts.model.clone()).unwrap_or_default();
+            respond::reject(session, ctx, Rejection::OtherDialect { model: model.to_string() }).await
+        } else {
+            let failure = Failure { status, code: "upstream", message: &message, param: None };
+            respond::fail(session, ctx, &failure, Vec::new()).await
+        }
+    };
+    if let Err(error) = written {
+        debug!(request = ctx.id.as_str(), cause = error.etype.as_str(), "the caller left too");
+    }
+    FailToProxy { error_code: 0, can_reuse_downstream: false }
+}
+
+/// A request that could not be read: the caller is told if it is still there.
+async fn answer_slow_reader(session: &mut Session, error: &Error, ctx: &mut Ctx) {
+    if ctx.routed.is_some() || session.response_written().is_some() {
+        return;
+    }
+    if matches!(error.etype, ErrorType::ReadTimedout) {
+        let message = "the request body did not arrive in time";
+        let failure =
+            Failure { status: StatusCode::REQUEST_TIMEOUT, code: "bad_request", message, param: None };
+        session.set_keepalive(None);
+        let _gone = respond::fail(session, ctx, &failure, Vec::new()).await;
+    }
+}
+
+/// 504 for time, 502 for everything else that is the upstream's doing.
+fn describe(error: &Error, ctx: &Ctx) -> (StatusCode, String) {
+    let current = ctx.routed.as_ref().and_then(|routed| routed.current.as_ref());
+    let what = current.and_then(|current| current.error.as_ref());
+    let timed_out = what.is_some_and(|what| what.kind == "timeout")
+        || matches!(error.etype, ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout);
+    let provider = ctx.provider_name().unwrap_or("upstream");
+    if timed_out {
+        return (StatusCode::GATEWAY_TIMEOUT, format!("{provider} did not answer in time"));
+    }
+    (StatusCode::BAD_GATEWAY, format!("the connection to {provider} failed"))
+}
+
+/// An error event and a clean end.
+async fn end_stream(
+    session: &mut Session,
+    ctx: &Ctx,
+    status: StatusCode,
+    message: &str,
+) -> pingora::Result<()> {
+    let current = ctx.routed.as_ref().and_then(|routed| routed.current.as_ref());
+    let responding = current.and_then(|current| current.responding.as_ref());
+    if !responding.is_some_and(|responding| responding.pipeline.is_stream()) {
+        // Half of a plain body cannot be mended; the missing rest tells the caller.
+        return Ok(());
+    }
+    let event = error_event(ctx.dialect, &ErrorBody {
+        status,
+        code: "upstream",
+        message,
+        param: None,
+        request_id: ctx.id.as_str(),
+    });
+    session.write_response_body(Some(event.into()), true).await
+}

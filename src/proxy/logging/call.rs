@@ -1,0 +1,261 @@
+//! A request's state as the facts of its spans.
+
+use std::sync::Arc;
+
+use pingora::{Error, ErrorSource};
+use tokio::time::Instant;
+use tollgate_filters::request::{Context, Facts};
+use tollgate_filters::response::Seen;
+use tollgate_providers::{Endpoint, Usage};
+use tollgate_routing::{Layer, RoutingPath};
+use tollgate_telemetry::genai::{
+    Call, CallError, ContextOperation, FailedAttempt, GenAi, Http, Outcome, Response, Routing,
+    Server, StreamTiming, ToolCall, UsageSource, Variant,
+};
+
+use super::content;
+use crate::proxy::ctx::{Ctx, Current, Failed, Routed, Started};
+
+/// Bytes of text for a token, where a provider counts none. Close for English and for code.
+const BYTES_PER_TOKEN: u64 = 4;
+
+pub(super) fn call(ctx: &Ctx, routed: Option<&mut Routed>, error: Option<&Error>) -> Call {
+    let end = Instant::now();
+    let genai = match routed {
+        Some(routed) => genai_of_routed(ctx, routed, error, end),
+        None => genai_of_refused(ctx, end),
+    };
+    Call {
+        trace: ctx.trace.clone(),
+        http_span: ctx.spans.http,
+        genai_span: ctx.spans.genai,
+        start_ns: ctx.started.unix_ns,
+        end_ns: ctx.started.unix_ns_at(end),
+        http: http(ctx),
+        genai: genai.filter(|_| ctx.snapshot.settings.genai.enabled),
+    }
+}
+
+fn http(ctx: &Ctx) -> Http {
+    Http {
+        method: ctx.http.method.to_string(),
+        path: ctx.http.path.clone(),
+        route: ctx.endpoint.as_ref().map_or("", Endpoint::route),
+        status: ctx.status.map(|status| status.as_u16()),
+        client: ctx.http.client.map(|client| client.ip().to_string()),
+        user_agent: ctx.http.user_agent.clone(),
+        version: if ctx.http.version == http::Version::HTTP_2 { "2" } else { "1.1" },
+        request_id: ctx.id.as_str().to_owned(),
+        error_code: ctx.rejection.as_ref().map(|rejection| rejection.code()),
+    }
+}
+
+/// What a span says of the request, routed or not.
+fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant) -> Option<GenAi> {
+    let endpoint = ctx.endpoint.as_ref()?;
+    let mut operation = endpoint.operation()?;
+    if operation == "chat" {
+        let detected = if facts.has_image { "generate_content" } else { "chat" };
+        operation = context.operation_name.unwrap_or(detected);
+    }
+    Some(GenAi {
+        start_ns: ctx.started.unix_ns,
+        end_ns: ctx.started.unix_ns_at(end),
+        operation,
+        request_model: Arc::clone(&facts.model),
+        stream: facts.stream,
+        params: facts.params.clone(),
+        output_type: endpoint.output_type(),
+        user: context.user_id.clone().or_else(|| facts.user.clone()),
+        session: context.session_id.clone(),
+        conversation: context.conversation_id.clone(),
+        environment: context.environment.clone(),
+        context_operation: context.operation.as_ref().map(|operation| ContextOperation {
+            name: operation.kind.name(),
+            subject: operation.subject.clone(),
+            attributes: operation.attributes.clone(),
+            duration: operation.duration,
+        }),
+        ..GenAi::default()
+    })
+}
+
+/// A refused request still has a span, if it said which model it wanted.
+fn genai_of_refused(ctx: &Ctx, end: Instant) -> Option<GenAi> {
+    let (facts, context) = ctx.refused.as_deref()?;
+    let mut genai = request(ctx, facts, context, end)?;
+    genai.outcome = Outcome::Rejected;
+    genai.error = ctx.rejection.as_ref().map(|rejection| CallError {
+        kind: "request_error",
+        message: rejection.to_string(),
+    });
+    Some(genai)
+}
+
+fn genai_of_routed(
+    ctx: &Ctx,
+    routed: &mut Routed,
+    error: Option<&Error>,
+    end: Instant,
+) -> Option<GenAi> {
+    let mut genai = request(ctx, &routed.facts, &routed.context, end)?;
+    genai.failed_attempts = routed.failures.iter().map(failed_attempt).collect();
+    let caller_gone = error.is_some_and(|error| *error.esource() == ErrorSource::Downstream)
+        && routed.watch.fired().is_none();
+    let Some(mut current) = routed.current.take() else {
+        genai.outcome = if caller_gone { Outcome::Cancelled } else { Outcome::UpstreamFailed };
+        return Some(genai);
+    };
+    genai.provider = Some(Arc::clone(&current.attempt.target.provider.name));
+    genai.routing = Some(routing(routed, &current, ctx));
+    let url = &current.attempt.target.provider.base_url;
+    genai.server = Some(Server { address: Arc::clone(&url.host), port: url.port });
+    let responding = current.responding.take();
+    let ended = responding.as_ref().is_some_and(|responding| responding.ended);
+    let seen = responding.map(|responding| responding.pipeline.into_seen());
+    let verdict = judge(&current, seen.as_ref(), ended, caller_gone, error);
+    (genai.outcome, genai.error) = verdict;
+    if let Some(seen) = seen {
+        respond(&mut genai, seen, &current, routed, end);
+    }
+    if ctx.snapshot.settings.genai.capture_content {
+        content::capture_request(&mut genai, &routed.facts);
+    }
+    Some(genai)
+}
+
+/// How it ended, and what went wrong.
+fn judge(
+    current: &Current,
+    seen: Option<&Seen>,
+    ended: bool,
+    caller_gone: bool,
+    error: Option<&Error>,
+) -> (Outcome, Option<CallError>) {
+    if caller_gone {
+        return (Outcome::Cancelled, None);
+    }
+    if let Some(failure) = &current.error {
+        let (kind, message) = (failure.kind, failure.message.clone());
+        return (Outcome::UpstreamFailed, Some(CallError { kind, message }));
+    }
+    let failed = |kind, message: &str| {
+        (Outcome::UpstreamFailed, Some(CallError { kind, message: message.to_owned() }))
+    };
+    if let Some(error) = error {
+        return failed("connection_error", error.etype.as_str());
+    }
+    let Some(seen) = seen else { return failed("connection_error", "no response") };
+    if seen.transcript.error().is_some() {
+        return failed("request_error", "the provider reported an error inside its response");
+    }
+    let finished = seen.transcript.is_done() || seen.transcript.finish_reasons().next().is_some();
+    if !ended || (seen.stream && !finished) {
+        return failed("connection_error", "the response broke off before its end");
+    }
+    (Outcome::Complete, None)
+}
+
+fn respond(genai: &mut GenAi, seen: Seen, current: &Current, routed: &Routed, end: Instant) {
+    let Seen { stream, times, transcript, tool_calls } = seen;
+    let (usage, usage_source) = usage(genai.outcome, stream, &transcript, &routed.facts);
+    genai.response = Response {
+        id: transcript.id().map(str::to_owned),
+        model: transcript.model().map(str::to_owned),
+        usage,
+        usage_source,
+        finish_reasons: transcript.finish_reasons().map(str::to_owned).collect(),
+    };
+    let unix = |at: Instant| current.started.unix_ns_at(at);
+    genai.tool_calls = transcript
+        .tool_calls()
+        .iter()
+        .enumerate()
+        .map(|(at, call)| ToolCall {
+            id: call.id.clone(),
+            name: call.name.clone(),
+            arguments: (!call.arguments.is_empty()).then(|| call.arguments.clone()),
+            times: tool_calls.get(at).map(|times| (unix(times.opened), unix(times.closed))),
+        })
+        .collect();
+    if stream {
+        genai.timing = Some(StreamTiming {
+            first_byte: times.first_byte,
+            first_event: times.first_event,
+            first_reasoning: times.first_reasoning,
+            first_content: times.first_content,
+            last_content: times.last_content,
+            gap_p50: times.gaps.quantile(0.5),
+            gap_p99: times.gaps.quantile(0.99),
+            gap_max: times.gaps.max(),
+            stalls: times.gaps.stalls(),
+            duration: end.saturating_duration_since(current.started.at),
+        });
+    }
+    content::capture_response(genai, &transcript);
+}
+
+/// Reported, else estimated from what was delivered, else unknown; never zero for unknown.
+fn usage(
+    outcome: Outcome,
+    stream: bool,
+    transcript: &tollgate_providers::Transcript,
+    facts: &Facts,
+) -> (Option<Usage>, UsageSource) {
+    let reported = transcript.usage();
+    let broken_off = stream && outcome != Outcome::Complete;
+    if let (Some(usage), false) = (reported, broken_off) {
+        return (Some(usage), UsageSource::Reported);
+    }
+    if transcript.output_bytes() == 0 {
+        // What a stream says at its beginning is true of its input, whatever came of the rest.
+        let source = if reported.is_some() { UsageSource::Reported } else { UsageSource::Unknown };
+        return (reported, source);
+    }
+    let mut usage = reported.unwrap_or_default();
+    let tokens = transcript.output_bytes().div_ceil(BYTES_PER_TOKEN);
+    usage.output = Some(usage.output.map_or(tokens, |said| said.max(tokens)));
+    let input_bytes: usize =
+        [&facts.messages, &facts.system].into_iter().flatten().map(bytes::Bytes::len).sum();
+    if usage.input.is_none() && input_bytes > 0 {
+        usage.input = Some((input_bytes as u64).div_ceil(BYTES_PER_TOKEN));
+    }
+    (Some(usage), UsageSource::Estimated)
+}
+
+fn routing(routed: &Routed, current: &Current, ctx: &Ctx) -> Routing {
+    let attempt = &current.attempt;
+    let plan = &routed.plan;
+    let managed = plan.path == RoutingPath::Managed;
+    let function = plan.name.clone().filter(|_| managed && plan.layer == Layer::Function);
+    let kind = ctx.endpoint.as_ref().map_or("chat", |endpoint| endpoint.kind().name());
+    Routing {
+        path: plan.path.name(),
+        layer: plan.layer.name(),
+        target: Arc::clone(&attempt.target.name),
+        strategy: plan.strategy.name(),
+        attempt: attempt.number,
+        upstream_model: Arc::clone(&attempt.target.model),
+        function: function.map(|name| (name, kind)),
+        variant: attempt.variant.as_ref().map(|variant| Variant {
+            name: Arc::clone(&variant.name),
+            weight: variant.weight,
+            total: variant.total_variants,
+        }),
+    }
+}
+
+fn failed_attempt(failed: &Failed) -> FailedAttempt {
+    let Failed { attempt, started: Started { unix_ns, .. }, duration, error } = failed;
+    FailedAttempt {
+        number: attempt.number,
+        target: Arc::clone(&attempt.target.name),
+        provider: Arc::clone(&attempt.target.provider.name),
+        model: Arc::clone(&attempt.target.model),
+        kind: error.kind,
+        status: error.status.map(|status| status.as_u16()),
+        message: error.message.clone(),
+        start_ns: *unix_ns,
+        duration: *duration,
+    }
+}

@@ -1,0 +1,109 @@
+//! First hook with an answer: read the body whole, run the tower stack, act on its verdict.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Request, header};
+use pingora::Result;
+use pingora::proxy::Session;
+use tollgate_filters::request::{Context, Facts, Forward, Rejection, Verdict, unknown_path};
+use tollgate_providers::endpoint::{Endpoint, Refusal};
+use tower::ServiceExt;
+
+use crate::proxy::ctx::{Ctx, HttpFacts, Routed};
+use crate::proxy::watch::Watch;
+use crate::proxy::{Gateway, body, downstream, local, respond};
+
+/// `true`: answered here. `false`: a plan is in the context.
+pub(crate) async fn run(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+    describe(session, ctx);
+    match decide(gateway, session, ctx).await? {
+        Ok(Some(forward)) => {
+            accept(session, ctx, *forward);
+            Ok(false)
+        }
+        Ok(None) => Ok(true),
+        Err(rejection) => {
+            respond::reject(session, ctx, rejection).await?;
+            Ok(true)
+        }
+    }
+}
+
+/// `Ok(None)`: answered already.
+async fn decide(
+    gateway: &Gateway,
+    session: &mut Session,
+    ctx: &mut Ctx,
+) -> Result<Result<Option<Box<Forward>>, Rejection>> {
+    let headers = &session.req_header().headers;
+    ctx.dialect = Endpoint::dialect_of_errors(&ctx.http.path, headers);
+    if headers.contains_key(header::CONTENT_LENGTH) && headers.contains_key(header::TRANSFER_ENCODING) {
+        return Ok(Err(Rejection::Framing));
+    }
+    let endpoint = match Endpoint::resolve(&ctx.http.method, &ctx.http.path) {
+        Ok(endpoint) => endpoint,
+        Err(Refusal::NotFound) => return Ok(Err(unknown_path(&ctx.http.path))),
+        Err(Refusal::MethodNotAllowed { allow }) => {
+            return Ok(Err(Rejection::MethodNotAllowed { allow }));
+        }
+    };
+    ctx.endpoint = Some(endpoint.clone());
+    if local::answer(gateway, session, ctx, &endpoint).await? {
+        return Ok(Ok(None));
+    }
+    if gateway.shared.is_draining() {
+        return Ok(Err(Rejection::ShuttingDown));
+    }
+    if !endpoint.is_forwarded() {
+        return Ok(Err(Rejection::NotServed { path: ctx.http.path.clone() }));
+    }
+    let body_bytes_max = ctx.snapshot.settings.limits.body_bytes_max;
+    let body = match body::read(session, body_bytes_max).await? {
+        body::Read::Whole(body) => body,
+        body::Read::TooLarge => return Ok(Err(Rejection::BodyTooLarge { body_bytes_max })),
+    };
+    let mut request = Request::new(body.clone());
+    *request.method_mut() = ctx.http.method.clone();
+    *request.headers_mut() = session.req_header().headers.clone();
+    request.extensions_mut().insert(endpoint);
+    request.extensions_mut().insert(ctx.id.clone());
+    match ctx.snapshot.stack.clone().oneshot(request).await {
+        Ok(Verdict::Forward(forward)) => Ok(Ok(Some(forward))),
+        Ok(Verdict::Respond(answer)) => {
+            let (parts, body) = answer.into_parts();
+            respond::json(session, ctx, parts.status, body, Vec::new()).await?;
+            Ok(Ok(None))
+        }
+        Err(rejection) => {
+            let headers = &session.req_header().headers;
+            let facts = Facts::read(&body).ok();
+            ctx.refused = facts.map(|facts| Box::new((facts, Context::read(headers))));
+            Ok(Err(rejection))
+        }
+    }
+}
+
+/// From here on the request belongs to its plan.
+fn accept(session: &mut Session, ctx: &mut Ctx, forward: Forward) {
+    let watch = Arc::new(Watch::new(ctx.started.at));
+    let installed = downstream::install(session, Arc::clone(&watch));
+    ctx.routed = Some(Box::new(Routed::new(forward, watch, installed)));
+}
+
+fn describe(session: &Session, ctx: &mut Ctx) {
+    let request = session.req_header();
+    ctx.http = HttpFacts {
+        method: request.method.clone(),
+        path: request.uri.path().to_owned(),
+        version: request.version,
+        client: session.client_addr().and_then(|address| address.as_inet().copied()),
+        user_agent: text(&request.headers, header::USER_AGENT.as_str()),
+    };
+    let traceparent = text(&request.headers, "traceparent");
+    let tracestate = text(&request.headers, "tracestate");
+    ctx.join_trace(traceparent.as_deref(), tracestate.as_deref());
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}

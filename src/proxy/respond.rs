@@ -1,0 +1,109 @@
+//! Answers that tollgate gives itself: the one place where they become bytes.
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use pingora::Result;
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+use tollgate_filters::request::Rejection;
+use tollgate_providers::error_body::{ErrorBody, error_body};
+
+use crate::proxy::ctx::Ctx;
+
+/// The request's id, on every response.
+pub(crate) const REQUEST_ID: &str = "x-to11-request-id";
+/// What went wrong, in the one taxonomy.
+pub(crate) const ERROR_CODE: &str = "x-to11-error-code";
+/// Which provider it went wrong at.
+pub(crate) const UPSTREAM_PROVIDER: &str = "x-to11-upstream-provider";
+
+/// An error in the caller's dialect.
+pub(crate) struct Failure<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'a str,
+    pub(crate) message: &'a str,
+    pub(crate) param: Option<&'a str>,
+}
+
+/// Refuses the request.
+///
+/// # Errors
+/// Pingora's, when the caller is gone.
+pub(crate) async fn reject(session: &mut Session, ctx: &mut Ctx, rejection: Rejection) -> Result<()> {
+    let message = rejection.to_string();
+    let failure = Failure {
+        status: rejection.status(),
+        code: rejection.code(),
+        message: &message,
+        param: rejection.param(),
+    };
+    let mut extra = Vec::new();
+    if let Some(after) = rejection.retry_after() {
+        extra.push((header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1))));
+    }
+    if let Rejection::MethodNotAllowed { allow } = rejection {
+        extra.push((header::ALLOW, HeaderValue::from_static(allow)));
+    }
+    let result = fail(session, ctx, &failure, extra).await;
+    ctx.rejection = Some(rejection);
+    result
+}
+
+/// Writes an error answer.
+///
+/// # Errors
+/// Pingora's, when the caller is gone.
+pub(crate) async fn fail(
+    session: &mut Session,
+    ctx: &mut Ctx,
+    failure: &Failure<'_>,
+    mut extra: Vec<(header::HeaderName, HeaderValue)>,
+) -> Result<()> {
+    let body = error_body(ctx.dialect, &ErrorBody {
+        status: failure.status,
+        code: failure.code,
+        message: failure.message,
+        param: failure.param,
+        request_id: ctx.id.as_str(),
+    });
+    if let Ok(code) = HeaderValue::from_str(failure.code) {
+        extra.push((header::HeaderName::from_static(ERROR_CODE), code));
+    }
+    json(session, ctx, failure.status, body.into(), extra).await
+}
+
+/// Writes a JSON answer with the headers that every response has.
+///
+/// # Errors
+/// Pingora's, when the caller is gone.
+pub(crate) async fn json(
+    session: &mut Session,
+    ctx: &mut Ctx,
+    status: StatusCode,
+    body: Bytes,
+    extra: Vec<(header::HeaderName, HeaderValue)>,
+) -> Result<()> {
+    ctx.status = Some(status);
+    let mut head = ResponseHeader::build(status, Some(8 + extra.len()))?;
+    head.insert_header(header::CONTENT_TYPE, "application/json")?;
+    head.insert_header(header::CONTENT_LENGTH, body.len())?;
+    for (name, value) in extra {
+        head.insert_header(name, value)?;
+    }
+    stamp(&mut head, ctx)?;
+    session.write_response_header(Box::new(head), false).await?;
+    session.write_response_body(Some(body), true).await
+}
+
+/// Puts the headers on a response that every response has.
+///
+/// # Errors
+/// Pingora's, for a value that is no header value; ours always are.
+pub(crate) fn stamp(head: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
+    head.insert_header(REQUEST_ID, ctx.id.as_str())?;
+    head.insert_header("traceparent", ctx.trace.traceparent(ctx.spans.http))?;
+    if let Some(provider) = ctx.provider_name().filter(|_| head.status.as_u16() >= 400) {
+        head.insert_header(UPSTREAM_PROVIDER, provider)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Each piece of the response body through the pipeline; what it lets out goes to the caller.
+
+use bytes::Bytes;
+use pingora::{Error, ErrorType, Result};
+use tokio::time::Instant;
+use tollgate_filters::response::Flow;
+
+use crate::proxy::ctx::{AttemptError, Ctx, Responding, Routed};
+
+/// The error that ends an attempt whose stream failed before any content left.
+pub(crate) const STREAM_FAILED: &str = "StreamFailed";
+
+pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) -> Result<()> {
+    let Some(routed) = &mut ctx.routed else { return Ok(()) };
+    let may_fail_over = routed.may_fail_over();
+    let Routed { current: Some(current), watch, .. } = &mut **routed else { return Ok(()) };
+    let Some(responding) = &mut current.responding else { return Ok(()) };
+    match feed(responding, body.take(), end_of_stream) {
+        Flow::Forward(bytes) => *body = Some(bytes),
+        Flow::Failed(message) if may_fail_over => {
+            current.error = Some(AttemptError { kind: "request_error", message, status: None });
+            let why = "the stream failed before its first content";
+            let mut error = Error::explain(ErrorType::new(STREAM_FAILED), why);
+            error.as_up();
+            return Err(error);
+        }
+        Flow::Failed(_) => *body = Some(responding.pipeline.release()),
+    }
+    if let Some(class) = responding.pipeline.error_class() {
+        responding.class = Some(class);
+        watch.set_error_code(class.code());
+    }
+    // An error's head waits for its class, which the body gives away.
+    let head_waits = responding.pipeline.holds()
+        || (responding.is_error() && responding.pipeline.error_class().is_none());
+    watch.hold(head_waits);
+    routed.arm(ctx.started);
+    Ok(())
+}
+
+fn feed(responding: &mut Responding, chunk: Option<Bytes>, end_of_stream: bool) -> Flow {
+    let now = Instant::now();
+    if !responding.pipeline.is_stream() {
+        responding.progress_at = now;
+    }
+    let flow = match chunk {
+        Some(chunk) if !chunk.is_empty() => responding.pipeline.on_chunk(chunk, now),
+        _ => Flow::Forward(Bytes::new()),
+    };
+    if !end_of_stream {
+        return flow;
+    }
+    let Flow::Forward(first) = flow else { return flow };
+    responding.ended = true;
+    match responding.pipeline.on_end(now) {
+        Flow::Forward(rest) if first.is_empty() => Flow::Forward(rest),
+        Flow::Forward(rest) if rest.is_empty() => Flow::Forward(first),
+        Flow::Forward(rest) => Flow::Forward([first, rest].concat().into()),
+        failed @ Flow::Failed(_) => failed,
+    }
+}

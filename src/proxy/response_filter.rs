@@ -1,0 +1,56 @@
+//! The response head on its way to the caller.
+
+use http::{HeaderValue, Version, header};
+use pingora::Result;
+use pingora::http::ResponseHeader;
+use pingora::proxy::Session;
+
+use crate::proxy::ctx::Ctx;
+use crate::proxy::respond;
+
+/// What an upstream says to its own client, which is us.
+const NOT_FORWARDED: [&str; 6] =
+    ["set-cookie", "alt-svc", "server-timing", "x-goog-api-key", "strict-transport-security", "nel"];
+
+pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
+    if head.status.is_informational() {
+        return Ok(());
+    }
+    for name in NOT_FORWARDED {
+        head.remove_header(name);
+    }
+    remove_credentials(head, ctx);
+    ctx.status = Some(head.status);
+    respond::stamp(head, ctx)?;
+    let Some(routed) = &ctx.routed else { return Ok(()) };
+    let Some(current) = &routed.current else { return Ok(()) };
+    if let Some(variant) = &current.attempt.variant {
+        head.insert_header("X-Gateway-Variant", &*variant.name)?;
+    }
+    let changes_length = current.responding.as_ref().is_some_and(|r| r.pipeline.may_change_length());
+    if changes_length && head.remove_header(&header::CONTENT_LENGTH).is_some() {
+        // The length is no longer known; HTTP/2 frames carry their own.
+        if session.req_header().version == Version::HTTP_11 {
+            head.insert_header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
+        }
+    }
+    Ok(())
+}
+
+/// An upstream that echoes our key must not hand it to the caller.
+fn remove_credentials(head: &mut ResponseHeader, ctx: &Ctx) {
+    let target = ctx.routed.as_ref().and_then(|r| r.current.as_ref()).map(|c| &c.attempt.target);
+    let Some(tollgate_routing::Credential::Managed(secret)) = target.map(|t| &t.credential) else {
+        return;
+    };
+    let secret = secret.expose().as_bytes();
+    let echoes: Vec<_> = head
+        .headers
+        .iter()
+        .filter(|(_, value)| memchr::memmem::find(value.as_bytes(), secret).is_some())
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in echoes {
+        head.remove_header(&name);
+    }
+}

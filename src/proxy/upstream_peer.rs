@@ -1,0 +1,174 @@
+//! Once per attempt: which target is next, when, and at which address.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora::proxy::Session;
+use pingora::upstreams::peer::{ALPN, HttpPeer};
+use pingora::{Error, ErrorType, Result};
+use tokio::time::{Instant, sleep_until};
+use tollgate_providers::rewrite::{Rewrite, rewrite};
+use tollgate_providers::{Dialect, Peek};
+use tollgate_routing::{Attempt, Failure, FailureKind, Target};
+
+use crate::proxy::Gateway;
+use crate::proxy::ctx::{AttemptError, Ctx, Current, Routed, Started};
+
+/// The slowest upstream that may still read a request body, in bytes per second.
+const UPLOAD_RATE_MIN: u64 = 64 * 1024;
+/// How long an idle upstream connection is kept.
+const POOL_IDLE: Duration = Duration::from_secs(60);
+
+/// Waits out the backoff unless the caller leaves, then names the peer.
+pub(crate) async fn run(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+    let Ctx { routed: Some(routed), endpoint: Some(endpoint), started, snapshot, .. } = ctx else {
+        return Error::e_explain(ErrorType::InternalError, "no plan");
+    };
+    let caller_dialect = endpoint.dialect();
+    let caller_family = endpoint.family();
+    loop {
+        let Some(attempt) = next_attempt(routed) else {
+            return Err(no_attempt_left(routed));
+        };
+        let begins = Instant::now() + attempt.wait;
+        if !attempt.wait.is_zero() {
+            pause(session, begins.min(started.at + attempt.target.deadlines.total)).await?;
+        }
+        let target = Arc::clone(&attempt.target);
+        begin(routed, attempt, caller_dialect);
+        if family(target.provider.dialect) != caller_family {
+            let error = other_dialect(&target);
+            if routed.fail(Failure { kind: FailureKind::Credential, retry_after: None }, error) {
+                continue;
+            }
+            return Error::e_explain(ErrorType::new("OtherDialect"), "the target speaks another dialect");
+        }
+        routed.watch.rearm();
+        routed.arm(*started);
+        let url = &target.provider.base_url;
+        match gateway.shared.resolver.resolve(&url.host, url.port).await {
+            Ok(address) => return peer(snapshot, &target, address, routed.body.len()),
+            Err(error) => {
+                let error = AttemptError {
+                    kind: "connection_error",
+                    message: format!("cannot resolve {}: {error}", url.host),
+                    status: None,
+                };
+                if !routed.fail(Failure { kind: FailureKind::Connect, retry_after: None }, error) {
+                    return Error::e_explain(ErrorType::ConnectError, "name look-up failed");
+                }
+            }
+        }
+    }
+}
+
+/// The next attempt, or the running one once more.
+fn next_attempt(routed: &mut Routed) -> Option<Attempt> {
+    if std::mem::take(&mut routed.repeat) {
+        let mut attempt = routed.current.as_ref()?.attempt.clone();
+        attempt.wait = Duration::ZERO;
+        return Some(attempt);
+    }
+    routed.attempts.next(fastrand::f64())
+}
+
+/// A provider of OpenAI's family serves both of its chat APIs.
+const fn family(dialect: Dialect) -> Dialect {
+    match dialect {
+        Dialect::Chat | Dialect::Responses => Dialect::Chat,
+        Dialect::Messages => Dialect::Messages,
+    }
+}
+
+fn other_dialect(target: &Target) -> AttemptError {
+    AttemptError {
+        kind: "request_error",
+        message: format!("target {} speaks another dialect than the caller", target.name),
+        status: None,
+    }
+}
+
+/// Sleeps, unless the caller leaves first: a retry for nobody would only cost money.
+async fn pause(session: &mut Session, until: Instant) -> Result<()> {
+    tokio::select! {
+        () = sleep_until(until) => Ok(()),
+        result = session.as_downstream_mut().read_body_or_idle(true) => {
+            match result {
+                Err(error) => Err(error.into_down()),
+                Ok(_) => Error::e_explain(ErrorType::ConnectionClosed, "the caller left").map_err(|e: Box<Error>| e.into_down()),
+            }
+        }
+    }
+}
+
+/// Makes `attempt` the running one, with the body that its target gets.
+fn begin(routed: &mut Routed, attempt: Attempt, dialect: Option<Dialect>) {
+    let provider = &attempt.target.provider;
+    let ask = dialect == Some(Dialect::Chat)
+        && routed.facts.stream
+        && !routed.facts.include_usage
+        && provider.takes_stream_options;
+    let model = Some(&*attempt.target.model).filter(|model| **model != *routed.facts.model);
+    let body = match Peek::of(&routed.body) {
+        Ok(peek) => {
+            let params = attempt.variant.as_ref().map(|variant| variant.params).unwrap_or_default();
+            let change = Rewrite {
+                model,
+                include_usage: ask,
+                temperature: params.temperature,
+                max_tokens: params.max_tokens,
+            };
+            rewrite(&routed.body, &peek, change)
+        }
+        Err(_) => routed.body.clone(),
+    };
+    routed.current = Some(Current {
+        attempt,
+        started: Started::now(),
+        body,
+        swallow_usage: ask,
+        responding: None,
+        error: None,
+    });
+}
+
+fn no_attempt_left(routed: &Routed) -> Box<Error> {
+    let cause = routed.current.as_ref().and_then(|c| c.error.as_ref()).map(|e| e.message.clone());
+    Error::explain(ErrorType::ConnectError, cause.unwrap_or_else(|| "no target is left".to_owned()))
+}
+
+/// Everything Pingora needs to know to connect, or to find a pooled connection.
+fn peer(
+    snapshot: &crate::snapshot::Snapshot,
+    target: &Target,
+    address: std::net::SocketAddr,
+    body_bytes: usize,
+) -> Result<Box<HttpPeer>> {
+    let provider = &target.provider;
+    let url = &provider.base_url;
+    let mut peer = HttpPeer::new(address, url.tls, url.host.to_string());
+    // Pingora's pool key leaves the certificate authority out: a connection that was verified
+    // under one must not be found under another.
+    let mut group = DefaultHasher::new();
+    provider.name.hash(&mut group);
+    provider.ca_file.hash(&mut group);
+    peer.group_key = group.finish();
+    let options = &mut peer.options;
+    let deadlines = target.deadlines;
+    options.connection_timeout = Some(deadlines.connect);
+    options.total_connection_timeout = Some(deadlines.connect);
+    options.idle_timeout = Some(POOL_IDLE);
+    // Reading is watched by our own deadlines, which know what kind of silence it is.
+    options.read_timeout = None;
+    let upload_secs = u64::try_from(body_bytes).unwrap_or(u64::MAX) / UPLOAD_RATE_MIN;
+    options.write_timeout = Some(deadlines.head + Duration::from_secs(upload_secs));
+    options.max_h2_streams = 64;
+    if url.tls {
+        options.alpn = ALPN::H2H1;
+        if let Some(path) = &provider.ca_file {
+            options.ca = Some(snapshot.certificate_authority(path)?);
+        }
+    }
+    Ok(Box::new(peer))
+}

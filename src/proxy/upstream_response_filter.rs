@@ -1,0 +1,90 @@
+//! The upstream's response head: accept it, or leave it for another attempt.
+
+use std::time::SystemTime;
+
+use http::{HeaderMap, StatusCode, header};
+use pingora::http::ResponseHeader;
+use pingora::{Error, ErrorType, Result};
+use tokio::time::Instant;
+use tollgate_filters::response::{Body, Pipeline};
+use tollgate_providers::{Dialect, ErrorClass};
+use tollgate_routing::{Failure, FailureKind, parse_retry_after};
+
+use crate::proxy::ctx::{AttemptError, Ctx, Responding};
+
+/// Text kept of one stream for its span (`MAX_ACCUMULATED_CONTENT_BYTES`).
+const CONTENT_BYTES_MAX: usize = 64 * 1024;
+
+pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
+    let Ctx { routed: Some(routed), endpoint, started, snapshot, .. } = ctx else { return Ok(()) };
+    if head.status.is_informational() {
+        return Ok(());
+    }
+    let status = head.status;
+    let failed = status.is_client_error() || status.is_server_error();
+    if failed {
+        let failure = Failure {
+            kind: FailureKind::Status(status.as_u16()),
+            retry_after: parse_retry_after(&head.headers, SystemTime::now()),
+        };
+        let error = AttemptError {
+            kind: "request_error",
+            message: format!("upstream answered {}", status.as_u16()),
+            status: Some(status),
+        };
+        if routed.attempts.is_retryable(&failure) && routed.attempts_left() && routed.fail(failure, error.clone()) {
+            return Err(retry(status));
+        }
+        if let Some(current) = &mut routed.current {
+            current.error = Some(error);
+        }
+    }
+    let may_hold = routed.attempts_left() && !failed;
+    let now = Instant::now();
+    let dialect = endpoint.as_ref().and_then(tollgate_providers::endpoint::Endpoint::dialect);
+    let Some(current) = &mut routed.current else { return Ok(()) };
+    let kind = body_kind(&head.headers, status, dialect, routed.facts.stream);
+    let hold = may_hold && matches!(kind, Body::Stream(_));
+    let capture = snapshot.settings.genai.capture_content;
+    let pipeline = Pipeline::new(kind, tollgate_filters::response::Settings {
+        status,
+        swallow_usage: current.swallow_usage,
+        hold,
+        content_bytes_max: if capture { CONTENT_BYTES_MAX } else { 0 },
+        started: current.started.at,
+    });
+    current.responding = Some(Responding {
+        status,
+        pipeline,
+        progress_at: now,
+        ended: false,
+        class: failed.then(|| ErrorClass::of_status(status)),
+    });
+    // An error's head waits for its body, which says what kind of error it is.
+    routed.watch.hold(hold || failed);
+    routed.arm(*started);
+    Ok(())
+}
+
+/// How the body is to be read.
+fn body_kind(headers: &HeaderMap, status: StatusCode, dialect: Option<Dialect>, stream: bool) -> Body {
+    let Some(dialect) = dialect else { return Body::Opaque };
+    let media = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    let is = |name: &[u8]| media.get(..name.len()).is_some_and(|m| m.eq_ignore_ascii_case(name));
+    if status.is_client_error() || status.is_server_error() {
+        Body::Error(dialect)
+    } else if is(b"text/event-stream") {
+        Body::Stream(dialect)
+    } else if is(b"application/json") || !stream {
+        Body::Whole(dialect)
+    } else {
+        Body::Stream(dialect)
+    }
+}
+
+fn retry(status: StatusCode) -> Box<Error> {
+    let mut error = Error::explain(ErrorType::HTTPStatus(status.as_u16()), "retryable upstream status");
+    error.as_up();
+    error.set_retry(true);
+    error
+}

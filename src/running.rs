@@ -1,0 +1,301 @@
+//! The whole process: everything started in order, and ended so that no request and no span is
+//! lost.
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tollgate_collector::{Collector, CollectorSettings};
+use tollgate_config::{Settings, StoreSettings};
+use tollgate_console::ConsoleState;
+use tollgate_filters::request::InFlight;
+use tollgate_store::{SpanStore, Sqlite, SqliteSettings};
+
+use crate::observe::Observe;
+use crate::server::ProxyServer;
+use crate::shared::Shared;
+use crate::snapshot::Snapshot;
+
+/// Threads for everything that is not a request: exporters, collector, console.
+const CONTROL_THREADS: usize = 2;
+/// How long the listener may take to come up.
+const START_MAX: Duration = Duration::from_secs(10);
+/// How long exporters may take to hand over what is queued.
+const FLUSH_MAX: Duration = Duration::from_secs(10);
+/// How often the store drops what is too old.
+const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
+const POLL: Duration = Duration::from_millis(10);
+
+/// A running gateway with its control plane. Dropping it stops everything.
+pub struct Running {
+    shared: Arc<Shared>,
+    store: Option<Arc<dyn SpanStore>>,
+    addresses: Addresses,
+    drain: Duration,
+    stop_proxy: watch::Sender<bool>,
+    stop_rest: watch::Sender<bool>,
+    proxy: Option<JoinHandle<()>>,
+    runtime: Option<Runtime>,
+}
+
+/// Where everything listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// The gateway.
+    pub gateway: SocketAddr,
+    /// The control plane: console, `/metrics`, `/health`, `/ready`.
+    pub control: SocketAddr,
+    /// The OTLP receivers, gRPC and HTTP.
+    pub collector: Option<(SocketAddr, SocketAddr)>,
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Starts everything that `settings` ask for and returns once the gateway accepts.
+    ///
+    /// # Errors
+    /// What could not be started, and why: a taken port, a store that cannot be opened.
+    pub fn start(settings: Settings) -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(CONTROL_THREADS)
+            .thread_name("control")
+            .enable_all()
+            .build()
+            .map_err(|error| format!("cannot start the control runtime: {error}"))?;
+        let store = open_store(settings.store.as_ref())?;
+        let (stop_rest, stopping) = watch::channel(false);
+        let in_flight = InFlight::default();
+        let observe = Observe::start(&settings, store.clone(), in_flight.clone(), &runtime, &stopping)?;
+        let drain = settings.server.drain;
+        let server_settings = settings.server.clone();
+        let control = settings.control.addr;
+        let collector = settings.collector.clone();
+        let snapshot = Snapshot::new(settings, in_flight.clone())?;
+        let shared = Shared::new(snapshot, in_flight, observe);
+
+        serve_console(&runtime, &shared, store.clone(), control, stopping.clone())?;
+        let collector = match (collector, &store) {
+            (Some(settings), Some(store)) => {
+                Some(serve_collector(&runtime, &settings, Arc::clone(store), stopping)?)
+            }
+            _ => None,
+        };
+        if let Some(store) = &store {
+            runtime.spawn(prune(Arc::clone(store)));
+        }
+        let (stop_proxy, stopped) = watch::channel(false);
+        let server = ProxyServer::new(Arc::clone(&shared), &server_settings)?;
+        let proxy = thread::Builder::new()
+            .name("gateway".to_owned())
+            .spawn(move || server.run(stopped))
+            .map_err(|error| format!("cannot start the gateway's thread: {error}"))?;
+        wait_until_open(server_settings.addr)?;
+        let addresses = Addresses { gateway: server_settings.addr, control, collector };
+        Ok(Self {
+            shared,
+            store,
+            addresses,
+            drain,
+            stop_proxy,
+            stop_rest,
+            proxy: Some(proxy),
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Where everything listens.
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// The span store, if there is one.
+    pub fn store(&self) -> Option<Arc<dyn SpanStore>> {
+        self.store.clone()
+    }
+
+    /// Requests whose responses have not ended.
+    pub fn in_flight(&self) -> usize {
+        self.shared.in_flight.count()
+    }
+
+    /// The text of `/metrics`.
+    pub fn metrics(&self) -> String {
+        self.shared.observe.render_metrics()
+    }
+
+    /// Waits until every span that was handed over has reached its destinations, at most `max`.
+    /// `true` if all have.
+    pub fn flush(&self, max: Duration) -> bool {
+        wait_for(max, || self.shared.observe.queued() == 0)
+    }
+
+    /// The lines that `serve` prints.
+    pub fn describe(&self) -> String {
+        let Addresses { gateway, control, collector } = self.addresses;
+        let mut text = format!("gateway    http://{gateway}/v1\nconsole    http://{control}/\n");
+        if let Some((grpc, http)) = collector {
+            text.push_str(&format!("collector  {grpc} (OTLP/gRPC), http://{http} (OTLP/HTTP)\n"));
+        }
+        text
+    }
+
+    /// Blocks until SIGTERM or SIGINT, then stops in good order.
+    pub fn wait_for_signal(mut self) {
+        if let Some(runtime) = &self.runtime {
+            runtime.block_on(signal());
+        }
+        self.shut_down();
+    }
+
+    /// Refuses new requests, lets running ones end within the drain time, flushes what is queued.
+    pub fn stop(mut self) {
+        self.shut_down();
+    }
+
+    fn shut_down(&mut self) {
+        let Some(runtime) = self.runtime.take() else { return };
+        self.shared.drain();
+        wait_for(self.drain, || self.shared.in_flight.count() == 0);
+        self.stop_proxy.send_replace(true);
+        if let Some(proxy) = self.proxy.take() {
+            // A panic in there was already logged by the panic hook.
+            let _panicked = proxy.join();
+        }
+        self.stop_rest.send_replace(true);
+        self.shared.observe.finish(FLUSH_MAX);
+        if let Some(store) = self.store.take() {
+            runtime.block_on(store.close());
+        }
+        runtime.shutdown_timeout(Duration::from_secs(1));
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+fn open_store(settings: Option<&StoreSettings>) -> Result<Option<Arc<dyn SpanStore>>, String> {
+    match settings {
+        None => Ok(None),
+        Some(StoreSettings::Sqlite { path, retention_days }) => {
+            let settings = SqliteSettings { retention_days: *retention_days, ..SqliteSettings::default() };
+            let store = Sqlite::open(path, settings)
+                .map_err(|error| format!("cannot open the store {}: {error}", path.display()))?;
+            Ok(Some(Arc::new(store)))
+        }
+        Some(StoreSettings::ClickHouse { .. }) => {
+            Err("store.kind clickhouse is not available in this version; use sqlite".to_owned())
+        }
+    }
+}
+
+fn serve_console(
+    runtime: &Runtime,
+    shared: &Arc<Shared>,
+    store: Option<Arc<dyn SpanStore>>,
+    addr: SocketAddr,
+    stopping: watch::Receiver<bool>,
+) -> Result<(), String> {
+    let listener = listen(runtime, addr)?;
+    let (metrics, ready) = (Arc::clone(shared), Arc::clone(shared));
+    let router = tollgate_console::router(ConsoleState {
+        store,
+        metrics: Arc::new(move || metrics.observe.render_metrics()),
+        ready: Arc::new(move || !ready.is_draining()),
+    });
+    runtime.spawn(async move {
+        let served = axum::serve(listener, router).with_graceful_shutdown(stopped(stopping)).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the control plane ended");
+        }
+    });
+    Ok(())
+}
+
+fn serve_collector(
+    runtime: &Runtime,
+    settings: &tollgate_config::Collector,
+    store: Arc<dyn SpanStore>,
+    stopping: watch::Receiver<bool>,
+) -> Result<(SocketAddr, SocketAddr), String> {
+    let (grpc_addr, http_addr) = (settings.grpc_addr, settings.http_addr);
+    let (grpc, http) = (listen(runtime, grpc_addr)?, listen(runtime, http_addr)?);
+    let collector = Collector::new(
+        CollectorSettings { memory_limit_bytes: settings.memory_bytes_max, ..CollectorSettings::default() },
+        store,
+    );
+    runtime.spawn(async move {
+        if let Err(error) = collector.serve(http, grpc, stopped(stopping)).await {
+            tracing::error!(%error, "the collector ended");
+        }
+    });
+    Ok((grpc_addr, http_addr))
+}
+
+fn listen(runtime: &Runtime, addr: SocketAddr) -> Result<TcpListener, String> {
+    runtime
+        .block_on(TcpListener::bind(addr))
+        .map_err(|error| format!("cannot listen on {addr}: {error}"))
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // A closed channel means the same.
+    let _closed = stopping.wait_for(|stop| *stop).await;
+}
+
+async fn prune(store: Arc<dyn SpanStore>) {
+    let mut every = tokio::time::interval(PRUNE_EVERY);
+    loop {
+        every.tick().await;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let now_ns = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
+        if let Err(error) = store.prune(now_ns).await {
+            tracing::warn!(%error, "old spans could not be dropped");
+        }
+    }
+}
+
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminate = signal(SignalKind::terminate());
+    match terminate {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => {
+            let _unavailable = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+fn wait_until_open(addr: SocketAddr) -> Result<(), String> {
+    let addr = match addr {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], v4.port())),
+        other => other,
+    };
+    let open = || TcpStream::connect_timeout(&addr, Duration::from_millis(200)).is_ok();
+    if wait_for(START_MAX, open) { Ok(()) } else { Err(format!("the gateway did not come up on {addr}")) }
+}
+
+fn wait_for(max: Duration, mut done: impl FnMut() -> bool) -> bool {
+    let until = Instant::now() + max;
+    loop {
+        if done() {
+            return true;
+        }
+        if Instant::now() >= until {
+            return false;
+        }
+        thread::sleep(POLL);
+    }
+}

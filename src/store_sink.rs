@@ -1,0 +1,80 @@
+//! Spans as rows of the store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tollgate_store::{EventRow, SpanRow, SpanStore, StatusCode};
+use tollgate_telemetry::export::{ExportError, SpanSink};
+use tollgate_telemetry::{Span, SpanKind, Status, Value};
+
+/// Writes spans to the store.
+pub(crate) struct StoreSink {
+    store: Arc<dyn SpanStore>,
+    service_name: String,
+}
+
+// === impl StoreSink ===
+
+impl StoreSink {
+    pub(crate) fn new(store: Arc<dyn SpanStore>, service_name: String) -> Self {
+        Self { store, service_name }
+    }
+
+    fn row(&self, span: &Span) -> SpanRow {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let (status, status_message) = match &span.status {
+            Status::Unset => (StatusCode::Unset, String::new()),
+            Status::Error(message) => (StatusCode::Error, message.clone()),
+        };
+        SpanRow {
+            timestamp_ns: signed(span.start_ns),
+            duration_ns: signed(span.end_ns.saturating_sub(span.start_ns)),
+            trace_id: span.trace_id.to_string(),
+            span_id: span.span_id.to_string(),
+            parent_span_id: span.parent.map(|parent| parent.to_string()).unwrap_or_default(),
+            trace_state: span.trace_state.as_deref().unwrap_or_default().to_owned(),
+            name: span.name.clone().into_owned(),
+            kind: match span.kind {
+                SpanKind::Internal => tollgate_store::SpanKind::Internal,
+                SpanKind::Server => tollgate_store::SpanKind::Server,
+                SpanKind::Client => tollgate_store::SpanKind::Client,
+            },
+            service_name: self.service_name.clone(),
+            resource_attributes: vec![
+                ("service.name".to_owned(), self.service_name.clone()),
+                ("service.version".to_owned(), version.clone()),
+            ],
+            scope_name: "tollgate".to_owned(),
+            scope_version: version,
+            attributes: texts(&span.attributes),
+            status,
+            status_message,
+            events: span
+                .events
+                .iter()
+                .map(|event| EventRow {
+                    timestamp_ns: signed(event.at_ns),
+                    name: event.name.to_owned(),
+                    attributes: texts(&event.attributes),
+                })
+                .collect(),
+            links: Vec::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl SpanSink for StoreSink {
+    async fn export(&mut self, batch: &[Arc<Span>]) -> Result<(), ExportError> {
+        let rows = batch.iter().map(|span| self.row(span)).collect();
+        self.store.insert(rows).await.map(drop).map_err(|error| ExportError(error.to_string()))
+    }
+}
+
+fn texts(attributes: &[(&'static str, Value)]) -> Vec<(String, String)> {
+    attributes.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect()
+}
+
+fn signed(ns: u64) -> i64 {
+    i64::try_from(ns).unwrap_or(i64::MAX)
+}
