@@ -1,4 +1,77 @@
-//! To be filled in.
+//! `tollgate traces [TRACE_ID]`: recent traces, or one as a waterfall.
+
+use std::path::Path;
+
 use clap::Args;
+use tollgate_config::StoreSettings;
+use tollgate_console::{TextOptions, render_list, render_text};
+use tollgate_store::{SpanStore, Sqlite, SqliteSettings, TraceFilter};
+
+use super::{Failure, Outcome, color, load, print};
+
+/// Columns, where the terminal does not say.
+const WIDTH: usize = 100;
+
 #[derive(Args, Debug)]
-pub(super) struct Options {}
+pub(super) struct Options {
+    /// The trace to show, or the first digits of its id.
+    trace_id: Option<String>,
+    /// How many traces to list.
+    #[arg(long, default_value_t = 20)]
+    limit: usize,
+    /// Only traces of this model.
+    #[arg(long)]
+    model: Option<String>,
+    /// Only traces with an error.
+    #[arg(long)]
+    errors: bool,
+}
+
+pub(super) fn run(config: &Path, options: &Options) -> Outcome {
+    let settings = load(config)?;
+    let path = match settings.store {
+        Some(StoreSettings::Sqlite { path, .. }) => path,
+        Some(StoreSettings::ClickHouse { .. }) => {
+            return Err(Failure::failed("traces are shown from a SQLite store only"));
+        }
+        None => return Err(Failure::failed("no span store is configured (store: { kind: none })")),
+    };
+    if !path.exists() {
+        let path = path.display();
+        return Err(Failure::failed(format!(
+            "{path} does not exist yet: start the gateway and send a request"
+        )));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let store = Sqlite::open(&path, SqliteSettings::default()).map_err(Failure::failed)?;
+        let text = show(&store, options).await;
+        store.close().await;
+        print(&text?)
+    })
+}
+
+async fn show(store: &dyn SpanStore, options: &Options) -> Result<String, Failure> {
+    let text_options = text_options();
+    let Some(id) = &options.trace_id else {
+        let filter = TraceFilter {
+            limit: options.limit,
+            model: options.model.clone(),
+            errors_only: options.errors,
+            ..TraceFilter::default()
+        };
+        let traces = store.recent(&filter).await.map_err(Failure::failed)?;
+        return Ok(render_list(&traces, text_options));
+    };
+    let spans = store.trace(id).await.map_err(Failure::failed)?;
+    if spans.is_empty() {
+        return Err(Failure::failed(format!("there is no trace {id}; `tollgate traces` lists them")));
+    }
+    Ok(render_text(&spans, text_options))
+}
+
+/// The terminal's width, and whether it takes colour.
+pub(super) fn text_options() -> TextOptions {
+    let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    TextOptions { width: width.unwrap_or(WIDTH), color: color() }
+}
