@@ -49,11 +49,14 @@ impl Observe {
         let mut exporters = Exporters::default();
         let mut workers = Vec::new();
         if let Some(store) = store {
-            let queue = Queue::new("store", QueueSettings {
-                batch_spans_max: STORE_BATCH_SPANS_MAX,
-                linger: STORE_LINGER,
-                ..QueueSettings::default()
-            });
+            let queue = Queue::new(
+                "store",
+                QueueSettings {
+                    batch_spans_max: STORE_BATCH_SPANS_MAX,
+                    linger: STORE_LINGER,
+                    ..QueueSettings::default()
+                },
+            );
             exporters.add(Arc::clone(&queue), None);
             let (sink, stop) = (StoreSink::new(store, service_name(settings)), stopping.clone());
             workers.push(runtime.spawn(async move { queue.run(sink, stop).await }));
@@ -64,11 +67,12 @@ impl Observe {
         ];
         for (name, otlp, pipeline) in otlp {
             let Some(otlp) = otlp else { continue };
-            let sink = OtlpSink::new(&otlp_settings(otlp)).map_err(|error| format!("{name}: {error}"))?;
-            let queue = Queue::new(name, QueueSettings {
-                spans_max: otlp.queue_spans_max,
-                ..QueueSettings::default()
-            });
+            let sink =
+                OtlpSink::new(&otlp_settings(otlp)).map_err(|error| format!("{name}: {error}"))?;
+            let queue = Queue::new(
+                name,
+                QueueSettings { spans_max: otlp.queue_spans_max, ..QueueSettings::default() },
+            );
             exporters.add(Arc::clone(&queue), Some(pipeline));
             let stop = stopping.clone();
             workers.push(runtime.spawn(async move { queue.run(sink, stop).await }));
@@ -95,7 +99,8 @@ impl Observe {
     /// Waits for the workers, which `stopping` has ended, at most `max`.
     pub(crate) fn finish(&self, max: Duration) {
         let until = Instant::now() + max;
-        let workers = std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
+        let workers =
+            std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
         while Instant::now() < until && workers.iter().any(|worker| !worker.is_finished()) {
             std::thread::sleep(Duration::from_millis(5));
         }

@@ -69,7 +69,8 @@ impl Running {
         let store = open_store(settings.store.as_ref())?;
         let (stop_rest, stopping) = watch::channel(false);
         let in_flight = InFlight::default();
-        let observe = Observe::start(&settings, store.clone(), in_flight.clone(), &runtime, &stopping)?;
+        let observe =
+            Observe::start(&settings, store.clone(), in_flight.clone(), &runtime, &stopping)?;
         let drain = settings.server.drain;
         let server_settings = settings.server.clone();
         let control = settings.control.addr;
@@ -180,7 +181,8 @@ fn open_store(settings: Option<&StoreSettings>) -> Result<Option<Arc<dyn SpanSto
     match settings {
         None => Ok(None),
         Some(StoreSettings::Sqlite { path, retention_days }) => {
-            let settings = SqliteSettings { retention_days: *retention_days, ..SqliteSettings::default() };
+            let settings =
+                SqliteSettings { retention_days: *retention_days, ..SqliteSettings::default() };
             let store = Sqlite::open(path, settings)
                 .map_err(|error| format!("cannot open the store {}: {error}", path.display()))?;
             Ok(Some(Arc::new(store)))
@@ -229,7 +231,8 @@ async fn prune(store: Arc<dyn SpanStore>) {
     let mut every = tokio::time::interval(PRUNE_EVERY);
     loop {
         every.tick().await;
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let now =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let now_ns = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
         if let Err(error) = store.prune(now_ns).await {
             tracing::warn!(%error, "old spans could not be dropped");
@@ -255,11 +258,17 @@ async fn signal() {
 
 fn wait_until_open(addr: SocketAddr) -> Result<(), String> {
     let addr = match addr {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], v4.port())),
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => {
+            SocketAddr::from(([127, 0, 0, 1], v4.port()))
+        }
         other => other,
     };
     let open = || TcpStream::connect_timeout(&addr, Duration::from_millis(200)).is_ok();
-    if wait_for(START_MAX, open) { Ok(()) } else { Err(format!("the gateway did not come up on {addr}")) }
+    if wait_for(START_MAX, open) {
+        Ok(())
+    } else {
+        Err(format!("the gateway did not come up on {addr}"))
+    }
 }
 
 fn wait_for(max: Duration, mut done: impl FnMut() -> bool) -> bool {

@@ -78,8 +78,9 @@ impl ProxyServer {
             None => service.add_tcp(&addr),
             Some(tls) => {
                 let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
-                let mut tls_settings = TlsSettings::intermediate(&path(&tls.cert_file), &path(&tls.key_file))
-                    .map_err(|error| format!("server.tls: {error}"))?;
+                let mut tls_settings =
+                    TlsSettings::intermediate(&path(&tls.cert_file), &path(&tls.key_file))
+                        .map_err(|error| format!("server.tls: {error}"))?;
                 tls_settings.enable_h2();
                 service.add_tls_with_settings(&addr, None, tls_settings);
             }

@@ -65,7 +65,9 @@ async fn show(store: &dyn SpanStore, options: &Options) -> Result<String, Failur
     };
     let spans = store.trace(id).await.map_err(Failure::failed)?;
     if spans.is_empty() {
-        return Err(Failure::failed(format!("there is no trace {id}; `tollgate traces` lists them")));
+        return Err(Failure::failed(format!(
+            "there is no trace {id}; `tollgate traces` lists them"
+        )));
     }
     Ok(render_text(&spans, text_options))
 }

@@ -42,7 +42,9 @@ pub(crate) async fn read(session: &mut Session, body_bytes_max: usize) -> Result
     if announced.is_some_and(|length| length > body_bytes_max) {
         return Ok(Read::TooLarge);
     }
-    let expects = headers.get(header::EXPECT).is_some_and(|e| e.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let expects = headers
+        .get(header::EXPECT)
+        .is_some_and(|e| e.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     if expects {
         downstream.write_continue_response().await?;
     }

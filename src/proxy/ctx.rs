@@ -6,9 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::Instant;
-use tollgate_filters::request::{
-    Context, Facts, Forward, InFlightPermit, Rejection, RequestId,
-};
+use tollgate_filters::request::{Context, Facts, Forward, InFlightPermit, Rejection, RequestId};
 use tollgate_filters::response::Pipeline;
 use tollgate_providers::endpoint::Endpoint;
 use tollgate_providers::{Dialect, ErrorClass};
@@ -182,7 +180,10 @@ impl Ctx {
             dialect: Dialect::Chat,
             rejection: None,
             refused: None,
-            spans: SpanIds { http: SpanId::new(fastrand::u64(1..)), genai: SpanId::new(fastrand::u64(1..)) },
+            spans: SpanIds {
+                http: SpanId::new(fastrand::u64(1..)),
+                genai: SpanId::new(fastrand::u64(1..)),
+            },
             routed: None,
             status: None,
         }

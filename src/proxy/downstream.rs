@@ -104,7 +104,8 @@ impl Watched {
     /// What may go out now: nothing while holding; a second attempt's head never.
     fn admit(&mut self, tasks: Vec<HttpTask>) -> Vec<HttpTask> {
         let hold = self.watch.holds();
-        let head_sent = self.inner().response_written().is_some_and(|h| !h.status.is_informational());
+        let head_sent =
+            self.inner().response_written().is_some_and(|h| !h.status.is_informational());
         let mut out = Vec::with_capacity(tasks.len() + 1);
         for task in tasks {
             match task {
@@ -136,13 +137,12 @@ impl Watched {
         Some(head)
     }
 
-    async fn write_in_time<T>(
-        write: impl Future<Output = Result<T>> + Send,
-    ) -> Result<T> {
+    async fn write_in_time<T>(write: impl Future<Output = Result<T>> + Send) -> Result<T> {
         match tokio::time::timeout(WRITE_STALL_MAX, write).await {
             Ok(result) => result,
             Err(_) => {
-                let mut error = Error::explain(ErrorType::WriteTimedout, "the caller does not read");
+                let mut error =
+                    Error::explain(ErrorType::WriteTimedout, "the caller does not read");
                 error.as_down();
                 Err(error)
             }
@@ -247,9 +247,9 @@ impl CustomSession for Watched {
             if let Poll::Ready(result) = idle.as_mut().poll(cx) {
                 return Poll::Ready(result);
             }
-            watch.poll_due(timer, cx).map(|deadline| {
-                Err(Error::explain(ErrorType::ReadTimedout, deadline.field()))
-            })
+            watch
+                .poll_due(timer, cx)
+                .map(|deadline| Err(Error::explain(ErrorType::ReadTimedout, deadline.field())))
         })
         .await
     }
@@ -313,7 +313,10 @@ impl CustomSession for Watched {
         None
     }
 
-    fn restore_custom_message_writer(&mut self, _writer: Box<dyn CustomMessageWrite>) -> Result<()> {
+    fn restore_custom_message_writer(
+        &mut self,
+        _writer: Box<dyn CustomMessageWrite>,
+    ) -> Result<()> {
         Ok(())
     }
 }

@@ -29,7 +29,9 @@ pub(crate) fn run(
     }
     let kind = match deadline {
         Some(_) => FailureKind::Timeout,
-        None if matches!(&error.etype, ErrorType::Custom(name) if *name == STREAM_FAILED) => FailureKind::ErrorEvent,
+        None if matches!(&error.etype, ErrorType::Custom(name) if *name == STREAM_FAILED) => {
+            FailureKind::ErrorEvent
+        }
         None => FailureKind::Reset,
     };
     // A pooled connection that the upstream had closed says nothing about the target.
@@ -38,11 +40,12 @@ pub(crate) fn run(
         return error;
     }
     record(routed, &error);
-    let attempt_error = routed.current.as_ref().and_then(|c| c.error.clone()).unwrap_or_else(|| AttemptError {
-        kind: "connection_error",
-        message: error.etype.as_str().to_owned(),
-        status: None,
-    });
+    let attempt_error =
+        routed.current.as_ref().and_then(|c| c.error.clone()).unwrap_or_else(|| AttemptError {
+            kind: "connection_error",
+            message: error.etype.as_str().to_owned(),
+            status: None,
+        });
     let follows = *error.esource() != ErrorSource::Internal
         && routed.fail(Failure { kind, retry_after: None }, attempt_error);
     error.set_retry(follows);

@@ -30,7 +30,8 @@ pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> 
         session.set_keepalive(None);
         if matches!(&error.etype, ErrorType::Custom("OtherDialect")) {
             let model = ctx.routed.as_ref().map(|r| r.facts.model.clone()).unwrap_or_default();
-            respond::reject(session, ctx, Rejection::OtherDialect { model: model.to_string() }).await
+            respond::reject(session, ctx, Rejection::OtherDialect { model: model.to_string() })
+                .await
         } else {
             let failure = Failure { status, code: "upstream", message: &message, param: None };
             respond::fail(session, ctx, &failure, Vec::new()).await
@@ -49,8 +50,12 @@ async fn answer_slow_reader(session: &mut Session, error: &Error, ctx: &mut Ctx)
     }
     if matches!(error.etype, ErrorType::ReadTimedout) {
         let message = "the request body did not arrive in time";
-        let failure =
-            Failure { status: StatusCode::REQUEST_TIMEOUT, code: "bad_request", message, param: None };
+        let failure = Failure {
+            status: StatusCode::REQUEST_TIMEOUT,
+            code: "bad_request",
+            message,
+            param: None,
+        };
         session.set_keepalive(None);
         let _gone = respond::fail(session, ctx, &failure, Vec::new()).await;
     }
@@ -61,7 +66,10 @@ fn describe(error: &Error, ctx: &Ctx) -> (StatusCode, String) {
     let current = ctx.routed.as_ref().and_then(|routed| routed.current.as_ref());
     let what = current.and_then(|current| current.error.as_ref());
     let timed_out = what.is_some_and(|what| what.kind == "timeout")
-        || matches!(error.etype, ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout);
+        || matches!(
+            error.etype,
+            ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout
+        );
     let provider = ctx.provider_name().unwrap_or("upstream");
     if timed_out {
         return (StatusCode::GATEWAY_TIMEOUT, format!("{provider} did not answer in time"));
@@ -82,12 +90,9 @@ async fn end_stream(
         // Half of a plain body cannot be mended; the missing rest tells the caller.
         return Ok(());
     }
-    let event = error_event(ctx.dialect, &ErrorBody {
-        status,
-        code: "upstream",
-        message,
-        param: None,
-        request_id: ctx.id.as_str(),
-    });
+    let event = error_event(
+        ctx.dialect,
+        &ErrorBody { status, code: "upstream", message, param: None, request_id: ctx.id.as_str() },
+    );
     session.write_response_body(Some(event.into()), true).await
 }

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tollgate_providers::Dialect;
 use tollgate_providers::endpoint::Endpoint;
 
+use crate::proxy::Gateway;
 use crate::proxy::ctx::Ctx;
 use crate::proxy::respond::{self, Failure};
-use crate::proxy::Gateway;
 
 /// `true` if the endpoint is one of ours and was answered.
 pub(crate) async fn answer(
@@ -40,8 +40,14 @@ pub(crate) async fn answer(
 
 /// The list in the caller's dialect: OpenAI's, or Anthropic's pages (there is always one).
 fn list(ctx: &Ctx) -> Value {
-    let models: Vec<_> =
-        ctx.snapshot.settings.table.models().iter().map(|model| entry(ctx.dialect, &model.id, &model.owner)).collect();
+    let models: Vec<_> = ctx
+        .snapshot
+        .settings
+        .table
+        .models()
+        .iter()
+        .map(|model| entry(ctx.dialect, &model.id, &model.owner))
+        .collect();
     if ctx.dialect == Dialect::Messages {
         let end = |model: Option<&Value>| model.map_or(Value::Null, |model| model["id"].clone());
         let (first, last) = (end(models.first()), end(models.last()));
@@ -52,7 +58,10 @@ fn list(ctx: &Ctx) -> Value {
 
 fn one(ctx: &Ctx, id: &str) -> Option<Value> {
     let models = ctx.snapshot.settings.table.models();
-    models.iter().find(|model| *model.id == *id).map(|model| entry(ctx.dialect, &model.id, &model.owner))
+    models
+        .iter()
+        .find(|model| *model.id == *id)
+        .map(|model| entry(ctx.dialect, &model.id, &model.owner))
 }
 
 fn entry(dialect: Dialect, id: &str, owner: &str) -> Value {

@@ -37,7 +37,9 @@ async fn decide(
 ) -> Result<Result<Option<Box<Forward>>, Rejection>> {
     let headers = &session.req_header().headers;
     ctx.dialect = Endpoint::dialect_of_errors(&ctx.http.path, headers);
-    if headers.contains_key(header::CONTENT_LENGTH) && headers.contains_key(header::TRANSFER_ENCODING) {
+    if headers.contains_key(header::CONTENT_LENGTH)
+        && headers.contains_key(header::TRANSFER_ENCODING)
+    {
         return Ok(Err(Rejection::Framing));
     }
     let endpoint = match Endpoint::resolve(&ctx.http.method, &ctx.http.path) {

@@ -29,7 +29,11 @@ pub(crate) struct Failure<'a> {
 ///
 /// # Errors
 /// Pingora's, when the caller is gone.
-pub(crate) async fn reject(session: &mut Session, ctx: &mut Ctx, rejection: Rejection) -> Result<()> {
+pub(crate) async fn reject(
+    session: &mut Session,
+    ctx: &mut Ctx,
+    rejection: Rejection,
+) -> Result<()> {
     let message = rejection.to_string();
     let failure = Failure {
         status: rejection.status(),
@@ -59,13 +63,16 @@ pub(crate) async fn fail(
     failure: &Failure<'_>,
     mut extra: Vec<(header::HeaderName, HeaderValue)>,
 ) -> Result<()> {
-    let body = error_body(ctx.dialect, &ErrorBody {
-        status: failure.status,
-        code: failure.code,
-        message: failure.message,
-        param: failure.param,
-        request_id: ctx.id.as_str(),
-    });
+    let body = error_body(
+        ctx.dialect,
+        &ErrorBody {
+            status: failure.status,
+            code: failure.code,
+            message: failure.message,
+            param: failure.param,
+            request_id: ctx.id.as_str(),
+        },
+    );
     if let Ok(code) = HeaderValue::from_str(failure.code) {
         extra.push((header::HeaderName::from_static(ERROR_CODE), code));
     }

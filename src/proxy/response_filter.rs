@@ -9,8 +9,14 @@ use crate::proxy::ctx::Ctx;
 use crate::proxy::respond;
 
 /// What an upstream says to its own client, which is us.
-const NOT_FORWARDED: [&str; 6] =
-    ["set-cookie", "alt-svc", "server-timing", "x-goog-api-key", "strict-transport-security", "nel"];
+const NOT_FORWARDED: [&str; 6] = [
+    "set-cookie",
+    "alt-svc",
+    "server-timing",
+    "x-goog-api-key",
+    "strict-transport-security",
+    "nel",
+];
 
 pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     if head.status.is_informational() {
@@ -27,7 +33,8 @@ pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -
     if let Some(variant) = &current.attempt.variant {
         head.insert_header("X-Gateway-Variant", &*variant.name)?;
     }
-    let changes_length = current.responding.as_ref().is_some_and(|r| r.pipeline.may_change_length());
+    let changes_length =
+        current.responding.as_ref().is_some_and(|r| r.pipeline.may_change_length());
     if changes_length && head.remove_header(&header::CONTENT_LENGTH).is_some() {
         // The length is no longer known; HTTP/2 frames carry their own.
         if session.req_header().version == Version::HTTP_11 {

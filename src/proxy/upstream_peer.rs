@@ -21,7 +21,11 @@ const UPLOAD_RATE_MIN: u64 = 64 * 1024;
 const POOL_IDLE: Duration = Duration::from_secs(60);
 
 /// Waits out the backoff unless the caller leaves, then names the peer.
-pub(crate) async fn run(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+pub(crate) async fn run(
+    gateway: &Gateway,
+    session: &mut Session,
+    ctx: &mut Ctx,
+) -> Result<Box<HttpPeer>> {
     let Ctx { routed: Some(routed), endpoint: Some(endpoint), started, snapshot, .. } = ctx else {
         return Error::e_explain(ErrorType::InternalError, "no plan");
     };
@@ -42,7 +46,10 @@ pub(crate) async fn run(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx)
             if routed.fail(Failure { kind: FailureKind::Credential, retry_after: None }, error) {
                 continue;
             }
-            return Error::e_explain(ErrorType::new("OtherDialect"), "the target speaks another dialect");
+            return Error::e_explain(
+                ErrorType::new("OtherDialect"),
+                "the target speaks another dialect",
+            );
         }
         routed.watch.rearm();
         routed.arm(*started);

@@ -89,7 +89,9 @@ fn authenticate(
     secret: &str,
 ) -> Result<()> {
     match &provider.auth {
-        AuthStyle::Bearer => upstream.insert_header(header::AUTHORIZATION, format!("Bearer {secret}")),
+        AuthStyle::Bearer => {
+            upstream.insert_header(header::AUTHORIZATION, format!("Bearer {secret}"))
+        }
         AuthStyle::ApiKeyHeader(name) => upstream.insert_header(name.clone(), secret),
         AuthStyle::QueryParam(name) => {
             if !query.is_empty() {
@@ -107,14 +109,17 @@ fn authenticate(
 /// Percent-encodes all but the unreserved characters (RFC 3986, 2.3).
 fn escape(byte: u8) -> String {
     match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
         _ => format!("%{byte:02X}"),
     }
 }
 
 fn host(provider: &Provider) -> String {
     let url = &provider.base_url;
-    let name = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.to_string() };
+    let name =
+        if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.to_string() };
     let usual = if url.tls { 443 } else { 80 };
     if url.port == usual { name } else { format!("{name}:{}", url.port) }
 }

@@ -32,7 +32,10 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
             message: format!("upstream answered {}", status.as_u16()),
             status: Some(status),
         };
-        if routed.attempts.is_retryable(&failure) && routed.attempts_left() && routed.fail(failure, error.clone()) {
+        if routed.attempts.is_retryable(&failure)
+            && routed.attempts_left()
+            && routed.fail(failure, error.clone())
+        {
             return Err(retry(status));
         }
         if let Some(current) = &mut routed.current {
@@ -46,13 +49,16 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     let kind = body_kind(&head.headers, status, dialect, routed.facts.stream);
     let hold = may_hold && matches!(kind, Body::Stream(_));
     let capture = snapshot.settings.genai.capture_content;
-    let pipeline = Pipeline::new(kind, tollgate_filters::response::Settings {
-        status,
-        swallow_usage: current.swallow_usage,
-        hold,
-        content_bytes_max: if capture { CONTENT_BYTES_MAX } else { 0 },
-        started: current.started.at,
-    });
+    let pipeline = Pipeline::new(
+        kind,
+        tollgate_filters::response::Settings {
+            status,
+            swallow_usage: current.swallow_usage,
+            hold,
+            content_bytes_max: if capture { CONTENT_BYTES_MAX } else { 0 },
+            started: current.started.at,
+        },
+    );
     current.responding = Some(Responding {
         status,
         pipeline,
@@ -67,7 +73,12 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
 }
 
 /// How the body is to be read.
-fn body_kind(headers: &HeaderMap, status: StatusCode, dialect: Option<Dialect>, stream: bool) -> Body {
+fn body_kind(
+    headers: &HeaderMap,
+    status: StatusCode,
+    dialect: Option<Dialect>,
+    stream: bool,
+) -> Body {
     let Some(dialect) = dialect else { return Body::Opaque };
     let media = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     let is = |name: &[u8]| media.get(..name.len()).is_some_and(|m| m.eq_ignore_ascii_case(name));
@@ -83,7 +94,8 @@ fn body_kind(headers: &HeaderMap, status: StatusCode, dialect: Option<Dialect>, 
 }
 
 fn retry(status: StatusCode) -> Box<Error> {
-    let mut error = Error::explain(ErrorType::HTTPStatus(status.as_u16()), "retryable upstream status");
+    let mut error =
+        Error::explain(ErrorType::HTTPStatus(status.as_u16()), "retryable upstream status");
     error.as_up();
     error.set_retry(true);
     error

@@ -125,7 +125,11 @@ impl Watch {
     }
 
     /// Ready once the armed deadline has passed.
-    pub(crate) fn poll_due(&self, timer: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>) -> Poll<Deadline> {
+    pub(crate) fn poll_due(
+        &self,
+        timer: &mut Pin<Box<Sleep>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Deadline> {
         let Some(due) = self.due() else { return Poll::Pending };
         // A deadline that moved back is noticed when the timer fires: most deadlines only ever
         // move back, and so the timer is touched once per deadline, not once per event.

@@ -51,7 +51,8 @@ pub(crate) async fn one(State(state): State<ConsoleState>, Path(id): Path<String
     let Some(store) = state.store else { return no_store() };
     match store.trace(&id).await {
         Ok(spans) if spans.is_empty() => {
-            (StatusCode::NOT_FOUND, Json(json!({ "error": "there is no such trace" }))).into_response()
+            (StatusCode::NOT_FOUND, Json(json!({ "error": "there is no such trace" })))
+                .into_response()
         }
         Ok(spans) => Json(trace_json(&spans)).into_response(),
         Err(error) => failure(&error),
@@ -97,7 +98,9 @@ fn no_store() -> Response {
 
 fn failure(error: &StoreError) -> Response {
     let status = match error {
-        StoreError::BadTraceId { .. } | StoreError::AmbiguousTraceId { .. } => StatusCode::BAD_REQUEST,
+        StoreError::BadTraceId { .. } | StoreError::AmbiguousTraceId { .. } => {
+            StatusCode::BAD_REQUEST
+        }
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     (status, Json(json!({ "error": error.to_string() }))).into_response()

@@ -15,13 +15,19 @@ pub(crate) async fn check(request: Request, next: Next) -> Response {
     if host.is_some_and(is_local_name) {
         return next.run(request).await;
     }
-    (StatusCode::MISDIRECTED_REQUEST, "use the address or localhost to open this page\n").into_response()
+    (StatusCode::MISDIRECTED_REQUEST, "use the address or localhost to open this page\n")
+        .into_response()
 }
 
 /// A public name always has a dot; an address cannot be rebound.
 pub(crate) fn is_local_name(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
-        Some(rest) => return rest.split(']').next().is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok()),
+        Some(rest) => {
+            return rest
+                .split(']')
+                .next()
+                .is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());
+        }
         None => host.split(':').next().unwrap_or_default(),
     };
     name.parse::<std::net::Ipv4Addr>().is_ok()

@@ -8,6 +8,7 @@
 //! pointer has the same layout as the pointer, and `flate2` always sets both.
 
 #![allow(non_camel_case_types, non_snake_case, reason = "zlib's names")]
+#![allow(clippy::too_many_arguments, reason = "zlib's signatures")]
 #![allow(clippy::missing_safety_doc, reason = "zlib's contract: a valid, initialised stream")]
 
 use std::ffi::{c_char, c_int, c_uchar, c_uint, c_ulong, c_void};

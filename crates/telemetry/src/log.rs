@@ -8,8 +8,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Targets of the base and of libraries that print header values or URLs, where keys can stand.
 /// No setting raises them above this.
-const CAPPED: [&str; 7] = [
+const CAPPED: [&str; 8] = [
     "pingora_core=warn",
+    // Speaks of an error where a pooled connection is still on its way back.
+    "pingora_core::connectors=off",
     "pingora_proxy=error",
     "pingora_cache=warn",
     "pingora_http=warn",
@@ -35,9 +37,7 @@ pub fn init() -> Result<(), String> {
     }
     let color = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let format = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(color);
-    // A second start, as in tests, keeps the first one's settings. Pingora speaks the `log`
-    // crate's language, which is translated.
-    let _started_before = tracing_log::LogTracer::init();
+    // A second start, as in tests, keeps the first one's settings.
     let _started_before = tracing_subscriber::registry().with(filter).with(format).try_init();
     Ok(())
 }

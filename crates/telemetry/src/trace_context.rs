@@ -45,7 +45,9 @@ impl TraceContext {
             return None;
         }
         let state = tracestate.map(str::trim).filter(|state| {
-            !state.is_empty() && state.len() <= STATE_BYTES_MAX && state.bytes().all(|b| (0x20..0x7f).contains(&b))
+            !state.is_empty()
+                && state.len() <= STATE_BYTES_MAX
+                && state.bytes().all(|b| (0x20..0x7f).contains(&b))
         });
         Some(Self {
             trace_id: TraceId::new(trace),
@@ -63,6 +65,7 @@ impl TraceContext {
 
 /// Lower-case hexadecimal of an exact length, as the specification wants it.
 fn hex(text: &str, digits: usize) -> Option<u128> {
-    let valid = text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let valid =
+        text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     valid.then(|| u128::from_str_radix(text, 16).ok()).flatten()
 }

@@ -38,7 +38,7 @@ impl Facts {
     /// # Errors
     /// [`Rejection::InvalidJson`] or [`Rejection::InvalidField`].
     pub fn read(body: &Bytes) -> Result<Self, Rejection> {
-        let peek = Peek::of(body).map_err(rejection)?;
+        let peek = Peek::of(body).map_err(|error| rejection(&error))?;
         let slice = |part: Option<&str>| part.map(|part| body.slice_ref(part.as_bytes()));
         Ok(Self {
             messages: slice(peek.messages),
@@ -54,7 +54,7 @@ impl Facts {
     }
 }
 
-fn rejection(error: PeekError) -> Rejection {
+fn rejection(error: &PeekError) -> Rejection {
     match error.field() {
         Some(field) => Rejection::InvalidField { field, reason: error.to_string() },
         None => Rejection::InvalidJson { reason: error.to_string() },

@@ -58,7 +58,9 @@ pub enum Rejection {
         path: String,
     },
     /// As many requests as allowed are running.
-    #[error("the gateway is at its limit of {in_flight_max} concurrent requests; try again shortly")]
+    #[error(
+        "the gateway is at its limit of {in_flight_max} concurrent requests; try again shortly"
+    )]
     Overloaded {
         /// The limit.
         in_flight_max: usize,

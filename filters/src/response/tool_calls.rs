@@ -27,10 +27,11 @@ impl ToolCalls {
     /// An event that arrived at `at`.
     pub fn on_event(&mut self, event: &StreamEvent<'_>, at: Instant) {
         match event {
-            StreamEvent::ToolCallStart { call, .. } => {
-                if *call as usize == self.times.len() && self.times.len() < CALLS_MAX {
-                    self.times.push(ToolCallTimes { opened: at, closed: at });
-                }
+            // A call that is named late opens once.
+            StreamEvent::ToolCallStart { call, .. }
+                if *call as usize == self.times.len() && self.times.len() < CALLS_MAX =>
+            {
+                self.times.push(ToolCallTimes { opened: at, closed: at });
             }
             StreamEvent::ToolCallArguments { call, .. }
             | StreamEvent::ToolCallInput { call, .. }

@@ -1,6 +1,7 @@
 //! Which bytes of a stream leave: all of them as they came, but for two things.
 //!
-//! - A usage event that we asked for and the caller did not is taken out.
+//! - A usage event that we asked for and the caller did not is taken out, and so is the
+//!   `"usage":null` that the other events have for the same reason.
 //! - Until the first content nothing leaves, so that another target can still answer.
 //!
 //! Both are decided per SSE event, so that the end of an unfinished event waits for its rest;
@@ -99,7 +100,8 @@ impl Withhold {
 
     fn take_out(&mut self, chunk: Bytes) -> Bytes {
         let whole = self.cuts.last().is_some_and(|cut| cut.end == chunk.len());
-        if self.unfinished.is_empty() && whole && self.cuts.iter().all(|cut| !cut.drop) {
+        let clean = self.cuts.iter().all(|cut| !cut.drop) && !has_null(&chunk);
+        if self.unfinished.is_empty() && whole && clean {
             self.cuts.clear();
             return chunk;
         }
@@ -110,8 +112,8 @@ impl Withhold {
             if cut.drop {
                 self.unfinished.clear();
             } else {
-                out.append(&mut self.unfinished);
-                out.push(chunk.slice(start..end));
+                self.unfinished.push(chunk.slice(start..end));
+                without_null(join(std::mem::take(&mut self.unfinished)), &mut out);
             }
             self.unfinished_bytes = 0;
             start = end;
@@ -126,6 +128,26 @@ impl Withhold {
             out.append(&mut self.unfinished);
         }
         join(out)
+    }
+}
+
+/// `"usage":null` as OpenAI and its copies write it, behind another member.
+///
+/// It cannot stand inside a JSON string, whose quotes would be escaped.
+const NULL_USAGE: [&[u8]; 2] = [b",\"usage\":null", b", \"usage\": null"];
+
+fn has_null(bytes: &[u8]) -> bool {
+    NULL_USAGE.iter().any(|member| memchr::memmem::find(bytes, member).is_some())
+}
+
+/// An event without its `"usage":null`, as slices.
+fn without_null(event: Bytes, out: &mut Vec<Bytes>) {
+    let found = NULL_USAGE.iter().find_map(|member| {
+        memchr::memmem::find(&event, member).map(|start| (start, start + member.len()))
+    });
+    match found {
+        Some((start, end)) => out.extend([event.slice(..start), event.slice(end..)]),
+        None => out.push(event),
     }
 }
 

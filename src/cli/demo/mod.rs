@@ -46,7 +46,10 @@ pub(super) fn run(options: &Options) -> Outcome {
         .map_err(|problems| Failure::Failed(problems.to_string()))?
         .0;
     let running = Running::start(settings).map_err(Failure::Failed)?;
-    print(&format!("tollgate is running, with a mock provider behind it\n\n{}\n", running.describe()))?;
+    print(&format!(
+        "tollgate is running, with a mock provider behind it\n\n{}\n",
+        running.describe()
+    ))?;
     let samples = Sample::all();
     for (at, sample) in samples.iter().enumerate() {
         print(&format!("[{}/{}] {}\n", at + 1, samples.len(), sample.title))?;
@@ -73,27 +76,41 @@ pub(super) fn run(options: &Options) -> Outcome {
 
 /// What the providers of the demo say.
 fn script(mock: &Mock) {
-    let pace = Scenario { head_delay_ms: 40, first_delay_ms: 120, gap_ms: 25, ..Scenario::default() };
-    mock.set("chat", Scenario {
-        content: vec![
-            Piece::text("Let me look at both cities. "),
-            Piece::tool("get_weather", r#"{"city":"Paris","unit":"celsius"}"#),
-            Piece::tool("get_weather", r#"{"city":"Tokyo","unit":"celsius"}"#),
-        ],
-        ..pace.clone()
-    });
-    mock.set("messages", Scenario {
-        content: vec![
-            Piece::reasoning("The question is short, so the answer can be too."),
-            Piece::text("A tollgate takes a small toll from everyone and remembers who passed."),
-        ],
-        ..pace
-    });
-    let overloaded = Fault::Status { code: 503, body: None, headers: std::collections::BTreeMap::default() };
+    let pace =
+        Scenario { head_delay_ms: 40, first_delay_ms: 120, gap_ms: 25, ..Scenario::default() };
+    mock.set(
+        "chat",
+        Scenario {
+            content: vec![
+                Piece::text("Let me look at both cities. "),
+                Piece::tool("get_weather", r#"{"city":"Paris","unit":"celsius"}"#),
+                Piece::tool("get_weather", r#"{"city":"Tokyo","unit":"celsius"}"#),
+            ],
+            ..pace.clone()
+        },
+    );
+    mock.set(
+        "messages",
+        Scenario {
+            content: vec![
+                Piece::reasoning("The question is short, so the answer can be too."),
+                Piece::text(
+                    "A tollgate takes a small toll from everyone and remembers who passed.",
+                ),
+            ],
+            ..pace
+        },
+    );
+    let overloaded =
+        Fault::Status { code: 503, body: None, headers: std::collections::BTreeMap::default() };
     mock.set("broken", Scenario::fault(overloaded));
 }
 
-fn waterfall(runtime: &tokio::runtime::Runtime, running: &Running, sample: &Sample) -> Result<String, Failure> {
+fn waterfall(
+    runtime: &tokio::runtime::Runtime,
+    running: &Running,
+    sample: &Sample,
+) -> Result<String, Failure> {
     let Some(store) = running.store() else { return Err(Failure::failed("the demo has no store")) };
     let spans = runtime.block_on(store.trace(&sample.trace_id)).map_err(Failure::failed)?;
     if spans.is_empty() {

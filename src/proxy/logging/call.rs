@@ -85,10 +85,10 @@ fn genai_of_refused(ctx: &Ctx, end: Instant) -> Option<GenAi> {
     let (facts, context) = ctx.refused.as_deref()?;
     let mut genai = request(ctx, facts, context, end)?;
     genai.outcome = Outcome::Rejected;
-    genai.error = ctx.rejection.as_ref().map(|rejection| CallError {
-        kind: "request_error",
-        message: rejection.to_string(),
-    });
+    genai.error = ctx
+        .rejection
+        .as_ref()
+        .map(|rejection| CallError { kind: "request_error", message: rejection.to_string() });
     Some(genai)
 }
 

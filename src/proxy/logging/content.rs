@@ -22,8 +22,8 @@ pub(super) fn capture_request(genai: &mut GenAi, facts: &Facts) {
     content.input_messages = text(&facts.messages);
     content.tool_definitions = text(&facts.tools);
     // A plain string is recorded as text, anything else as JSON.
-    content.system_instructions = text(&facts.system)
-        .map(|raw| serde_json::from_str::<String>(&raw).unwrap_or(raw));
+    content.system_instructions =
+        text(&facts.system).map(|raw| serde_json::from_str::<String>(&raw).unwrap_or(raw));
     content.truncated |= truncated;
 }
 
@@ -38,7 +38,8 @@ pub(super) fn capture_response(genai: &mut GenAi, transcript: &Transcript) {
         .iter()
         .map(|call| json!({ "id": call.id, "name": call.name, "arguments": call.arguments }))
         .collect();
-    let texts = if transcript.texts().is_empty() { &[String::new()][..] } else { transcript.texts() };
+    let texts =
+        if transcript.texts().is_empty() { &[String::new()][..] } else { transcript.texts() };
     let choices: Vec<_> = texts
         .iter()
         .enumerate()

@@ -30,7 +30,8 @@ const RESET: &str = "\x1b[0m";
 pub fn render_text(spans: &[SpanRow], options: TextOptions) -> String {
     let bars = layout(spans);
     let Some(first) = bars.first() else { return String::from("no spans\n") };
-    let whole = bars.iter().map(|bar| bar.offset_ns + bar.span.duration_ns).max().unwrap_or(1).max(1);
+    let whole =
+        bars.iter().map(|bar| bar.offset_ns + bar.span.duration_ns).max().unwrap_or(1).max(1);
     let names = bars.iter().map(|bar| name(bar).chars().count()).max().unwrap_or(0);
     let names = names.min(NAME_WIDTH_MAX);
     let columns = options.width.saturating_sub(names + DURATION_WIDTH + 4).clamp(10, 100);
@@ -60,7 +61,8 @@ pub fn render_list(traces: &[TraceSummary], options: TextOptions) -> String {
     line(&mut out, &paint(options, DIM, &head));
     for trace in traces {
         let id: String = trace.trace_id.chars().take(16).collect();
-        let ttft = trace.ttft_seconds.map(|s| duration((s * 1e9).round().max(0.0))).unwrap_or_default();
+        let ttft =
+            trace.ttft_seconds.map(|s| duration((s * 1e9).round().max(0.0))).unwrap_or_default();
         let failed = trace.errors > 0;
         let status = format!("{:<6}", if failed { "error" } else { "ok" });
         let status = paint(options, if failed { RED } else { GREEN }, &status);
@@ -114,25 +116,31 @@ fn details(span: &SpanRow) -> Vec<String> {
     let get = |name| attribute(&span.attributes, name).map(clean);
     if let Some(outcome) = get("gateway.outcome") {
         let mut parts = Vec::new();
-        if let (Some(number), Some(target)) = (get("gateway.routing.attempt"), get("gateway.routing.target")) {
+        if let (Some(number), Some(target)) =
+            (get("gateway.routing.attempt"), get("gateway.routing.target"))
+        {
             let provider = get("gen_ai.provider.name").unwrap_or_default();
             parts.push(format!("attempt {number}: {target} ({provider})"));
         } else if let Some(provider) = get("gen_ai.provider.name") {
             parts.push(format!("{provider} (passthrough)"));
         }
         parts.push(outcome);
-        let seconds = |name| get(name).and_then(|text| text.parse::<f64>().ok()).map(|s| duration(s * 1e9));
+        let seconds =
+            |name| get(name).and_then(|text| text.parse::<f64>().ok()).map(|s| duration(s * 1e9));
         if let Some(first) = seconds("gen_ai.server.time_to_first_token") {
             parts.push(format!("◆ first token {first}"));
         }
         let number = |name| get(name).and_then(|text| text.parse().ok());
-        let (input, output) = (number("gen_ai.usage.input_tokens"), number("gen_ai.usage.output_tokens"));
+        let (input, output) =
+            (number("gen_ai.usage.input_tokens"), number("gen_ai.usage.output_tokens"));
         if input.is_some() || output.is_some() {
             let source = get("gateway.usage.source").filter(|source| source != "reported");
             let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
             parts.push(format!("tokens {}{source}", tokens(input, output)));
         }
-        if let Some(rate) = get("gen_ai.server.output_tokens_per_second").and_then(|r| r.parse::<f64>().ok()) {
+        if let Some(rate) =
+            get("gen_ai.server.output_tokens_per_second").and_then(|r| r.parse::<f64>().ok())
+        {
             parts.push(format!("{rate:.0} tokens/s"));
         }
         if let Some(cost) = get("gateway.usage.cost") {

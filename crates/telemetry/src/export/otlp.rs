@@ -77,7 +77,8 @@ impl OtlpSink {
                 .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
                 .build(),
         );
-        let scope = InstrumentationScope::builder("tollgate").with_version(env!("CARGO_PKG_VERSION"));
+        let scope =
+            InstrumentationScope::builder("tollgate").with_version(env!("CARGO_PKG_VERSION"));
         Ok(Self { exporter, scope: scope.build() })
     }
 }

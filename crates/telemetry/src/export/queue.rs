@@ -113,8 +113,7 @@ impl Queue {
                 tokio::select! {
                     () = self.filled.notified() => {}
                     () = sleep(self.settings.linger) => {}
-                    // A closed channel means the same.
-                    _ = stop.wait_for(|stop| *stop) => {
+                    () = stopped(&mut stop) => {
                         ending = Some(Instant::now() + self.settings.flush_max);
                     }
                 }
@@ -123,7 +122,7 @@ impl Queue {
                 let delivered = match ending {
                     None => tokio::select! {
                         () = self.deliver(&mut sink, &batch) => true,
-                        _ = stop.wait_for(|stop| *stop) => {
+                        () = stopped(&mut stop) => {
                             let until = Instant::now() + self.settings.flush_max;
                             ending = Some(until);
                             timeout_at(until, self.deliver(&mut sink, &batch)).await.is_ok()
@@ -168,4 +167,9 @@ impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // A closed channel means the same.
+    let _closed = stop.wait_for(|stop| *stop).await;
 }

@@ -21,13 +21,24 @@ const SECONDS: [f64; 14] =
     [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
 /// Bounds of token counts.
 const TOKENS: [f64; 14] = [
-    1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0,
-    4_194_304.0, 16_777_216.0, 67_108_864.0,
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1_024.0,
+    4_096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
 ];
 /// Bounds of the time to the first token.
-const FIRST_TOKEN: [f64; 16] = [
-    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-];
+const FIRST_TOKEN: [f64; 16] =
+    [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 /// Bounds of the time per output token.
 const PER_TOKEN: [f64; 13] =
     [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
@@ -52,6 +63,11 @@ pub struct Metrics {
     /// Owns the instruments' readers.
     _provider: SdkMeterProvider,
     models: Models,
+    instruments: Instruments,
+}
+
+/// One field for each metric that a call adds to.
+struct Instruments {
     operation_duration: Histogram<f64>,
     token_usage: Histogram<u64>,
     first_token: Histogram<f64>,
@@ -87,33 +103,8 @@ impl Metrics {
         let provider = SdkMeterProvider::builder().with_reader(reader).build();
         let meter = provider.meter("tollgate");
         observe_gauges(&meter, in_flight, exporters);
-        Ok(Self {
-            registry,
-            models: Models::default(),
-            operation_duration: seconds(&meter, "gen_ai.client.operation.duration", "End-to-end latency of each model call", &SECONDS),
-            token_usage: meter
-                .u64_histogram("gen_ai.client.token.usage")
-                .with_unit("tokens")
-                .with_description("Tokens of each model call, by type")
-                .with_boundaries(TOKENS.to_vec())
-                .build(),
-            first_token: seconds(&meter, "gen_ai.server.time_to_first_token", "Time from the start of a stream to its first content", &FIRST_TOKEN),
-            request_duration: seconds(&meter, "gen_ai.server.request.duration", "Duration of the upstream request", &SECONDS),
-            time_per_output_token: seconds(&meter, "gen_ai.server.time_per_output_token", "Time per output token after the first", &PER_TOKEN),
-            throughput: meter
-                .f64_histogram("gen_ai.server.output_tokens_per_second")
-                .with_description("Output tokens per second over a stream's life")
-                .with_boundaries(THROUGHPUT.to_vec())
-                .build(),
-            errors: counter(&meter, "gen_ai.client.errors", "Model calls that failed, by error type"),
-            finish_reasons: counter(&meter, "gen_ai.client.finish_reasons", "Reasons for which answers ended"),
-            retry_attempts: counter(&meter, "gateway.retry.attempts", "Attempts that asked the same target again"),
-            target_exclusions: counter(&meter, "gateway.retry.target_exclusions", "Targets left for the rest of a request"),
-            exhaustion_resets: counter(&meter, "gateway.retry.exhaustion_resets", "Requests whose targets were all excluded and that got one more attempt"),
-            requests_finished: counter(&meter, "gateway.requests_finished", "Requests that ended, by outcome"),
-            requests_refused: counter(&meter, "gateway.requests_refused", "Requests that tollgate refused, by error code"),
-            _provider: provider,
-        })
+        let instruments = Instruments::new(&meter);
+        Ok(Self { registry, _provider: provider, models: Models::default(), instruments })
     }
 
     /// The text of `/metrics`.
@@ -125,17 +116,75 @@ impl Metrics {
     }
 }
 
-fn seconds(meter: &Meter, name: &'static str, description: &'static str, bounds: &[f64]) -> Histogram<f64> {
-    meter
-        .f64_histogram(name)
-        .with_unit("s")
-        .with_description(description)
-        .with_boundaries(bounds.to_vec())
-        .build()
-}
+// === impl Instruments ===
 
-fn counter(meter: &Meter, name: &'static str, description: &'static str) -> Counter<u64> {
-    meter.u64_counter(name).with_description(description).build()
+impl Instruments {
+    fn new(meter: &Meter) -> Self {
+        let seconds = |name, description, bounds: &[f64]| {
+            let histogram = meter.f64_histogram(name).with_unit("s").with_description(description);
+            histogram.with_boundaries(bounds.to_vec()).build()
+        };
+        let counter =
+            |name, description| meter.u64_counter(name).with_description(description).build();
+        Self {
+            operation_duration: seconds(
+                "gen_ai.client.operation.duration",
+                "End-to-end latency of each model call",
+                &SECONDS,
+            ),
+            token_usage: meter
+                .u64_histogram("gen_ai.client.token.usage")
+                .with_unit("tokens")
+                .with_description("Tokens of each model call, by type")
+                .with_boundaries(TOKENS.to_vec())
+                .build(),
+            first_token: seconds(
+                "gen_ai.server.time_to_first_token",
+                "Time from the start of a stream to its first content",
+                &FIRST_TOKEN,
+            ),
+            request_duration: seconds(
+                "gen_ai.server.request.duration",
+                "Duration of the upstream request",
+                &SECONDS,
+            ),
+            time_per_output_token: seconds(
+                "gen_ai.server.time_per_output_token",
+                "Time per output token after the first",
+                &PER_TOKEN,
+            ),
+            throughput: meter
+                .f64_histogram("gen_ai.server.output_tokens_per_second")
+                .with_description("Output tokens per second over a stream's life")
+                .with_boundaries(THROUGHPUT.to_vec())
+                .build(),
+            errors: counter("gen_ai.client.errors", "Model calls that failed, by error type"),
+            finish_reasons: counter(
+                "gen_ai.client.finish_reasons",
+                "Reasons for which answers ended",
+            ),
+            retry_attempts: counter(
+                "gateway.retry.attempts",
+                "Attempts that asked the same target again",
+            ),
+            target_exclusions: counter(
+                "gateway.retry.target_exclusions",
+                "Targets left for the rest of a request",
+            ),
+            exhaustion_resets: counter(
+                "gateway.retry.exhaustion_resets",
+                "Requests that got one more attempt after all their targets had failed",
+            ),
+            requests_finished: counter(
+                "gateway.requests_finished",
+                "Requests that ended, by outcome",
+            ),
+            requests_refused: counter(
+                "gateway.requests_refused",
+                "Requests that tollgate refused, by error code",
+            ),
+        }
+    }
 }
 
 fn observe_gauges(
@@ -155,7 +204,9 @@ fn observe_gauges(
         .with_callback(move |counter| {
             for queue in dropped.queues() {
                 let counts = queue.counts();
-                let labels = |reason| [KeyValue::new("queue", queue.name()), KeyValue::new("reason", reason)];
+                let labels = |reason| {
+                    [KeyValue::new("queue", queue.name()), KeyValue::new("reason", reason)]
+                };
                 counter.observe(counts.dropped_full, &labels("queue_full"));
                 counter.observe(counts.dropped_shutdown, &labels("shutdown"));
             }
@@ -176,7 +227,8 @@ fn observe_gauges(
         .with_description("Spans that wait for a destination, by queue")
         .with_callback(move |gauge| {
             for queue in exporters.queues() {
-                gauge.observe(queue.counts().queued as u64, &[KeyValue::new("queue", queue.name())]);
+                gauge
+                    .observe(queue.counts().queued as u64, &[KeyValue::new("queue", queue.name())]);
             }
         })
         .build();
