@@ -14,6 +14,8 @@ pub mod endpoint;
 pub mod error_body;
 mod error_class;
 pub mod event;
+#[cfg(test)]
+mod fixtures;
 mod json;
 mod openai;
 pub mod peek;

@@ -7,6 +7,9 @@ use crate::openai::chat::ChatReader;
 use crate::openai::responses::ResponsesReader;
 use crate::provider::Dialect;
 
+#[cfg(test)]
+mod tests;
+
 /// The body is no JSON of its dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the body is no answer of this API")]

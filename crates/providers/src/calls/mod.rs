@@ -2,6 +2,9 @@
 
 use crate::event::{JsonStr, StreamEvent};
 
+#[cfg(test)]
+mod tests;
+
 /// The most calls of one response that are told apart; later ones join the last.
 pub(crate) const CALLS_MAX: usize = 512;
 /// How much of a call's id is kept to tell calls apart, in bytes.

@@ -4,6 +4,9 @@ use http::{HeaderMap, Method};
 
 use crate::provider::Dialect;
 
+#[cfg(test)]
+mod tests;
+
 /// What kind of work an endpoint does. A route matches on the model and on this.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum EndpointKind {
@@ -275,8 +278,8 @@ fn percent_decoded(id: &str) -> Option<String> {
             out.push(byte);
             continue;
         }
-        let hex = [bytes.next()?, bytes.next()?];
-        out.push(u8::from_str_radix(std::str::from_utf8(&hex).ok()?, 16).ok()?);
+        let mut digit = || char::from(bytes.next()?).to_digit(16);
+        out.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
     }
     String::from_utf8(out).ok()
 }

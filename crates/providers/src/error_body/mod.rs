@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::provider::Dialect;
 
+#[cfg(test)]
+mod tests;
+
 /// What an error says.
 #[derive(Clone, Copy, Debug)]
 pub struct ErrorBody<'a> {
@@ -31,8 +34,17 @@ pub fn error_event(dialect: Dialect, error: &ErrorBody<'_>) -> Vec<u8> {
         Dialect::Chat => format!("data: {}\n\n", envelope(dialect, error)),
         Dialect::Messages => format!("event: error\ndata: {}\n\n", envelope(dialect, error)),
         Dialect::Responses => {
-            let ErrorBody { code, message, param, .. } = error;
-            let data = json!({ "type": "error", "code": code, "message": message, "param": param });
+            let ErrorBody { status, code, message, param, .. } = error;
+            let kind = error_type(dialect, *status);
+            // The API documents the flat form and sends the nested one; SDKs look for either.
+            let data = json!({
+                "type": "error",
+                "sequence_number": 0,
+                "code": code,
+                "message": message,
+                "param": param,
+                "error": { "type": kind, "code": code, "message": message, "param": param },
+            });
             format!("event: error\ndata: {data}\n\n")
         }
     }

@@ -5,6 +5,9 @@ use http::StatusCode;
 use crate::event::StreamEvent;
 use crate::provider::Dialect;
 
+#[cfg(test)]
+mod tests;
+
 /// What kind of error an upstream answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
@@ -91,6 +94,10 @@ impl ErrorClass {
                 Self::ContentPolicy
             }
             Self::BadRequest if says("credit balance") => Self::Quota,
+            // xAI and Gemini answer 400 to a wrong key.
+            Self::BadRequest if says("incorrect api key") || says("api key not valid") => {
+                Self::Auth
+            }
             Self::BadRequest
                 if status == StatusCode::NOT_FOUND
                     && (says("model") || says("not_found_error")) =>

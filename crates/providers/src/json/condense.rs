@@ -4,6 +4,8 @@
 //! has grown, the elements of arrays are left out. What an API says last and must be read (usage)
 //! is a small object behind long arrays and strings, and survives.
 
+use memchr::memchr2;
+
 /// How much of a string is kept, in bytes.
 const STRING_BYTES_MAX: usize = 1_024;
 /// From this size of the result on, array elements are left out.
@@ -33,12 +35,21 @@ pub(crate) struct Condenser {
 impl Condenser {
     /// Takes the next bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            if self.string.is_some() {
-                self.in_string(*byte);
-            } else {
-                self.outside(*byte);
+        let mut rest = bytes;
+        while let Some((byte, after)) = rest.split_first() {
+            match self.string {
+                // Megabytes of an image: straight to where the string may end.
+                Some(length) if length >= STRING_BYTES_MAX && self.escape == 0 => {
+                    let Some(at) = memchr2(b'"', b'\\', rest) else { return };
+                    let (_, here) = rest.split_at_checked(at).unwrap_or_default();
+                    self.in_string(here.first().copied().unwrap_or(b'"'));
+                    rest = here.get(1..).unwrap_or_default();
+                    continue;
+                }
+                Some(_) => self.in_string(*byte),
+                None => self.outside(*byte),
             }
+            rest = after;
         }
     }
 
@@ -95,12 +106,12 @@ impl Condenser {
                 self.keep(byte);
             }
             b',' => {
-                self.keep(byte);
                 // An array that has grown ends here, as far as we are concerned.
                 let in_array = self.arrays & 1 == 1;
                 if in_array && self.out.len() > ARRAYS_BYTES_MAX && self.dropping_from.is_none() {
                     self.dropping_from = Some(self.depth);
                 }
+                self.keep(byte);
             }
             _ => self.keep(byte),
         }

@@ -8,5 +8,7 @@ mod tests;
 mod text;
 
 pub(crate) use condense::Condenser;
+#[cfg(test)]
+pub(crate) use cursor::DEPTH_MAX;
 pub(crate) use cursor::{Cursor, Kind, string_end};
 pub(crate) use text::{respaced, unescape};

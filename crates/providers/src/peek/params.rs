@@ -27,13 +27,13 @@ impl Params {
     /// Takes a member of the body if it is a parameter of the right type.
     pub(super) fn take(&mut self, key: &str, raw: &str) {
         match key {
-            "temperature" => self.temperature = raw.parse().ok(),
+            "temperature" => self.temperature = number(raw),
             "max_tokens" | "max_completion_tokens" | "max_output_tokens" => {
                 self.max_tokens = raw.parse().ok().or(self.max_tokens);
             }
-            "top_p" => self.top_p = raw.parse().ok(),
-            "frequency_penalty" => self.frequency_penalty = raw.parse().ok(),
-            "presence_penalty" => self.presence_penalty = raw.parse().ok(),
+            "top_p" => self.top_p = number(raw),
+            "frequency_penalty" => self.frequency_penalty = number(raw),
+            "presence_penalty" => self.presence_penalty = number(raw),
             "seed" => self.seed = raw.parse().ok(),
             "top_k" => self.top_k = raw.parse().ok(),
             "n" => self.n = raw.parse().ok(),
@@ -47,4 +47,9 @@ impl Params {
             _ => {}
         }
     }
+}
+
+/// A number that telemetry can hold: JSON allows `1e999`, a float does not.
+fn number(raw: &str) -> Option<f64> {
+    raw.parse().ok().filter(|number: &f64| number.is_finite())
 }

@@ -70,6 +70,12 @@ impl SseDecoder {
         self.lost
     }
 
+    /// How much is held.
+    #[cfg(test)]
+    pub(crate) const fn held_bytes(&self) -> usize {
+        self.line.len() + self.data.len()
+    }
+
     /// Reads the next bytes.
     #[inline]
     pub(crate) fn feed(&mut self, chunk: &[u8], sink: &mut impl FnMut(SseEvent<'_>)) {
@@ -87,8 +93,11 @@ impl SseDecoder {
                 return;
             };
             let line = rest.get(..length).unwrap_or_default();
-            self.after_cr = rest.get(length) == Some(&b'\r');
             at += length + 1;
+            if rest.get(length) == Some(&b'\r') {
+                at += usize::from(chunk.get(at) == Some(&b'\n'));
+                self.after_cr = at == chunk.len() && rest.get(length + 1).is_none();
+            }
             if self.line.is_empty() && !self.condensing_line {
                 let line = strip_bom(line, &mut self.at_start);
                 self.on_line(line, &mut first, at, sink);

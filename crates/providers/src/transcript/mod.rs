@@ -6,6 +6,9 @@ use crate::event::{JsonStr, StreamEvent, Usage};
 use crate::provider::Dialect;
 use crate::{StreamReader, body};
 
+#[cfg(test)]
+mod tests;
+
 /// Longest id, model, reason or tool name that is kept, in bytes.
 const NAME_BYTES_MAX: usize = 512;
 /// Most tool calls and choices that are kept.

@@ -1,0 +1,72 @@
+//! What several tests need: streams written by hand, and what is read out of them.
+
+use crate::event::{JsonStr, StreamEvent};
+use crate::provider::Dialect;
+use crate::{StreamReader, Transcript};
+
+/// One SSE event for each payload, and `event:` lines where the API has them.
+pub(crate) fn sse(payloads: &[&str]) -> String {
+    payloads.iter().map(|payload| format!("data: {payload}\n\n")).collect()
+}
+
+/// What a reader says of a stream fed in these pieces, in a form that outlives the bytes.
+pub(crate) fn events_of<'a>(
+    dialect: Dialect,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> Vec<String> {
+    let mut said = Vec::new();
+    let mut sink = |event: StreamEvent<'_>| said.push(written(&event));
+    let mut reader = StreamReader::new(dialect);
+    for piece in pieces {
+        reader.feed(piece, &mut sink);
+    }
+    reader.finish(&mut sink);
+    said
+}
+
+/// What is said of these payloads, without the boundaries.
+pub(crate) fn said(dialect: Dialect, payloads: &[&str]) -> Vec<String> {
+    let mut events = events_of(dialect, [sse(payloads).as_bytes()]);
+    events.retain(|event| !event.starts_with("boundary"));
+    events
+}
+
+/// The fold of these payloads.
+pub(crate) fn transcript(dialect: Dialect, payloads: &[&str]) -> Transcript {
+    let mut transcript = Transcript::new(1024 * 1024);
+    let mut reader = StreamReader::new(dialect);
+    let mut sink = |event: StreamEvent<'_>| transcript.on_event(&event);
+    reader.feed(sse(payloads).as_bytes(), &mut sink);
+    reader.finish(&mut sink);
+    transcript
+}
+
+/// An event in a few words; boundaries without their place, which depends on the split.
+pub(crate) fn written(event: &StreamEvent<'_>) -> String {
+    let text = |text: JsonStr<'_>| text.decode().into_owned();
+    match *event {
+        StreamEvent::Id(id) => format!("id {}", text(id)),
+        StreamEvent::Model(model) => format!("model {}", text(model)),
+        StreamEvent::Text { choice, text: t } => format!("text {choice} {}", text(t)),
+        StreamEvent::Reasoning { choice, text: t } => format!("reasoning {choice} {}", text(t)),
+        StreamEvent::Refusal { choice, text: t } => format!("refusal {choice} {}", text(t)),
+        StreamEvent::Media { choice } => format!("media {choice}"),
+        StreamEvent::ToolCallStart { call, id, name } => {
+            format!("start {call} {} {}", text(id), text(name))
+        }
+        StreamEvent::ToolCallArguments { call, fragment } => {
+            format!("arguments {call} {}", text(fragment))
+        }
+        StreamEvent::ToolCallInput { call, json } => {
+            format!("input {call} {}", String::from_utf8_lossy(json))
+        }
+        StreamEvent::ToolCallEnd { call } => format!("end {call}"),
+        StreamEvent::FinishReason { choice, reason } => format!("finish {choice} {}", text(reason)),
+        StreamEvent::Usage(usage) => format!("usage {usage:?}"),
+        StreamEvent::Error { kind, message } => {
+            format!("error {:?} {:?}", kind.map(text), message.map(text))
+        }
+        StreamEvent::Done => "done".to_owned(),
+        StreamEvent::Boundary { usage_only, .. } => format!("boundary {usage_only}"),
+    }
+}

@@ -1,0 +1,184 @@
+//! The fold: what counts first, what counts last, and where content is cut.
+
+use serde_json::json;
+
+use super::{CALLS_MAX, NAME_BYTES_MAX, Transcript, inspect};
+use crate::event::{JsonStr, StreamEvent, Usage};
+use crate::fixtures::{sse, transcript};
+use crate::provider::Dialect;
+
+fn text(text: &str) -> JsonStr<'_> {
+    JsonStr::new(text.as_bytes())
+}
+
+fn fold(content_bytes_max: usize, events: &[StreamEvent<'_>]) -> Transcript {
+    let mut transcript = Transcript::new(content_bytes_max);
+    events.iter().for_each(|event| transcript.on_event(event));
+    transcript
+}
+
+#[test]
+fn the_first_id_and_the_last_model_count() {
+    let events = [
+        StreamEvent::Id(text("a")),
+        StreamEvent::Model(text("m")),
+        StreamEvent::Id(text("b")),
+        StreamEvent::Model(text("m-2026")),
+    ];
+    let told = fold(0, &events);
+    assert_eq!((told.id(), told.model()), (Some("a"), Some("m-2026")));
+}
+
+#[test]
+fn content_is_cut_at_the_limit_and_never_inside_a_character() {
+    let say = |parts: &[&str], max: usize| {
+        let events: Vec<_> =
+            parts.iter().map(|part| StreamEvent::Text { choice: 0, text: text(part) }).collect();
+        let told = fold(max, &events);
+        (told.text().to_owned(), told.is_truncated())
+    };
+    assert_eq!(say(&["abc", "def"], 6), ("abcdef".to_owned(), false));
+    assert_eq!(say(&["abc", "defg"], 6), ("abcdef".to_owned(), true));
+    assert_eq!(say(&["abcd", "é"], 5), ("abcd".to_owned(), true));
+    assert_eq!(say(&["abcd", "é"], 6), ("abcdé".to_owned(), false));
+}
+
+#[test]
+fn a_limit_of_zero_keeps_no_content_but_counts_it() {
+    let told = fold(
+        0,
+        &[
+            StreamEvent::Text { choice: 0, text: text("abc") },
+            StreamEvent::Reasoning { choice: 0, text: text("de") },
+            StreamEvent::ToolCallStart { call: 0, id: text("t"), name: text("f") },
+            StreamEvent::ToolCallArguments { call: 0, fragment: text("{}") },
+            StreamEvent::ToolCallInput { call: 0, json: b"{\"a\":1}" },
+        ],
+    );
+    assert_eq!((told.text(), told.reasoning(), told.is_truncated()), ("", "", false));
+    assert_eq!(told.tool_calls()[0].name, "f");
+    assert_eq!(told.tool_calls()[0].arguments, "");
+    assert_eq!(told.output_bytes(), 14);
+}
+
+#[test]
+fn all_content_shares_one_limit() {
+    let told = fold(
+        4,
+        &[
+            StreamEvent::Reasoning { choice: 0, text: text("ab") },
+            StreamEvent::Text { choice: 0, text: text("cd") },
+            StreamEvent::ToolCallStart { call: 0, id: text("t"), name: text("f") },
+            StreamEvent::ToolCallArguments { call: 0, fragment: text("{}") },
+        ],
+    );
+    assert_eq!((told.reasoning(), told.text(), &*told.tool_calls()[0].arguments), ("ab", "cd", ""));
+    assert!(told.is_truncated());
+}
+
+#[test]
+fn each_choice_has_its_text_and_the_first_is_the_text() {
+    let told = fold(
+        100,
+        &[
+            StreamEvent::Text { choice: 1, text: text("b") },
+            StreamEvent::Text { choice: 0, text: text("a") },
+            StreamEvent::Text { choice: u32::MAX, text: text("z") },
+        ],
+    );
+    assert_eq!(told.text(), "a");
+    assert_eq!(told.texts()[..2], ["a", "b"]);
+    assert!(told.texts().len() <= CALLS_MAX + 1);
+}
+
+#[test]
+fn names_and_numbers_of_calls_are_bounded() {
+    let long = "x".repeat(NAME_BYTES_MAX + 1);
+    let told = fold(
+        100,
+        &[
+            StreamEvent::ToolCallStart {
+                call: 0,
+                id: text(&long[..NAME_BYTES_MAX]),
+                name: text(&long),
+            },
+            StreamEvent::ToolCallStart {
+                call: CALLS_MAX as u32 - 1,
+                id: text("t"),
+                name: text("f"),
+            },
+            StreamEvent::ToolCallStart { call: CALLS_MAX as u32, id: text("u"), name: text("f") },
+            StreamEvent::ToolCallArguments { call: CALLS_MAX as u32, fragment: text("{}") },
+        ],
+    );
+    assert_eq!(told.tool_calls().len(), CALLS_MAX);
+    assert_eq!(told.tool_calls()[0].id.len(), NAME_BYTES_MAX);
+    assert_eq!(told.tool_calls()[0].name.len(), NAME_BYTES_MAX);
+}
+
+#[test]
+fn usage_that_says_nothing_is_no_usage() {
+    assert_eq!(fold(0, &[StreamEvent::Usage(Usage::default())]).usage(), None);
+    let some = Usage { output: Some(0), ..Usage::default() };
+    assert_eq!(fold(0, &[StreamEvent::Usage(some)]).usage(), Some(some));
+}
+
+#[test]
+fn the_first_failure_is_the_one_reported() {
+    let told = fold(
+        0,
+        &[
+            StreamEvent::Error { kind: Some(text("quota")), message: None },
+            StreamEvent::Error { kind: None, message: Some(text("later")) },
+        ],
+    );
+    assert_eq!(told.error(), Some("quota"));
+    let bare = fold(0, &[StreamEvent::Error { kind: None, message: None }]);
+    assert_eq!(bare.error(), Some("error"));
+}
+
+#[test]
+fn first_counts_events_that_carried_data() {
+    let chunk = |delta: &str| format!(r#"{{"choices":[{{"index":0,"delta":{delta}}}]}}"#);
+    let told = transcript(
+        Dialect::Chat,
+        &[
+            &chunk(r#"{"role":"assistant"}"#),
+            &chunk(r#"{"reasoning":"a"}"#),
+            &chunk(r#"{"content":"b"}"#),
+            "[DONE]",
+        ],
+    );
+    let json = told.to_json();
+    assert_eq!(json["first"], json!({ "reasoning": 1, "text": 2 }));
+    assert_eq!(json["n_events"], 4);
+}
+
+#[test]
+fn the_json_has_the_names_of_the_contract() {
+    let start = r#"{"type":"message_start","message":{"id":"m","model":"c","usage":{"input_tokens":3,"cache_read_input_tokens":2,"output_tokens":1}}}"#;
+    let json = transcript(Dialect::Messages, &[start]).to_json();
+    assert_eq!(
+        json["usage"],
+        json!({
+            "input_tokens": 3, "output_tokens": 1, "total_tokens": null, "cache_read": 2,
+            "cache_creation": null, "cache_creation_5m": null, "cache_creation_1h": null,
+            "reasoning": null, "input_total_with_cache": 5,
+        })
+    );
+    assert_eq!(json["error"], json!(null));
+    assert_eq!(json["tool_calls"], json!([]));
+}
+
+#[test]
+fn inspect_tells_a_plain_body_from_a_stream() {
+    let body = br#" {"id":"c","model":"m","choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
+    let told = inspect(Dialect::Chat, body, true);
+    assert_eq!((told.text(), told.to_json()["n_events"].as_u64()), ("hi", Some(0)));
+    let stream =
+        sse(&[r#"{"id":"c","choices":[{"index":0,"delta":{"content":"h\u00e9"}}]}"#, "[DONE]"]);
+    for at_once in [true, false] {
+        let told = inspect(Dialect::Chat, stream.as_bytes(), at_once);
+        assert_eq!((told.text(), told.is_done()), ("hé", true));
+    }
+}
