@@ -110,10 +110,13 @@ impl Watched {
         for task in tasks {
             match task {
                 HttpTask::Header(..) if head_sent => {}
-                HttpTask::Header(_, false) if hold => self.head = Some(task),
                 HttpTask::Header(..) => {
-                    self.head = None;
-                    out.push(task);
+                    self.head = Some(task);
+                    // A head that ends the response has nothing to wait for.
+                    let ends = matches!(self.head, Some(HttpTask::Header(_, true)));
+                    if ends || !hold {
+                        out.extend(self.take_head());
+                    }
                 }
                 // An empty chunk would end a chunked body.
                 HttpTask::Body(None, false) => {}
@@ -127,7 +130,7 @@ impl Watched {
         out
     }
 
-    /// The held head, with what became known while it was held.
+    /// The head, with what became known since it came.
     fn take_head(&mut self) -> Option<HttpTask> {
         let mut head = self.head.take()?;
         if let (HttpTask::Header(head, _), Some(code)) = (&mut head, self.watch.error_code()) {
