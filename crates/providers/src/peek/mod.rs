@@ -11,6 +11,8 @@ use std::ops::Range;
 
 use serde_json::value::RawValue;
 
+use crate::json::string_end;
+
 pub use params::Params;
 
 #[cfg(test)]
@@ -53,6 +55,8 @@ pub(crate) struct Places {
     pub(crate) stream: Option<Range<usize>>,
     pub(crate) stream_options: Option<Range<usize>>,
     pub(crate) include_usage: Option<Range<usize>>,
+    /// The conversation is in `input`, as the Responses API has it.
+    pub(crate) has_input: bool,
 }
 
 /// Why a body is refused.
@@ -152,6 +156,7 @@ impl<'a> Peek<'a> {
             }
             "user" => self.user = string(raw).filter(|user| !user.is_empty()),
             "messages" | "input" => {
+                self.places.has_input = key == "input";
                 self.has_image |= content::has_image(raw);
                 self.messages = Some(raw);
             }
@@ -212,15 +217,14 @@ fn range_of(body: &[u8], part: &str) -> Range<usize> {
 }
 
 fn too_deep(body: &[u8]) -> bool {
-    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
-    for byte in body {
-        if in_string {
-            in_string = escaped || *byte != b'"';
-            escaped = !escaped && *byte == b'\\';
-            continue;
-        }
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = body.get(at) {
+        at += 1;
         match byte {
-            b'"' => in_string = true,
+            b'"' => match string_end(body.get(at..).unwrap_or_default()) {
+                Some(len) => at += len + 1,
+                None => return false,
+            },
             b'{' | b'[' => {
                 depth += 1;
                 if depth > DEPTH_MAX {

@@ -1,1 +1,171 @@
-//! Tests.
+//! What a body says, and why one is refused.
+
+use proptest::prelude::*;
+
+use super::{DEPTH_MAX, Peek, PeekError, ROUTING_FIELDS};
+
+fn refused(body: &str) -> PeekError {
+    Peek::of(body.as_bytes()).unwrap_err()
+}
+
+#[test]
+fn a_chat_request_is_read_in_one_look() {
+    let body = r#" { "model" : "gpt-4o", "messages": [{"role":"user","content":"hi"}], "stream":true,
+        "stream_options": {"include_usage": true}, "user":"u\u0031", "temperature":0.5,
+        "max_completion_tokens":100, "top_p":1, "frequency_penalty":-0.5, "presence_penalty":2e-1,
+        "seed":-7, "top_k":40, "n":2, "stop":"END", "tools":[{"type":"function"}], "unknown":{"a":[1]} } "#;
+    let peek = Peek::of(body.as_bytes()).unwrap();
+    assert_eq!((&*peek.model, peek.stream, peek.include_usage), ("gpt-4o", true, true));
+    assert_eq!(peek.user.as_deref(), Some("u1"));
+    assert_eq!(peek.messages, Some(r#"[{"role":"user","content":"hi"}]"#));
+    assert_eq!(peek.tools, Some(r#"[{"type":"function"}]"#));
+    let params = &peek.params;
+    assert_eq!((params.temperature, params.top_p), (Some(0.5), Some(1.0)));
+    assert_eq!((params.frequency_penalty, params.presence_penalty), (Some(-0.5), Some(0.2)));
+    assert_eq!((params.max_tokens, params.seed, params.top_k), (Some(100), Some(-7), Some(40)));
+    assert_eq!((params.n, params.stop_sequences.as_deref()), (Some(2), Some(r#"["END"]"#)));
+}
+
+#[test]
+fn every_dialect_has_its_names() {
+    let messages = r#"{"model":"c","system":"be brief","max_tokens":5,"stop_sequences":["a","b"],"messages":[]}"#;
+    let peek = Peek::of(messages.as_bytes()).unwrap();
+    assert_eq!((peek.system, peek.params.max_tokens), (Some("\"be brief\""), Some(5)));
+    assert_eq!(peek.params.stop_sequences.as_deref(), Some(r#"["a","b"]"#));
+    let responses = r#"{"model":"c","instructions":"x","max_output_tokens":6,"input":"hi"}"#;
+    let peek = Peek::of(responses.as_bytes()).unwrap();
+    assert_eq!(
+        (peek.system, peek.messages, peek.params.max_tokens),
+        (Some("\"x\""), Some("\"hi\""), Some(6))
+    );
+}
+
+#[test]
+fn fields_that_are_null_are_not_given() {
+    let body = r#"{"model":"m","stream":null,"user":null,"temperature":null,"system":null,"tools":null,"stop":null,"stream_options":null}"#;
+    let peek = Peek::of(body.as_bytes()).unwrap();
+    assert_eq!((peek.stream, peek.include_usage, peek.user), (false, false, None));
+    assert_eq!((peek.system, peek.tools, peek.params), (None, None, super::Params::default()));
+}
+
+#[test]
+fn an_image_is_seen_in_every_dialect_and_only_as_a_block() {
+    let has_image = |field: &str, value: &str| {
+        let body = format!(r#"{{"model":"m","{field}":{value}}}"#);
+        Peek::of(body.as_bytes()).unwrap().has_image
+    };
+    assert!(has_image(
+        "messages",
+        r#"[{"role":"user","content":[{"type":"text","text":"x"},{"type":"image_url","image_url":{}}]}]"#
+    ));
+    assert!(has_image("messages", r#"[{"content":[{"source":{},"type":"image"}]}]"#));
+    assert!(has_image(
+        "input",
+        r#"[{"role":"user","content":[{"type":"input_image","image_url":"x"}]}]"#
+    ));
+    assert!(!has_image("messages", r#"[{"content":"an image_url, {\"type\":\"image\"}"}]"#));
+    assert!(!has_image("messages", r#"[{"content":[{"type":"text","text":"image"}]}]"#));
+    assert!(!has_image("input", r#""image""#));
+}
+
+#[test]
+fn what_is_no_json_object_is_refused_without_quoting_it() {
+    for body in [
+        "",
+        " ",
+        "[]",
+        "\"sk-secret\"",
+        "1",
+        "null",
+        "{",
+        "{\"model\":\"sk-secret\"",
+        "{'model':1}",
+        "{\"model\":\"m\"} x",
+        "{\"model\":\"m\",}",
+        "{\"model\":\"m\" \"a\":1}",
+        "\u{feff}{\"model\":\"m\"}",
+        "{\"model\":\"m\",\"x\":01}",
+        "{\"model\":\"m\",\"x\":\"\u{1}\"}",
+        "{\"model\":\"m\",\"x\":[1}}",
+    ] {
+        let error = refused(body);
+        assert!(matches!(error, PeekError::NotJson(_)), "{body}: {error:?}");
+        assert!(!error.to_string().contains("secret"));
+        assert_eq!(error.field(), None);
+    }
+    assert!(matches!(Peek::of(b"{\"model\":\"\xFF\"}"), Err(PeekError::NotJson(_))));
+}
+
+#[test]
+fn the_place_of_a_syntax_error_is_told() {
+    assert_eq!(
+        refused("{\n  \"model\": \"m\",\n  x }").to_string(),
+        "syntax error at line 3 column 3"
+    );
+}
+
+#[test]
+fn a_routing_field_given_twice_is_refused_by_name_however_it_is_spelt() {
+    for field in ROUTING_FIELDS {
+        let value = if field == "stream" { "true" } else { "\"x\"" };
+        let escaped = format!("\\u{:04x}{}", u32::from(field.as_bytes()[0]), &field[1..]);
+        for second in [field, &escaped] {
+            let body = format!(r#"{{"model":"m","{field}":{value},"{second}":{value}}}"#);
+            let body =
+                if field == "model" { body.replacen(r#""model":"m","#, "", 1) } else { body };
+            assert_eq!(refused(&body), PeekError::Twice(field), "{body}");
+            assert_eq!(refused(&body).field(), Some(field));
+        }
+    }
+    let twice = r#"{"model":"m","metadata":{"model":"x","model":"y"},"x":1,"x":2}"#;
+    assert!(Peek::of(twice.as_bytes()).is_ok());
+}
+
+#[test]
+fn a_model_is_a_string_that_is_there() {
+    assert_eq!(refused("{}"), PeekError::NoModel);
+    assert_eq!(refused(r#"{"model":""}"#), PeekError::NoModel);
+    for value in ["5", "null", "[]", "{}", "true"] {
+        let body = format!(r#"{{"model":{value}}}"#);
+        assert_eq!(refused(&body).field(), Some("model"), "{body}");
+    }
+    assert_eq!(refused(r#"{"model":"m","stream":"yes"}"#).field(), Some("stream"));
+    assert_eq!(Peek::of(br#"{"model":"a\/b"}"#).unwrap().model, "a/b");
+}
+
+#[test]
+fn nesting_ends_at_the_limit_and_brackets_in_strings_do_not_count() {
+    let nested = |depth: usize| {
+        let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+        format!(r#"{{"model":"m","x":{open}{close}}}"#)
+    };
+    assert!(Peek::of(nested(DEPTH_MAX).as_bytes()).is_ok());
+    assert_eq!(refused(&nested(DEPTH_MAX + 1)), PeekError::TooDeep);
+    let quoted = format!(r#"{{"model":"m","x":"\"{}\\"}}"#, "[".repeat(500));
+    assert!(Peek::of(quoted.as_bytes()).is_ok());
+    assert_eq!(refused(&"[".repeat(100_000)), PeekError::TooDeep);
+}
+
+#[test]
+fn parameters_of_an_odd_type_are_left_out() {
+    let body = r#"{"model":"m","temperature":"hot","max_tokens":1e999,"top_p":1e999,"seed":1.5,"stop":5,"n":[]}"#;
+    assert_eq!(Peek::of(body.as_bytes()).unwrap().params, super::Params::default());
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        prop_assert!(Peek::of(&bytes).is_err());
+        let _looked = Peek::of(&[b"{\"model\":\"m\",", &bytes[..]].concat());
+    }
+
+    #[test]
+    fn what_serde_takes_as_an_object_is_taken(extra in "[ -~]{0,20}", n in any::<f64>()) {
+        let value = serde_json::json!({ "model": "m", "a": extra, "b": { "c": [n, null] } });
+        let text = value.to_string();
+        prop_assert_eq!(&*Peek::of(text.as_bytes()).unwrap().model, "m");
+        for cut in 1..text.len() {
+            prop_assert!(Peek::of(&text.as_bytes()[..cut]).is_err());
+        }
+    }
+}

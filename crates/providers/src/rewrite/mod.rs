@@ -34,11 +34,13 @@ pub fn rewrite(body: &Bytes, peek: &Peek<'_>, change: Rewrite<'_>) -> Bytes {
     }
     // Behind the model, which every body has.
     let end = peek.places.model.end;
-    if let Some(temperature) = change.temperature.filter(|_| peek.params.temperature.is_none()) {
+    let temperature = change.temperature.filter(|given| given.is_finite());
+    if let Some(temperature) = temperature.filter(|_| peek.params.temperature.is_none()) {
         edits.push((end..end, format!(",\"temperature\":{temperature}")));
     }
     if let Some(max_tokens) = change.max_tokens.filter(|_| peek.params.max_tokens.is_none()) {
-        edits.push((end..end, format!(",\"max_tokens\":{max_tokens}")));
+        let name = if peek.places.has_input { "max_output_tokens" } else { "max_tokens" };
+        edits.push((end..end, format!(",\"{name}\":{max_tokens}")));
     }
     splice(body, edits)
 }
