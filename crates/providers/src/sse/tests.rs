@@ -125,6 +125,17 @@ fn an_event_up_to_the_cap_is_held_whole_and_a_longer_one_is_condensed() {
 }
 
 #[test]
+fn a_comment_beyond_the_cap_stays_a_comment() {
+    let mut stream = b": ".to_vec();
+    stream.resize(3 * MAX_EVENT_BYTES, b'x');
+    let comment = stream.len();
+    stream.extend_from_slice(b"data: no\n\ndata: x\n\n");
+    for size in [stream.len(), MAX_EVENT_BYTES, comment / 2, comment] {
+        assert_eq!(decode(stream.chunks(size)), one("x"), "pieces of {size}");
+    }
+}
+
+#[test]
 fn what_is_held_never_passes_the_cap() {
     let mut decoder = SseDecoder::new();
     for prefix in ["data: \"", ": ", "data: \"a\"\ndata: \""] {

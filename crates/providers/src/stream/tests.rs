@@ -70,9 +70,21 @@ fn only_a_chunk_of_usage_alone_is_usage_only() {
 
 #[test]
 fn an_error_line_makes_an_error_of_any_data() {
-    let stream = "event: error\ndata: {\"message\":\"x\"}\n\n";
+    let text = r#"data: {"choices":[{"index":0,"delta":{"content":"x"}}]}"#;
+    let stream = format!("{text}\n\nevent: error\n{text}\n\n{text}\n\n");
     let events = events_of(Dialect::Chat, [stream.as_bytes()]);
-    assert_eq!(events, ["error None None", "boundary false"]);
+    assert_eq!(
+        events,
+        [
+            "text 0 x",
+            "boundary false",
+            "text 0 x",
+            "error None None",
+            "boundary false",
+            "text 0 x",
+            "boundary false"
+        ]
+    );
 }
 
 /// A finished response of which one string is `len` bytes long.

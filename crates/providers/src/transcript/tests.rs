@@ -40,6 +40,7 @@ fn content_is_cut_at_the_limit_and_never_inside_a_character() {
     assert_eq!(say(&["abc", "def"], 6), ("abcdef".to_owned(), false));
     assert_eq!(say(&["abc", "defg"], 6), ("abcdef".to_owned(), true));
     assert_eq!(say(&["abcd", "é"], 5), ("abcd".to_owned(), true));
+    assert_eq!(say(&["abcdé"], 5), ("abcd".to_owned(), true));
     assert_eq!(say(&["abcd", "é"], 6), ("abcdé".to_owned(), false));
 }
 

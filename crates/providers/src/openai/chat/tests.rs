@@ -114,6 +114,18 @@ fn a_call_ends_with_the_next_one_or_with_the_choice() {
 }
 
 #[test]
+fn a_call_that_goes_on_after_another_began_ends_again() {
+    let piece = |n: u32, id: &str| {
+        format!(
+            r#"{{"tool_calls":[{{"index":{n},"id":"{id}","function":{{"name":"f","arguments":"x"}}}}]}}"#
+        )
+    };
+    let (a, b, more) = (piece(0, "a"), piece(1, "b"), piece(0, ""));
+    let events = deltas(&[&a, &b, &more]);
+    assert_eq!(events[5..], ["arguments 0 x", "end 0", "end 1"], "{events:?}");
+}
+
+#[test]
 fn several_whole_calls_without_an_index_come_in_one_chunk() {
     let two = r#"{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}},{"id":"b","function":{"name":"g","arguments":{"x":1}}}]}"#;
     assert_eq!(

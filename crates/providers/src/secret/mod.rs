@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(test)]
+mod tests;
+
 /// A key that leaves the process only in the request it authenticates.
 ///
 /// `Debug` prints `***`; there is no `Display`, `Serialize` or `PartialEq`.

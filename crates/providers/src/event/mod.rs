@@ -5,6 +5,9 @@
 
 use std::borrow::Cow;
 
+#[cfg(test)]
+mod tests;
+
 /// The content of a JSON string as written, between the quotes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct JsonStr<'a>(&'a [u8]);

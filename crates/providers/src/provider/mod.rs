@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 
+#[cfg(test)]
+mod tests;
+
 /// How a credential travels to a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthStyle {
