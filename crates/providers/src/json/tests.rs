@@ -107,7 +107,7 @@ fn a_condensed_text_keeps_what_comes_behind_long_strings_and_long_arrays() {
     let items: Vec<_> =
         (0..4_000).map(|n| json!({ "id": format!("item{n}"), "deep": [[n]] })).collect();
     let long = json!({
-        "a": "\"é\\\n\u{1}".repeat(50_000),
+        "a": "\"é\\\u{1}".repeat(50_000),
         "items": items,
         "usage": { "input_tokens": 5, "details": { "cached": 1 } },
     });

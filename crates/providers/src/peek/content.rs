@@ -22,6 +22,9 @@ pub(super) fn include_usage(raw: &str, start: usize) -> Option<Range<usize>> {
 /// Whether a content block of messages is an image, in any dialect.
 pub(super) fn has_image(raw: &str) -> bool {
     let mut found = false;
+    if memchr::memmem::find(raw.as_bytes(), b"image").is_none() {
+        return false;
+    }
     let _walked = Cursor::new(raw.as_bytes()).array(|message| {
         message.object(|cursor, key| match key {
             b"content" => cursor.array(|block| {

@@ -66,18 +66,28 @@ pub enum PeekError {
     #[error("{0}")]
     NotJson(String),
     /// It nests deeper than [`DEPTH_MAX`].
-    #[error("nested deeper than {DEPTH_MAX} levels")]
-    TooDeep,
+    #[error("nested deeper than {DEPTH_MAX} levels at byte {position}")]
+    TooDeep {
+        /// Offset of the bracket that is one too many, in bytes.
+        position: usize,
+    },
     /// A routing field stands twice.
-    #[error("`{0}` is given twice")]
-    Twice(&'static str),
+    #[error("`{field}` is given twice, again at byte {position}")]
+    Twice {
+        /// The field.
+        field: &'static str,
+        /// Offset of the second value, in bytes.
+        position: usize,
+    },
     /// A field has the wrong type.
-    #[error("`{field}` must be {expected}")]
+    #[error("`{field}` must be {expected} (at byte {position})")]
     WrongType {
         /// The field.
         field: &'static str,
         /// What it must be.
         expected: &'static str,
+        /// Offset of the value, in bytes.
+        position: usize,
     },
     /// There is no model.
     #[error("`model` is missing: name the model to call")]
@@ -90,9 +100,9 @@ impl PeekError {
     /// The field at fault.
     pub const fn field(&self) -> Option<&'static str> {
         match self {
-            Self::Twice(field) | Self::WrongType { field, .. } => Some(field),
+            Self::Twice { field, .. } | Self::WrongType { field, .. } => Some(field),
             Self::NoModel => Some("model"),
-            Self::NotJson(_) | Self::TooDeep => None,
+            Self::NotJson(_) | Self::TooDeep { .. } => None,
         }
     }
 }
@@ -105,8 +115,8 @@ impl<'a> Peek<'a> {
     /// # Errors
     /// [`PeekError`], which names the field and never repeats the content.
     pub fn of(body: &'a [u8]) -> Result<Self, PeekError> {
-        if too_deep(body) {
-            return Err(PeekError::TooDeep);
+        if let Some(position) = too_deep(body) {
+            return Err(PeekError::TooDeep { position });
         }
         let members: Members<'a> =
             serde_json::from_slice(body).map_err(|error| PeekError::NotJson(describe(&error)))?;
@@ -116,7 +126,8 @@ impl<'a> Peek<'a> {
             if let Some(at) = ROUTING_FIELDS.iter().position(|field| *field == key) {
                 let twice = seen.get_mut(at).is_some_and(|seen| std::mem::replace(seen, true));
                 if let Some(field) = ROUTING_FIELDS.get(at).filter(|_| twice) {
-                    return Err(PeekError::Twice(field));
+                    let position = range_of(body, value.get()).start;
+                    return Err(PeekError::Twice { field, position });
                 }
             }
             peek.take(&key, value.get(), range_of(body, value.get()))?;
@@ -128,22 +139,18 @@ impl<'a> Peek<'a> {
     }
 
     fn take(&mut self, key: &str, raw: &'a str, place: Range<usize>) -> Result<(), PeekError> {
+        let position = place.start;
+        let wrong = |field, expected| PeekError::WrongType { field, expected, position };
         match key {
             "model" => {
-                let wrong = PeekError::WrongType { field: "model", expected: "a string" };
-                self.model = string(raw).ok_or(wrong)?;
+                self.model = string(raw).ok_or_else(|| wrong("model", "a string"))?;
                 self.places.model = place;
             }
             "stream" => {
                 self.stream = match raw {
                     "true" => true,
                     "false" | "null" => false,
-                    _ => {
-                        return Err(PeekError::WrongType {
-                            field: "stream",
-                            expected: "a boolean",
-                        });
-                    }
+                    _ => return Err(wrong("stream", "a boolean")),
                 };
                 self.places.stream = Some(place);
             }
@@ -216,26 +223,27 @@ fn range_of(body: &[u8], part: &str) -> Range<usize> {
     start..start + part.len()
 }
 
-fn too_deep(body: &[u8]) -> bool {
+/// Where the body nests deeper than it may.
+fn too_deep(body: &[u8]) -> Option<usize> {
     let (mut depth, mut at) = (0_usize, 0);
     while let Some(byte) = body.get(at) {
         at += 1;
         match byte {
             b'"' => match string_end(body.get(at..).unwrap_or_default()) {
                 Some(len) => at += len + 1,
-                None => return false,
+                None => return None,
             },
             b'{' | b'[' => {
                 depth += 1;
                 if depth > DEPTH_MAX {
-                    return true;
+                    return Some(at - 1);
                 }
             }
             b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
-    false
+    None
 }
 
 /// serde's message without the value it may quote.

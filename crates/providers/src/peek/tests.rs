@@ -113,7 +113,8 @@ fn a_routing_field_given_twice_is_refused_by_name_however_it_is_spelt() {
             let body = format!(r#"{{"model":"m","{field}":{value},"{second}":{value}}}"#);
             let body =
                 if field == "model" { body.replacen(r#""model":"m","#, "", 1) } else { body };
-            assert_eq!(refused(&body), PeekError::Twice(field), "{body}");
+            let position = body.rfind(value).unwrap();
+            assert_eq!(refused(&body), PeekError::Twice { field, position }, "{body}");
             assert_eq!(refused(&body).field(), Some(field));
         }
     }
@@ -129,7 +130,9 @@ fn a_model_is_a_string_that_is_there() {
         let body = format!(r#"{{"model":{value}}}"#);
         assert_eq!(refused(&body).field(), Some("model"), "{body}");
     }
-    assert_eq!(refused(r#"{"model":"m","stream":"yes"}"#).field(), Some("stream"));
+    let stream = refused(r#"{"model":"m","stream":"yes"}"#);
+    assert_eq!(stream.field(), Some("stream"));
+    assert_eq!(stream.to_string(), "`stream` must be a boolean (at byte 22)");
     assert_eq!(Peek::of(br#"{"model":"a\/b"}"#).unwrap().model, "a/b");
 }
 
@@ -140,10 +143,11 @@ fn nesting_ends_at_the_limit_and_brackets_in_strings_do_not_count() {
         format!(r#"{{"model":"m","x":{open}{close}}}"#)
     };
     assert!(Peek::of(nested(DEPTH_MAX).as_bytes()).is_ok());
-    assert_eq!(refused(&nested(DEPTH_MAX + 1)), PeekError::TooDeep);
+    let position = r#"{"model":"m","x":"#.len() + DEPTH_MAX - 1;
+    assert_eq!(refused(&nested(DEPTH_MAX + 1)), PeekError::TooDeep { position });
     let quoted = format!(r#"{{"model":"m","x":"\"{}\\"}}"#, "[".repeat(500));
     assert!(Peek::of(quoted.as_bytes()).is_ok());
-    assert_eq!(refused(&"[".repeat(100_000)), PeekError::TooDeep);
+    assert_eq!(refused(&"[".repeat(100_000)), PeekError::TooDeep { position: DEPTH_MAX });
 }
 
 #[test]

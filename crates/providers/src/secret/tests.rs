@@ -5,7 +5,7 @@ use super::{Secret, SecretError, SecretSource};
 #[test]
 fn a_secret_is_never_printed() {
     let secret = Secret::new("sk-canary");
-    assert_eq!(format!("{secret:?} {:#?}", [secret.clone()]), "*** [\n    ***,\n]");
+    assert_eq!(format!("{secret:?} {:#?}", Some(&secret)), "*** Some(\n    ***,\n)");
     assert_eq!(secret.expose(), "sk-canary");
 }
 

@@ -96,8 +96,7 @@ impl Parser {
             lesson.note(&event);
             sink(event);
         });
-        // An `event:` line that changes what the data means must not be learnt away.
-        self.template.learn(if is_error { None } else { Some(&lesson) });
+        self.template.learn(&lesson);
         usage_only
     }
 }

@@ -131,9 +131,9 @@ impl Template {
     }
 
     /// Takes what `lesson` saw if it is of use, and forgets what it knew.
-    pub(super) fn learn(&mut self, lesson: Option<&Lesson<'_>>) {
+    pub(super) fn learn(&mut self, lesson: &Lesson<'_>) {
         self.literals.clear();
-        let Some(Lesson { payload, notes, other }) = lesson else { return };
+        let Lesson { payload, notes, other } = lesson;
         let text = notes.iter().flatten().find(|note| note.said.is_text());
         let Some(text) = text.filter(|_| !other && payload.len() <= TEMPLATE_BYTES_MAX) else {
             return;
