@@ -10,6 +10,8 @@ use crate::json::Condenser;
 
 /// The most that is held of an unfinished event, in bytes.
 pub const MAX_EVENT_BYTES: usize = 64 * 1024;
+/// The most that a stream keeps allocated between events, per buffer, in bytes.
+pub(super) const IDLE_BYTES_MAX: usize = 2 * 1024;
 /// How the lines begin that matter most.
 const DATA_NAME: &[u8] = b"data:";
 
@@ -70,10 +72,10 @@ impl SseDecoder {
         self.lost
     }
 
-    /// How much is held.
+    /// How much is held, and how much is allocated for it.
     #[cfg(test)]
-    pub(crate) const fn held_bytes(&self) -> usize {
-        self.line.len() + self.data.len()
+    pub(crate) fn held_bytes(&self) -> (usize, usize) {
+        (self.line.len() + self.data.len(), self.line.capacity() + self.data.capacity())
     }
 
     /// Reads the next bytes.
@@ -167,7 +169,7 @@ impl SseDecoder {
             self.keep_first(first);
             self.append(value);
         }
-        line.clear();
+        empty(&mut line);
         self.line = line;
     }
 
@@ -262,8 +264,14 @@ impl SseDecoder {
         } else {
             sink(SseEvent { data: &self.data, is_error, end });
         }
-        self.data.clear();
+        empty(&mut self.data);
     }
+}
+
+/// Empties a buffer, and gives back what only a long event needed.
+fn empty(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    buffer.shrink_to(IDLE_BYTES_MAX);
 }
 
 /// The length of the line at the start of `bytes`; `None` if it does not end there.

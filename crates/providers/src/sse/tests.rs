@@ -125,6 +125,20 @@ fn an_event_up_to_the_cap_is_held_whole_and_a_longer_one_is_condensed() {
 }
 
 #[test]
+fn a_long_event_leaves_no_allocation_behind() {
+    let mut decoder = SseDecoder::new();
+    for piece in data_of(MAX_EVENT_BYTES).as_bytes().chunks(1_000) {
+        decoder.feed(piece, &mut |_| {});
+    }
+    assert_eq!(decoder.held_bytes().0, 0);
+    assert!(
+        decoder.held_bytes().1 <= 2 * super::decoder::IDLE_BYTES_MAX,
+        "{:?}",
+        decoder.held_bytes()
+    );
+}
+
+#[test]
 fn a_comment_beyond_the_cap_stays_a_comment() {
     let mut stream = b": ".to_vec();
     stream.resize(3 * MAX_EVENT_BYTES, b'x');
@@ -142,7 +156,7 @@ fn what_is_held_never_passes_the_cap() {
         decoder.feed(prefix.as_bytes(), &mut |_| {});
         for _ in 0..64 {
             decoder.feed(&[b'x'; 16 * 1024], &mut |_| {});
-            assert!(decoder.held_bytes() <= 2 * MAX_EVENT_BYTES, "{}", decoder.held_bytes());
+            assert!(decoder.held_bytes().0 <= 2 * MAX_EVENT_BYTES, "{:?}", decoder.held_bytes());
         }
         decoder.feed(b"\"\n\n", &mut |_| {});
     }

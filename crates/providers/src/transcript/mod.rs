@@ -1,5 +1,7 @@
 //! What a response said, folded from its events: the one source for spans, `inspect` and tests.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use crate::event::{JsonStr, StreamEvent, Usage};
@@ -68,12 +70,12 @@ impl Transcript {
             }
             StreamEvent::Text { choice, text } => self.on_text(*choice, *text),
             StreamEvent::Reasoning { text, .. } => {
-                let text = self.on_generated("reasoning", *text);
-                self.reasoning.push_str(&text);
+                let kept = self.on_generated("reasoning", *text);
+                self.reasoning.push_str(&kept);
             }
             StreamEvent::Refusal { text, .. } => {
-                let text = self.on_generated("refusal", *text);
-                self.refusal.push_str(&text);
+                let kept = self.on_generated("refusal", *text);
+                self.refusal.push_str(&kept);
             }
             StreamEvent::Media { .. } => self.on_first("audio"),
             StreamEvent::ToolCallStart { call, id, name } => self.on_call(*call, *id, *name),
@@ -85,7 +87,11 @@ impl Transcript {
             }
             StreamEvent::ToolCallInput { call, json } => {
                 self.output_bytes += json.len() as u64;
-                let text = self.admit(&String::from_utf8_lossy(&crate::json::respaced(json)));
+                if self.content_bytes_max == 0 {
+                    return;
+                }
+                let json = crate::json::respaced(json);
+                let text = self.admit(String::from_utf8_lossy(&json));
                 if let Some(call) = self.tool_calls.get_mut(*call as usize) {
                     call.arguments.push_str(&text);
                 }
@@ -211,10 +217,10 @@ impl Transcript {
     }
 
     /// Something that the model generated: what is kept of it.
-    fn on_generated(&mut self, kind: &'static str, text: JsonStr<'_>) -> String {
+    fn on_generated<'a>(&mut self, kind: &'static str, text: JsonStr<'a>) -> Cow<'a, str> {
         self.on_first(kind);
         self.output_bytes += text.raw().len() as u64;
-        if self.content_bytes_max == 0 { String::new() } else { self.admit(&text.decode()) }
+        if self.content_bytes_max == 0 { Cow::Borrowed("") } else { self.admit(text.decode()) }
     }
 
     fn on_call(&mut self, call: u32, id: JsonStr<'_>, called: JsonStr<'_>) {
@@ -256,12 +262,15 @@ impl Transcript {
     }
 
     /// As much of the text as there is room for, cut on a character boundary.
-    fn admit(&mut self, text: &str) -> String {
+    fn admit<'a>(&mut self, text: Cow<'a, str>) -> Cow<'a, str> {
         let room = self.content_bytes_max.saturating_sub(self.content_bytes);
-        let kept = text.get(..text.floor_char_boundary(room)).unwrap_or_default();
-        self.truncated |= kept.len() < text.len() && self.content_bytes_max > 0;
-        self.content_bytes += kept.len();
-        kept.to_owned()
+        let kept = text.floor_char_boundary(room);
+        self.content_bytes += kept;
+        if kept == text.len() {
+            return text;
+        }
+        self.truncated |= self.content_bytes_max > 0;
+        Cow::Owned(text.get(..kept).unwrap_or_default().to_owned())
     }
 }
 
