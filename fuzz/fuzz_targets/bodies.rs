@@ -1,0 +1,16 @@
+//! Any bytes as a plain answer or an error: never a panic.
+#![no_main]
+
+use http::StatusCode;
+use libfuzzer_sys::fuzz_target;
+use tollgate_providers::body::read_body;
+use tollgate_providers::error_body::redact_5xx;
+use tollgate_providers::{Dialect, ErrorClass};
+
+fuzz_target!(|data: &[u8]| {
+    for dialect in [Dialect::Chat, Dialect::Messages, Dialect::Responses] {
+        let _broken = read_body(dialect, data, &mut |event| drop(format!("{event:?}")));
+        let _class = ErrorClass::classify(StatusCode::BAD_REQUEST, dialect, data);
+        let _redacted = redact_5xx(dialect, StatusCode::BAD_GATEWAY, data);
+    }
+});

@@ -1,0 +1,81 @@
+//! The binary as people call it.
+
+use std::process::{Command, Output};
+
+fn tollgate(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(arguments)
+        .env_remove("RUST_LOG")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn the_demo_shows_parallel_tool_calls_and_a_fail_over() {
+    let output = tollgate(&["demo", "--once"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
+    for part in ["tool_call.get_weather", "attempt 1: primary (broken) · failed", "attempt 2: secondary (openai) · complete", "◆ first token"] {
+        assert!(shown.contains(part), "`{part}` in\n{shown}");
+    }
+    assert!(shown.matches("tool_call.get_weather").count() >= 4, "{shown}");
+    assert!(!shown.contains('\u{1b}'), "no colour when nobody looks");
+}
+
+#[test]
+fn check_prints_the_table_or_every_problem() {
+    let good = tollgate(&["check", "conf/examples/fallback.yaml"]);
+    assert_eq!(good.status.code(), Some(2), "the example names variables that are not set here");
+    assert!(text(&good.stderr).contains("_API_KEY"), "{}", text(&good.stderr));
+    let demo = tollgate(&["check", "conf/demo.yaml"]);
+    assert_eq!(demo.status.code(), Some(0), "{}", text(&demo.stderr));
+    assert!(text(&demo.stdout).contains("resilient"));
+    let bad = tollgate(&["check", "conf/invalid/references.yaml"]);
+    assert_eq!(bad.status.code(), Some(2));
+    assert!(text(&bad.stderr).contains("conf/invalid/references.yaml:"), "{}", text(&bad.stderr));
+    let missing = tollgate(&["check", "conf/nowhere.yaml"]);
+    assert_eq!(missing.status.code(), Some(2));
+}
+
+#[test]
+fn route_explains_and_says_when_a_model_leads_nowhere() {
+    let found = tollgate(&["route", "gpt-4o", "-c", "conf/demo.yaml"]);
+    assert_eq!(found.status.code(), Some(0));
+    assert!(text(&found.stdout).contains("secondary"), "{}", text(&found.stdout));
+    assert_eq!(tollgate(&["route", "nobody", "-c", "conf/demo.yaml"]).status.code(), Some(1));
+    assert_eq!(tollgate(&["route", "x", "--endpoint", "what", "-c", "conf/demo.yaml"]).status.code(), Some(2));
+}
+
+#[test]
+fn inspect_says_what_a_span_would_hold() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("answer.sse");
+    std::fs::write(
+        &file,
+        concat!(
+            "data: {\"id\":\"a\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"x\\\"\"}}]}}]}\n\n",
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\":1}\"}}]},\"finish_reason\":\"tool_calls\"}]}\n\n",
+            "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"total_tokens\":7}}\n\ndata: [DONE]\n\n",
+        ),
+    )
+    .unwrap();
+    let path = file.to_string_lossy().into_owned();
+    for extra in [None, Some("--at-once")] {
+        let mut arguments = vec!["inspect", &*path, "--api", "chat"];
+        arguments.extend(extra);
+        let output = tollgate(&arguments);
+        assert_eq!(output.status.code(), Some(0));
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(said["id"], "a");
+        assert_eq!(said["usage"]["output_tokens"], 4);
+        assert_eq!(said["tool_calls"][0]["arguments"], "{\"x\":1}");
+        assert_eq!(said["finish_reasons"], serde_json::json!(["tool_calls"]));
+    }
+    assert_eq!(tollgate(&["inspect", "nowhere.sse", "--api", "chat"]).status.code(), Some(1));
+    assert_eq!(tollgate(&["inspect", &path]).status.code(), Some(2), "the api must be named");
+}

@@ -1,0 +1,192 @@
+//! A mock provider, a gateway in front of it, and the spans of what happened.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tollgate::Running;
+use tollgate_mock::Mock;
+use tollgate_store::SpanRow;
+
+/// How long anything here may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Below the range from which the system takes ports for outgoing connections.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// Providers and routes that most tests need. `{mock}` is the mock's address.
+pub(crate) const USUAL: &str = r#"
+providers:
+  openai:    { base_url: "{mock}/v1", models: [gpt-4o, gpt-4o-mini], credential: "env::OPENAI_KEY" }
+  anthropic: { base_url: "{mock}/v1", models: [claude-sonnet-4-6], dialect: messages, credential: "env::ANTHROPIC_KEY" }
+  first:     { base_url: "{mock}/@first/v1", models: [gpt-4o, claude-first], auth_type: none }
+  firstmsg:  { base_url: "{mock}/@first/v1", models: [claude-sonnet-4-6], dialect: messages, auth_type: none }
+targets:
+  primary:   { model: gpt-4o, provider: first, timeout_ms: 400, first_token_timeout_ms: 600, idle_timeout_ms: 800 }
+  secondary: { model: gpt-4o, provider: openai }
+  msg-one:   { model: claude-sonnet-4-6, provider: firstmsg, timeout_ms: 400 }
+  msg-two:   { model: claude-sonnet-4-6, provider: anthropic }
+routes:
+  resilient: { models: [gpt-4o], strategy: fallback, targets: [primary, secondary], retry: { max_retries: 0 } }
+  messages:  { models: [claude-resilient], strategy: fallback, targets: [msg-one, msg-two], retry: { max_retries: 0 } }
+"#;
+
+/// Secrets that must never be seen anywhere but where they belong.
+pub(crate) const OPENAI_KEY: &str = "sk-canary-openai-7f3a";
+pub(crate) const ANTHROPIC_KEY: &str = "sk-canary-anthropic-91bc";
+
+/// Everything of one test.
+pub(crate) struct World {
+    pub(crate) mock: Arc<Mock>,
+    pub(crate) gateway: SocketAddr,
+    pub(crate) control: SocketAddr,
+    running: Option<Running>,
+    runtime: Runtime,
+    _folder: TempDir,
+}
+
+impl World {
+    /// A gateway with the usual routes.
+    pub(crate) fn usual() -> Self {
+        Self::new(USUAL)
+    }
+
+    /// A gateway with these sections; listeners and store are added.
+    pub(crate) fn new(sections: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let mock = Arc::new(runtime.block_on(Mock::start(([127, 0, 0, 1], 0).into())).unwrap());
+        let folder = TempDir::new().unwrap();
+        let (gateway, control) = (free_port(), free_port());
+        let store = folder.path().join("spans.db");
+        let mut text = sections.replace("{mock}", mock.url("").trim_end_matches('/'));
+        if !text.contains("server:") {
+            text.push_str(&format!("server: {{ port: {gateway}, threads: 1 }}\n"));
+        }
+        let text = text.replace("{gateway}", &gateway.to_string());
+        let text = format!(
+            "{text}control: {{ port: {control} }}\nstore: {{ kind: sqlite, path: \"{}\" }}\n",
+            store.display()
+        );
+        let environment = |name: &str| match name {
+            "OPENAI_KEY" => Some(OPENAI_KEY.to_owned()),
+            "ANTHROPIC_KEY" => Some(ANTHROPIC_KEY.to_owned()),
+            _ => None,
+        };
+        let (settings, _warnings) = tollgate_config::load_str("test.yaml", &text, environment)
+            .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+        let running = Running::start(settings).unwrap();
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self {
+            mock,
+            gateway: local(gateway),
+            control: local(control),
+            running: Some(running),
+            runtime,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn running(&self) -> &Running {
+        self.running.as_ref().unwrap()
+    }
+
+    /// Runs a future beside the gateway.
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// All spans of a trace, once they are stored. Waits until there is at least one.
+    pub(crate) fn spans(&self, trace_id: &str) -> Vec<SpanRow> {
+        let store = self.running().store().unwrap();
+        let until = Instant::now() + PATIENCE;
+        loop {
+            self.running().flush(PATIENCE);
+            let spans = self.block_on(store.trace(trace_id)).unwrap();
+            if !spans.is_empty() {
+                return spans;
+            }
+            assert!(Instant::now() < until, "no spans of trace {trace_id}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The one GenAI span of a trace.
+    pub(crate) fn genai(&self, trace_id: &str) -> SpanRow {
+        let spans = self.spans(trace_id);
+        let mut genai = spans.iter().filter(|span| attribute(span, "gateway.outcome").is_some());
+        let one = genai.next().unwrap_or_else(|| panic!("no GenAI span in {spans:#?}")).clone();
+        assert!(genai.next().is_none(), "exactly one GenAI span a call: {spans:#?}");
+        one
+    }
+
+    /// Requests that reached the mock.
+    pub(crate) fn upstream(&self) -> Vec<tollgate_mock::Received> {
+        self.mock.log()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop();
+        }
+        let mock = Arc::clone(&self.mock);
+        self.runtime.block_on(mock.stop());
+    }
+}
+
+/// The value of an attribute.
+pub(crate) fn attribute<'a>(span: &'a SpanRow, name: &str) -> Option<&'a str> {
+    span.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+/// A trace id that no other test has.
+pub(crate) fn trace_id() -> String {
+    format!("{:032x}", fastrand::u128(1..))
+}
+
+/// The header that puts a request into a trace.
+pub(crate) fn traceparent(trace_id: &str) -> String {
+    format!("traceparent: 00-{trace_id}-00f067aa0ba902b7-01")
+}
+
+/// A port that nobody listens on, and that no other test of this process gets.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let span = PORTS.end - PORTS.start;
+    let offset = (std::process::id() % u32::from(span)) as u16;
+    loop {
+        let port = PORTS.start + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % span;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// Where real SDKs and tools are installed by `.ci/setup-sdks`.
+pub(crate) fn sdk_folder() -> PathBuf {
+    let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/sdk");
+    std::env::var_os("TOLLGATE_SDK_DIR").map_or(default, PathBuf::from)
+}
+
+/// `true` if the helper is there. In CI a missing one is a failure; elsewhere the test says so.
+pub(crate) fn helper_is_installed(path: &std::path::Path) -> bool {
+    if path.exists() {
+        return true;
+    }
+    let what = format!("{} is missing: run .ci/setup-sdks to install it", path.display());
+    assert!(std::env::var_os("CI").is_none(), "{what}");
+    eprintln!("skipped: {what}");
+    false
+}

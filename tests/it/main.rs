@@ -1,0 +1,24 @@
+//! The whole gateway on real sockets, with the mock provider behind it. One binary, so that Pingora
+//! is linked once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says why it was skipped"
+)]
+
+mod cancel;
+mod cli;
+mod client;
+mod endpoints;
+mod errors;
+mod exporters;
+mod fallback;
+mod harness;
+mod replay;
+mod sdk;
+mod streaming;
+mod telemetry;
+mod tls;
