@@ -47,8 +47,7 @@ impl ProxyServer {
         check_free(settings.addr)?;
         let conf = ServerConf {
             threads: settings.threads.unwrap_or_else(cores),
-            // Each worker keeps its requests: fewer wake-ups between threads.
-            work_stealing: false,
+            work_stealing: settings.work_stealing,
             upstream_keepalive_pool_size: POOL_SIZE,
             max_retries: PINGORA_ATTEMPTS_MAX,
             // Draining is ours: Pingora would sleep this long whatever is in flight.

@@ -121,6 +121,8 @@ impl Watched {
                 // An empty chunk would end a chunked body.
                 HttpTask::Body(None, false) => {}
                 HttpTask::Body(Some(ref data), false) if data.is_empty() => {}
+                // Another target may answer yet, with a head of its own.
+                HttpTask::Failed(_) if hold => out.push(task),
                 task => {
                     out.extend(self.take_head());
                     out.push(task);

@@ -172,7 +172,7 @@ fn metrics_have_the_documented_names_and_add_up() {
     let metrics = world.running().metrics();
     for name in [
         "gen_ai_client_operation_duration_seconds_bucket",
-        "gen_ai_client_token_usage_tokens_bucket",
+        "gen_ai_client_token_usage_bucket",
         "gen_ai_server_time_to_first_token_seconds_bucket",
         "gen_ai_server_request_duration_seconds_bucket",
         "gen_ai_server_time_per_output_token_seconds_bucket",

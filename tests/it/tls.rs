@@ -108,7 +108,7 @@ fn callers_reach_the_gateway_over_tls() {
     std::fs::write(&cert, &authority.cert_pem).unwrap();
     std::fs::write(&key, &authority.key_pem).unwrap();
     let world = World::new(&format!(
-        "server: {{ port: {{gateway}}, tls: {{ cert_file: \"{}\", key_file: \"{}\" }} }}\n\
+        "server: {{ port: {{gateway}}, work_stealing: true, tls: {{ cert_file: \"{}\", key_file: \"{}\" }} }}\n\
          providers: {{ openai: {{ base_url: \"{{mock}}/v1\", models: [gpt-4o], auth_type: none }} }}\n",
         cert.display(),
         key.display()

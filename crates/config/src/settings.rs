@@ -54,6 +54,10 @@ pub struct Server {
     pub threads: Option<usize>,
     /// Whether HTTP/2 without TLS is accepted; on by default.
     pub h2c: bool,
+    /// Whether worker threads take requests from each other; off by default, which saves wake-ups.
+    /// A process that starts more than one server must turn it on: Pingora remembers workers by
+    /// thread ids, which the system gives out again.
+    pub work_stealing: bool,
     /// How long running requests may go on after the signal to stop; 30 s by default.
     pub drain: Duration,
 }

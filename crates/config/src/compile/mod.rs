@@ -143,6 +143,7 @@ fn server(entry: &ServerEntry, addr: std::net::SocketAddr) -> Server {
         tls,
         threads: entry.threads,
         h2c: entry.h2c.unwrap_or(true),
+        work_stealing: entry.work_stealing.unwrap_or(false),
         drain: entry.drain_secs.map_or(DRAIN, Duration::from_secs),
     }
 }

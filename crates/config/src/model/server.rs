@@ -25,6 +25,7 @@ pub(crate) struct ServerEntry {
     pub(crate) tls: Option<TlsEntry>,
     pub(crate) threads: Option<usize>,
     pub(crate) h2c: Option<bool>,
+    pub(crate) work_stealing: Option<bool>,
     pub(crate) drain_secs: Option<u64>,
 }
 
@@ -73,6 +74,7 @@ pub(super) fn server(fields: &mut Fields<'_, '_>) -> ServerEntry {
         tls: fields.section("tls", tls).map(|tls| tls.value),
         threads: super::count(fields, "threads", THREADS_MAX, ""),
         h2c: fields.flag("h2c").map(|h2c| h2c.value),
+        work_stealing: fields.flag("work_stealing").map(|stealing| stealing.value),
         drain_secs: fields.integer("drain_secs", 0..=DRAIN_SECS_MAX, "s").map(|it| it.value),
     }
 }

@@ -1,0 +1,189 @@
+//! The one thread that writes, and the queue in front of it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::failure::Place;
+use super::{insert, retention};
+use crate::{SpanRow, StoreError};
+
+/// How many spans share one transaction at most, unless a single insert has more.
+const GROUP_SPANS_MAX: usize = 8192;
+
+/// The way to the writing thread.
+pub(super) struct Writer {
+    /// `None` once closed.
+    queue: Mutex<Option<mpsc::Sender<Job>>>,
+}
+
+enum Job {
+    Insert(Insert),
+    Prune { cutoff_ns: i64, done: Answer },
+}
+
+struct Insert {
+    rows: Vec<SpanRow>,
+    done: Answer,
+}
+
+type Answer = oneshot::Sender<Result<u64, StoreError>>;
+
+/// What the thread owns.
+struct Thread {
+    connection: Connection,
+    place: Arc<Place>,
+    queue: mpsc::Receiver<Job>,
+}
+
+// === impl Writer ===
+
+impl Writer {
+    /// Starts the thread, which runs until the queue is closed and empty.
+    pub(super) fn start(
+        connection: Connection,
+        place: Arc<Place>,
+        queue_inserts_max: usize,
+        running: watch::Receiver<()>,
+    ) -> Result<Self, StoreError> {
+        let (sender, queue) = mpsc::channel(queue_inserts_max);
+        let failed = Arc::clone(&place);
+        let thread = Thread { connection, place, queue };
+        thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || {
+                thread.run();
+                drop(running);
+            })
+            .map_err(|error| failed.unusable(error))?;
+        Ok(Self { queue: Mutex::new(Some(sender)) })
+    }
+
+    pub(super) async fn insert(&self, rows: Vec<SpanRow>) -> Result<u64, StoreError> {
+        let (done, answer) = oneshot::channel();
+        self.send(Job::Insert(Insert { rows, done }), answer).await
+    }
+
+    /// Drops one slice of what started before `cutoff_ns`.
+    pub(super) async fn prune(&self, cutoff_ns: i64) -> Result<u64, StoreError> {
+        let (done, answer) = oneshot::channel();
+        self.send(Job::Prune { cutoff_ns, done }, answer).await
+    }
+
+    pub(super) fn close(&self) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    async fn send(
+        &self,
+        job: Job,
+        answer: oneshot::Receiver<Result<u64, StoreError>>,
+    ) -> Result<u64, StoreError> {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let queue = queue.ok_or(StoreError::Closed)?;
+        queue.send(job).await.map_err(|_| StoreError::Closed)?;
+        // Given up now: a waiting clone would keep the thread from ending on close.
+        drop(queue);
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+// === impl Thread ===
+
+impl Thread {
+    fn run(mut self) {
+        let mut next = self.queue.blocking_recv();
+        while let Some(job) = next.take() {
+            match job {
+                Job::Insert(first) => next = self.insert_group(first),
+                Job::Prune { cutoff_ns, done } => {
+                    let dropped = self.prune(cutoff_ns);
+                    // Whoever asked may have gone.
+                    let _gone = done.send(dropped);
+                }
+            }
+            if next.is_none() {
+                next = self.queue.blocking_recv();
+            }
+        }
+        let tidied = self.connection.execute_batch(
+            "PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);",
+        );
+        if let Err(error) = tidied {
+            tracing::warn!(%error, "the span database was left with its log, which is harmless");
+        }
+    }
+
+    /// Writes `first` and what waits behind it; returns the job that did not belong.
+    fn insert_group(&mut self, first: Insert) -> Option<Job> {
+        let mut spans = first.rows.len();
+        let mut group = vec![first];
+        let mut other = None;
+        while spans < GROUP_SPANS_MAX {
+            match self.queue.try_recv() {
+                Ok(Job::Insert(insert)) => {
+                    spans += insert.rows.len();
+                    group.push(insert);
+                }
+                Ok(job) => {
+                    other = Some(job);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        match self.write(&group) {
+            Ok(stored) => {
+                for (insert, stored) in group.into_iter().zip(stored) {
+                    let _gone = insert.done.send(Ok(stored));
+                }
+            }
+            Err(error) if group.len() == 1 => self.refuse(group, &error),
+            // One insert's rows may be to blame: each gets its own chance.
+            Err(_) => {
+                for insert in group {
+                    let alone = [insert];
+                    let written = self.write(&alone);
+                    for insert in alone {
+                        let answer = match &written {
+                            Ok(stored) => Ok(stored.iter().sum()),
+                            Err(error) => Err(self.place.failure(error)),
+                        };
+                        let _gone = insert.done.send(answer);
+                    }
+                }
+            }
+        }
+        other
+    }
+
+    fn refuse(&self, group: Vec<Insert>, error: &rusqlite::Error) {
+        for insert in group {
+            let _gone = insert.done.send(Err(self.place.failure(error)));
+        }
+    }
+
+    /// Writes the group in one transaction; returns how many rows of each insert were new. On an
+    /// error nothing was written.
+    fn write(&mut self, group: &[Insert]) -> rusqlite::Result<Vec<u64>> {
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let batches: Vec<&[SpanRow]> = group.iter().map(|insert| insert.rows.as_slice()).collect();
+        let stored = insert::write(&transaction, &batches)?;
+        transaction.commit()?;
+        Ok(stored)
+    }
+
+    fn prune(&mut self, cutoff_ns: i64) -> Result<u64, StoreError> {
+        let mut slice = || {
+            let transaction =
+                self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let dropped = retention::prune_slice(&transaction, cutoff_ns)?;
+            transaction.commit()?;
+            Ok(dropped)
+        };
+        slice().map_err(|error| self.place.failure(&error))
+    }
+}
