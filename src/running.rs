@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use tollgate_collector::{Collector, CollectorSettings};
 use tollgate_config::{Settings, StoreSettings};
 use tollgate_console::ConsoleState;
 use tollgate_filters::request::InFlight;
@@ -79,8 +80,12 @@ impl Running {
         let shared = Shared::new(snapshot, in_flight, observe);
 
         serve_console(&runtime, &shared, store.clone(), control, stopping.clone())?;
-        let _later = (collector, stopping);
-        let collector = None;
+        let collector = match (collector, &store) {
+            (Some(settings), Some(store)) => {
+                Some(serve_collector(&runtime, &settings, Arc::clone(store), stopping)?)
+            }
+            _ => None,
+        };
         if let Some(store) = &store {
             runtime.spawn(prune(Arc::clone(store)));
         }
@@ -214,6 +219,29 @@ fn serve_console(
         }
     });
     Ok(())
+}
+
+fn serve_collector(
+    runtime: &Runtime,
+    settings: &tollgate_config::Collector,
+    store: Arc<dyn SpanStore>,
+    stopping: watch::Receiver<bool>,
+) -> Result<(SocketAddr, SocketAddr), String> {
+    let (grpc_addr, http_addr) = (settings.grpc_addr, settings.http_addr);
+    let (grpc, http) = (listen(runtime, grpc_addr)?, listen(runtime, http_addr)?);
+    let collector = Collector::new(
+        CollectorSettings {
+            memory_limit_bytes: settings.memory_bytes_max,
+            ..CollectorSettings::default()
+        },
+        store,
+    );
+    runtime.spawn(async move {
+        if let Err(error) = collector.serve(http, grpc, stopped(stopping)).await {
+            tracing::error!(%error, "the collector ended");
+        }
+    });
+    Ok((grpc_addr, http_addr))
 }
 
 fn listen(runtime: &Runtime, addr: SocketAddr) -> Result<TcpListener, String> {

@@ -7,7 +7,8 @@ use tollgate_mock::{Ended, Fault, Scenario};
 use crate::client::{connect, leave_after, request};
 use crate::harness::{PATIENCE, World, attribute, trace_id, traceparent};
 
-const STREAM: &str = r#"{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"hello there"}]}"#;
+const STREAM: &str =
+    r#"{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"hello there"}]}"#;
 
 #[test]
 fn a_caller_that_leaves_mid_stream_closes_the_upstream_and_ends_as_one_cancelled_span() {
@@ -21,7 +22,10 @@ fn a_caller_that_leaves_mid_stream_closes_the_upstream_and_ends_as_one_cancelled
     let (at, how) = ended[0].response.ended.expect("the mock saw an end");
     assert_eq!(how, Ended::PeerClosed);
     let took = at.saturating_duration_since(left);
-    assert!(took < Duration::from_millis(100), "the upstream was closed {took:?} after the caller left");
+    assert!(
+        took < Duration::from_millis(100),
+        "the upstream was closed {took:?} after the caller left"
+    );
     let span = world.genai(&trace);
     assert_eq!(attribute(&span, "gateway.outcome"), Some("cancelled"));
     assert_eq!(attribute(&span, "gateway.usage.source"), Some("estimated"));

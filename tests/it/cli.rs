@@ -20,7 +20,12 @@ fn the_demo_shows_parallel_tool_calls_and_a_fail_over() {
     let output = tollgate(&["demo", "--once"]);
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
-    for part in ["tool_call.get_weather", "attempt 1: primary (broken) · failed", "attempt 2: secondary (openai) · complete", "◆ first token"] {
+    for part in [
+        "tool_call.get_weather",
+        "attempt 1: primary (broken) · failed",
+        "attempt 2: secondary (openai) · complete",
+        "◆ first token",
+    ] {
         assert!(shown.contains(part), "`{part}` in\n{shown}");
     }
     assert!(shown.matches("tool_call.get_weather").count() >= 4, "{shown}");
@@ -48,7 +53,10 @@ fn route_explains_and_says_when_a_model_leads_nowhere() {
     assert_eq!(found.status.code(), Some(0));
     assert!(text(&found.stdout).contains("secondary"), "{}", text(&found.stdout));
     assert_eq!(tollgate(&["route", "nobody", "-c", "conf/demo.yaml"]).status.code(), Some(1));
-    assert_eq!(tollgate(&["route", "x", "--endpoint", "what", "-c", "conf/demo.yaml"]).status.code(), Some(2));
+    assert_eq!(
+        tollgate(&["route", "x", "--endpoint", "what", "-c", "conf/demo.yaml"]).status.code(),
+        Some(2)
+    );
 }
 
 #[test]

@@ -41,7 +41,10 @@ pub(crate) fn request(method: &str, path: &str, headers: &[&str], body: &[u8]) -
         out.push_str("\r\n");
     }
     if !body.is_empty() {
-        out.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
+        out.push_str(&format!(
+            "content-type: application/json\r\ncontent-length: {}\r\n",
+            body.len()
+        ));
     }
     out.push_str("\r\n");
     [out.as_bytes(), body].concat()
@@ -103,7 +106,8 @@ pub(crate) fn read(stream: &mut TcpStream, pieces: usize) -> io::Result<Answer> 
         answer.arrivals.push(Instant::now());
     }
     loop {
-        let (body, complete) = if chunked { dechunk(&rest) } else { (rest.clone(), Some(rest.len()) == length) };
+        let (body, complete) =
+            if chunked { dechunk(&rest) } else { (rest.clone(), Some(rest.len()) == length) };
         (answer.body, answer.complete) = (body, complete);
         if complete || answer.arrivals.len() >= pieces {
             return Ok(answer);

@@ -14,14 +14,22 @@ fn health_and_models_are_answered_here() {
     assert_eq!(get("/health").json()["status"], "ok");
     let list = get("/v1/models").json();
     assert_eq!(list["object"], "list");
-    let ids: Vec<_> = list["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
+    let ids: Vec<_> = list["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| model["id"].as_str().unwrap())
+        .collect();
     for id in ["gpt-4o", "gpt-4o-mini", "claude-sonnet-4-6", "claude-resilient"] {
         assert_eq!(ids.iter().filter(|known| **known == id).count(), 1, "{id} once in {ids:?}");
     }
     assert_eq!(get("/v1/models/gpt-4o-mini").json()["id"], "gpt-4o-mini");
     let unknown = get("/v1/models/nobody");
     assert_eq!((unknown.status, unknown.header("x-to11-error-code")), (404, Some("UnknownModel")));
-    let anthropic = exchange(world.gateway, &request("GET", "/v1/models", &["anthropic-version: 2023-06-01"], b""));
+    let anthropic = exchange(
+        world.gateway,
+        &request("GET", "/v1/models", &["anthropic-version: 2023-06-01"], b""),
+    );
     assert_eq!(anthropic.json()["has_more"], false);
     assert_eq!(world.mock.connections(), 0);
 }
@@ -35,7 +43,9 @@ fn http2_without_tls_works_on_the_same_port() {
     let (status, got) = world.block_on(async move {
         let stream = tokio::net::TcpStream::connect(gateway).await.unwrap();
         let (mut sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .unwrap();
         let connection = tokio::spawn(connection);
         let request = hyper::Request::post(format!("http://{gateway}/v1/chat/completions"))
             .body(Full::new(Bytes::from_static(body.as_bytes())))
@@ -54,8 +64,16 @@ fn http2_without_tls_works_on_the_same_port() {
 fn one_connection_serves_many_requests() {
     let world = World::usual();
     let mut stream = crate::client::connect(world.gateway);
-    for body in [r#"{"model":"gpt-4o-mini","messages":[]}"#, "broken", r#"{"model":"gpt-4o-mini","stream":true,"messages":[]}"#] {
-        std::io::Write::write_all(&mut stream, &request("POST", "/v1/chat/completions", &[], body.as_bytes())).unwrap();
+    for body in [
+        r#"{"model":"gpt-4o-mini","messages":[]}"#,
+        "broken",
+        r#"{"model":"gpt-4o-mini","stream":true,"messages":[]}"#,
+    ] {
+        std::io::Write::write_all(
+            &mut stream,
+            &request("POST", "/v1/chat/completions", &[], body.as_bytes()),
+        )
+        .unwrap();
         let answer = crate::client::read(&mut stream, usize::MAX).unwrap();
         assert_eq!(answer.status, if body == "broken" { 400 } else { 200 });
         assert!(answer.complete);
@@ -76,7 +94,12 @@ fn the_control_plane_answers_and_shows_traces() {
     assert!(page.header("content-security-policy").unwrap().contains("default-src 'none'"));
     let trace = crate::harness::trace_id();
     let headers = [&*crate::harness::traceparent(&trace)];
-    post(world.gateway, "/v1/chat/completions", &headers, r#"{"model":"gpt-4o-mini","messages":[]}"#);
+    post(
+        world.gateway,
+        "/v1/chat/completions",
+        &headers,
+        r#"{"model":"gpt-4o-mini","messages":[]}"#,
+    );
     world.spans(&trace);
     let list = get("/api/traces").json();
     assert_eq!(list["traces"][0]["trace_id"], trace);
@@ -91,7 +114,12 @@ fn a_stop_lets_running_requests_end_and_loses_no_span() {
     world.mock.push("/v1/", tollgate_mock::Scenario::load(30, 50, 10));
     let gateway = world.gateway;
     let caller = std::thread::spawn(move || {
-        post(gateway, "/v1/chat/completions", &[], r#"{"model":"gpt-4o-mini","stream":true,"messages":[]}"#)
+        post(
+            gateway,
+            "/v1/chat/completions",
+            &[],
+            r#"{"model":"gpt-4o-mini","stream":true,"messages":[]}"#,
+        )
     });
     let until = std::time::Instant::now() + crate::harness::PATIENCE;
     while world.running().in_flight() == 0 {

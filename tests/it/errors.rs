@@ -70,7 +70,8 @@ fn contradictory_framing_and_compressed_bodies_are_refused() {
     let both = b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
     let answer = exchange(world.gateway, both);
     assert_refused(&world, &answer, "/v1/chat/completions", 400, "bad_request");
-    let answer = post(world.gateway, PATHS[0], &["content-encoding: gzip"], "{\"model\":\"gpt-4o\"}");
+    let answer =
+        post(world.gateway, PATHS[0], &["content-encoding: gzip"], "{\"model\":\"gpt-4o\"}");
     assert_refused(&world, &answer, PATHS[0], 415, "bad_request");
 }
 
@@ -84,7 +85,10 @@ fn a_body_is_taken_at_the_limit_and_refused_above_it() {
     for path in PATHS {
         let answer = post(world.gateway, path, &[], &body(2001));
         assert_refused(&world, &answer, path, 413, "bad_request");
-        let chunked = format!("POST {path} HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\n7d1\r\n{}\r\n0\r\n\r\n", body(2001));
+        let chunked = format!(
+            "POST {path} HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\n7d1\r\n{}\r\n0\r\n\r\n",
+            body(2001)
+        );
         let answer = exchange(world.gateway, chunked.as_bytes());
         assert_refused(&world, &answer, path, 413, "bad_request");
     }
@@ -126,7 +130,8 @@ fn an_upstreams_refusal_is_forwarded_byte_for_byte_but_for_the_message_of_a_5xx(
     let world = World::usual();
     let secret = r#"{"error":{"message":"internal host db-7 is down","type":"server_error","param":null,"code":null}}"#;
     let fault = |code, body: Option<&str>| {
-        let headers = std::collections::BTreeMap::from([("retry-after".to_owned(), "7".to_owned())]);
+        let headers =
+            std::collections::BTreeMap::from([("retry-after".to_owned(), "7".to_owned())]);
         Scenario::fault(Fault::Status { code, body: body.map(str::to_owned), headers })
     };
     let body = r#"{"model":"gpt-4o-mini","messages":[]}"#;

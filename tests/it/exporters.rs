@@ -32,7 +32,9 @@ fn a_backend_that_is_down_does_not_touch_requests_and_what_is_dropped_is_counted
     }
     assert!(started.elapsed() < Duration::from_secs(10), "requests wait for nothing");
     let until = Instant::now() + PATIENCE;
-    while counter(&world.running().metrics(), &["gateway_spans_stored_total", "queue=\"store\""]) < 80 {
+    while counter(&world.running().metrics(), &["gateway_spans_stored_total", "queue=\"store\""])
+        < 80
+    {
         assert!(Instant::now() < until, "the store gets every span: {}", world.running().metrics());
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -57,7 +59,15 @@ impl Rotel {
             return None;
         }
         let mut child = Command::new(binary)
-            .args(["start", "--exporter", "blackhole", "--debug-log", "traces", "--debug-log-verbosity", "detailed"])
+            .args([
+                "start",
+                "--exporter",
+                "blackhole",
+                "--debug-log",
+                "traces",
+                "--debug-log-verbosity",
+                "detailed",
+            ])
             .args(["--otlp-grpc-endpoint", &format!("127.0.0.1:{grpc}")])
             .args(["--otlp-http-endpoint", &format!("127.0.0.1:{http}")])
             .stdout(Stdio::piped())
@@ -74,7 +84,8 @@ impl Rotel {
                 let mut buffer = [0; 65_536];
                 while let Ok(read @ 1..) = pipe.read(&mut buffer) {
                     // The test may have seen enough.
-                    let _done = send.try_send(String::from_utf8_lossy(&buffer[..read]).into_owned());
+                    let _done =
+                        send.try_send(String::from_utf8_lossy(&buffer[..read]).into_owned());
                 }
             });
         }
@@ -114,6 +125,12 @@ fn a_backend_that_nobody_here_wrote_receives_the_spans_over_grpc_and_http() {
         let trace = crate::harness::trace_id();
         let body = BODY.replace("\"messages\"", "\"stream\":true,\"messages\"");
         post(world.gateway, "/v1/chat/completions", &[&crate::harness::traceparent(&trace)], &body);
-        rotel.wait_for(&[&trace, "chat gpt-4o-mini", "POST /v1/chat/completions", "gen_ai.usage.output_tokens", "tollgate-test"]);
+        rotel.wait_for(&[
+            &trace,
+            "chat gpt-4o-mini",
+            "POST /v1/chat/completions",
+            "gen_ai.usage.output_tokens",
+            "tollgate-test",
+        ]);
     }
 }

@@ -6,9 +6,9 @@ use crate::client::{Answer, post};
 use crate::harness::{World, attribute, trace_id, traceparent};
 
 const CHAT: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}"#;
-const CHAT_STREAM: &str = r#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
-const MESSAGES_STREAM: &str =
-    r#"{"model":"claude-resilient","stream":true,"max_tokens":64,"messages":[{"role":"user","content":"hi"}]}"#;
+const CHAT_STREAM: &str =
+    r#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+const MESSAGES_STREAM: &str = r#"{"model":"claude-resilient","stream":true,"max_tokens":64,"messages":[{"role":"user","content":"hi"}]}"#;
 
 fn send(world: &World, path: &str, body: &str) -> (Answer, String) {
     let trace = trace_id();
@@ -29,7 +29,8 @@ fn assert_fails_over(fault: Scenario, path: &str, body: &str, why: &str) {
     let span = world.genai(&trace);
     assert_eq!(attribute(&span, "gateway.routing.attempt"), Some("2"), "{why}");
     assert_eq!(attribute(&span, "gateway.outcome"), Some("complete"), "{why}");
-    let failed: Vec<_> = span.events.iter().filter(|event| event.name == "gateway.attempt").collect();
+    let failed: Vec<_> =
+        span.events.iter().filter(|event| event.name == "gateway.attempt").collect();
     assert_eq!(failed.len(), 1, "{why}");
     let target = failed[0].attributes.iter().find(|(name, _)| name == "gateway.attempt.target");
     assert!(matches!(target.map(|(_, value)| &**value), Some("primary" | "msg-one")), "{why}");
@@ -60,7 +61,12 @@ fn a_stream_that_fails_before_its_first_content_is_left() {
         Fault::Stall { after_events: 1 },
     ] {
         let why = format!("{fault:?}");
-        assert_fails_over(Scenario::fault(fault.clone()), "/v1/chat/completions", CHAT_STREAM, &why);
+        assert_fails_over(
+            Scenario::fault(fault.clone()),
+            "/v1/chat/completions",
+            CHAT_STREAM,
+            &why,
+        );
     }
 }
 
@@ -87,7 +93,11 @@ routes: {{ r: {{ models: [gpt-4o], strategy: fallback, targets: [one, two], retr
     let (answer, trace) = send(&world, "/v1/chat/completions", CHAT);
     assert_eq!(answer.status, 200);
     let span = world.genai(&trace);
-    assert_eq!(attribute(&span, "gateway.routing.attempt"), Some("3"), "one retry, then the next target");
+    assert_eq!(
+        attribute(&span, "gateway.routing.attempt"),
+        Some("3"),
+        "one retry, then the next target"
+    );
     assert_eq!(span.events.len(), 2);
 }
 
@@ -133,18 +143,28 @@ routing: { retry: { max_retries: 0 } }
 #[test]
 fn after_the_first_content_the_caller_gets_an_error_event_and_a_clean_end() {
     let world = World::usual();
-    for fault in [Fault::CutAfterEvents(5), Fault::ResetAfterEvents(5), Fault::Stall { after_events: 5 }] {
+    for fault in
+        [Fault::CutAfterEvents(5), Fault::ResetAfterEvents(5), Fault::Stall { after_events: 5 }]
+    {
         world.mock.set("first", Scenario::fault(fault.clone()));
         let (answer, trace) = send(&world, "/v1/chat/completions", CHAT_STREAM);
         assert_eq!(answer.status, 200);
         assert!(answer.complete, "{fault:?}: the chunked body ends as it should");
         let text = answer.text();
         let last = text.trim_end().lines().last().unwrap();
-        let error: serde_json::Value = serde_json::from_str(last.strip_prefix("data: ").unwrap()).unwrap();
+        let error: serde_json::Value =
+            serde_json::from_str(last.strip_prefix("data: ").unwrap()).unwrap();
         assert_eq!(error["error"]["type"], "server_error", "{fault:?}");
-        assert_eq!(attribute(&world.genai(&trace), "gateway.outcome"), Some("upstream_failed"), "{fault:?}");
+        assert_eq!(
+            attribute(&world.genai(&trace), "gateway.outcome"),
+            Some("upstream_failed"),
+            "{fault:?}"
+        );
     }
-    assert!(world.upstream().iter().all(|r| r.path_and_query.starts_with("/@first")), "nothing is spliced");
+    assert!(
+        world.upstream().iter().all(|r| r.path_and_query.starts_with("/@first")),
+        "nothing is spliced"
+    );
 }
 
 #[test]

@@ -67,7 +67,9 @@ impl World {
         let store = folder.path().join("spans.db");
         let mut text = sections.replace("{mock}", mock.url("").trim_end_matches('/'));
         if !text.contains("server:") {
-            text.push_str(&format!("server: {{ port: {gateway}, threads: 1, work_stealing: true }}\n"));
+            text.push_str(&format!(
+                "server: {{ port: {gateway}, threads: 1, work_stealing: true }}\n"
+            ));
         }
         let text = text.replace("{gateway}", &gateway.to_string());
         let text = format!(

@@ -13,11 +13,14 @@ const MIB: usize = 1 << 20;
 
 fn body(bytes: usize) -> Vec<u8> {
     let text: String = (0..bytes).map(|at| char::from(b'a' + (at % 23) as u8)).collect();
-    format!(r#"{{"model":"gpt-4o","messages":[{{"role":"user","content":"{text}"}}]}}"#).into_bytes()
+    format!(r#"{{"model":"gpt-4o","messages":[{{"role":"user","content":"{text}"}}]}}"#)
+        .into_bytes()
 }
 
 fn chunked(body: &[u8]) -> Vec<u8> {
-    let mut out = b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    let mut out =
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ntransfer-encoding: chunked\r\n\r\n"
+            .to_vec();
     for piece in body.chunks(50_000) {
         out.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
         out.extend_from_slice(piece);
@@ -102,13 +105,15 @@ async fn over_http2(to: std::net::SocketAddr, body: &[u8], with_length: bool) ->
     let stream = tokio::net::TcpStream::connect(to).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
     let connection = tokio::spawn(connection);
     let pieces: Vec<Result<Frame<Bytes>, std::convert::Infallible>> =
         body.chunks(100_000).map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece)))).collect();
     let body_stream = StreamBody::new(futures_util::stream::iter(pieces));
-    let mut request =
-        hyper::Request::post(format!("http://{to}/v1/chat/completions")).header("content-type", "application/json");
+    let mut request = hyper::Request::post(format!("http://{to}/v1/chat/completions"))
+        .header("content-type", "application/json");
     if with_length {
         request = request.header("content-length", body.len());
     }

@@ -16,7 +16,8 @@ fn run(program: &std::path::Path, script: &str, base: &str) -> Vec<Value> {
         .env("TOLLGATE_SDK_DIR", sdk_folder())
         .output()
         .unwrap();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{base}\n{out}\n{err}");
     out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -11,7 +11,9 @@ const TOOLS: &str = r#","tools":[{"type":"function","function":{"name":"weather"
 const ANTHROPIC_TOOLS: &str = r#","tools":[{"name":"weather","input_schema":{"type":"object","properties":{"city":{"type":"string"}}}}]"#;
 
 fn chat(model: &str, more: &str) -> String {
-    format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"what is the weather?"}}]{more}}}"#)
+    format!(
+        r#"{{"model":"{model}","messages":[{{"role":"user","content":"what is the weather?"}}]{more}}}"#
+    )
 }
 
 fn direct(world: &World, path: &str, body: &str) -> Answer {
@@ -37,7 +39,11 @@ fn chat_answers_are_byte_for_byte_those_of_the_upstream() {
             r#","stream":true,"stream_options":{"include_usage":false}"#,
             r#","stream" : true , "stream_options" : { }"#,
         ] {
-            assert_same(&world, "/v1/chat/completions", &chat("gpt-4o-mini", &format!("{stream}{more}")));
+            assert_same(
+                &world,
+                "/v1/chat/completions",
+                &chat("gpt-4o-mini", &format!("{stream}{more}")),
+            );
         }
     }
 }
@@ -58,7 +64,10 @@ fn messages_answers_are_byte_for_byte_those_of_the_upstream() {
 fn events_split_at_any_byte_pass_unchanged() {
     let world = World::usual();
     let body = chat("gpt-4o-mini", r#","stream":true"#);
-    let whole = Scenario { content: vec![Piece::text("a"), Piece::tool("f", r#"{"a":1}"#)], ..Scenario::default() };
+    let whole = Scenario {
+        content: vec![Piece::text("a"), Piece::tool("f", r#"{"a":1}"#)],
+        ..Scenario::default()
+    };
     let expected = {
         world.mock.push("/v1/", whole.clone());
         direct(&world, "/v1/chat/completions", &body).text()
@@ -85,12 +94,16 @@ fn the_request_is_untouched_but_for_what_must_change() {
 fn a_stream_paced_at_ten_milliseconds_arrives_so_paced() {
     let world = World::usual();
     world.mock.push("/v1/", Scenario::load(100, 100, 10));
-    let answer = post(world.gateway, "/v1/chat/completions", &[], &chat("gpt-4o-mini", r#","stream":true"#));
+    let answer =
+        post(world.gateway, "/v1/chat/completions", &[], &chat("gpt-4o-mini", r#","stream":true"#));
     let mut gaps: Vec<_> = answer.arrivals.windows(2).map(|pair| pair[1] - pair[0]).collect();
     gaps.sort();
     assert!(gaps.len() >= 90, "events arrive one by one, not in {} pieces", gaps.len() + 1);
     let median = gaps[gaps.len() / 2];
-    assert!((Duration::from_millis(7)..Duration::from_millis(14)).contains(&median), "median gap {median:?}");
+    assert!(
+        (Duration::from_millis(7)..Duration::from_millis(14)).contains(&median),
+        "median gap {median:?}"
+    );
     // A Nagle stall is 40 ms, at the first or the last event above all.
     let slow = gaps.iter().filter(|gap| **gap > Duration::from_millis(35)).count();
     assert!(slow <= 2, "{slow} gaps of over 35 ms: {gaps:?}");

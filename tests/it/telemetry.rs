@@ -16,16 +16,19 @@ fn find<'a>(spans: &'a [SpanRow], name: &str) -> Vec<&'a SpanRow> {
 fn a_stream_with_two_parallel_tool_calls_is_one_tree_with_real_times() {
     let world = World::usual();
     let trace = trace_id();
-    world.mock.push("/v1/", Scenario {
-        content: vec![
-            Piece::text("I will look."),
-            Piece::tool("weather", r#"{"city":"Paris"}"#),
-            Piece::tool("news", r#"{"city":"Tokyo"}"#),
-        ],
-        gap_ms: 5,
-        first_delay_ms: 30,
-        ..Scenario::default()
-    });
+    world.mock.push(
+        "/v1/",
+        Scenario {
+            content: vec![
+                Piece::text("I will look."),
+                Piece::tool("weather", r#"{"city":"Paris"}"#),
+                Piece::tool("news", r#"{"city":"Tokyo"}"#),
+            ],
+            gap_ms: 5,
+            first_delay_ms: 30,
+            ..Scenario::default()
+        },
+    );
     let answer = post(world.gateway, "/v1/chat/completions", &[&traceparent(&trace)], TOOLS);
     assert_eq!(answer.status, 200);
     let spans = world.spans(&trace);
@@ -39,7 +42,11 @@ fn a_stream_with_two_parallel_tool_calls_is_one_tree_with_real_times() {
         assert_eq!(call.parent_span_id, genai.span_id);
         assert_eq!(attribute(call, "gen_ai.tool.type"), Some("function"));
         assert!(attribute(call, "gen_ai.tool.call.id").is_some());
-        assert_eq!(attribute(call, "gen_ai.tool.call.arguments"), None, "content is off by default");
+        assert_eq!(
+            attribute(call, "gen_ai.tool.call.arguments"),
+            None,
+            "content is off by default"
+        );
     }
     let end = |span: &SpanRow| span.timestamp_ns + span.duration_ns;
     assert!(first.duration_ns > 4_000_000 && second.duration_ns > 4_000_000, "real times");
@@ -65,9 +72,14 @@ fn a_stream_with_two_parallel_tool_calls_is_one_tree_with_real_times() {
     }
     let ttft: f64 = attribute(genai, "gen_ai.server.time_to_first_token").unwrap().parse().unwrap();
     assert!((0.03..1.0).contains(&ttft), "first token after {ttft} s");
-    for name in ["gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.server.request.duration",
-        "gen_ai.server.output_tokens_per_second", "gateway.stream.gap.p50_seconds", "gateway.stream.first_byte_seconds"]
-    {
+    for name in [
+        "gen_ai.usage.input_tokens",
+        "gen_ai.usage.output_tokens",
+        "gen_ai.server.request.duration",
+        "gen_ai.server.output_tokens_per_second",
+        "gateway.stream.gap.p50_seconds",
+        "gateway.stream.first_byte_seconds",
+    ] {
         assert!(attribute(genai, name).is_some(), "{name}");
     }
     assert_eq!(attribute(genai, "gateway.routing.target"), None, "passthrough has the path alone");
@@ -78,11 +90,19 @@ fn the_trace_goes_upstream_and_comes_back() {
     let world = World::usual();
     let trace = trace_id();
     let body = r#"{"model":"gpt-4o-mini","messages":[]}"#;
-    let answer = post(world.gateway, "/v1/chat/completions", &[&traceparent(&trace), "tracestate: a=1"], body);
+    let answer = post(
+        world.gateway,
+        "/v1/chat/completions",
+        &[&traceparent(&trace), "tracestate: a=1"],
+        body,
+    );
     let spans = world.spans(&trace);
     let genai = world.genai(&trace);
     let upstream = world.upstream();
-    assert_eq!(upstream[0].header("traceparent"), Some(&*format!("00-{trace}-{}-01", genai.span_id)));
+    assert_eq!(
+        upstream[0].header("traceparent"),
+        Some(&*format!("00-{trace}-{}-01", genai.span_id))
+    );
     assert_eq!(upstream[0].header("tracestate"), Some("a=1"));
     let back = answer.header("traceparent").unwrap();
     assert!(spans.iter().any(|span| format!("00-{trace}-{}-01", span.span_id) == back));
@@ -118,7 +138,10 @@ fn declared_work_is_a_sibling_and_headers_are_attributes() {
     assert_eq!(work.parent_span_id, genai.parent_span_id);
     assert_eq!(work.duration_ns, 250_000_000);
     let sent = &world.upstream()[0];
-    assert!(sent.headers.iter().all(|(name, _)| !name.starts_with("x-to11-")), "our headers stay here");
+    assert!(
+        sent.headers.iter().all(|(name, _)| !name.starts_with("x-to11-")),
+        "our headers stay here"
+    );
 }
 
 #[test]
@@ -126,7 +149,8 @@ fn managed_targets_get_our_key_and_never_the_callers() {
     let world = World::usual();
     world.mock.set("first", Scenario::status(503));
     let caller = ["authorization: Bearer sk-caller", "x-api-key: sk-caller-2", "cookie: c=1"];
-    let answer = post(world.gateway, "/v1/chat/completions", &caller, r#"{"model":"gpt-4o","messages":[]}"#);
+    let answer =
+        post(world.gateway, "/v1/chat/completions", &caller, r#"{"model":"gpt-4o","messages":[]}"#);
     assert_eq!(answer.status, 200);
     for received in world.upstream() {
         assert!(!format!("{:?}", received.headers).contains("sk-caller"));
@@ -147,7 +171,12 @@ fn passthrough_carries_the_callers_key_and_secrets_stay_out_of_spans_and_metrics
     let world = World::usual();
     let trace = trace_id();
     let headers = [&*traceparent(&trace), "authorization: Bearer sk-caller-canary"];
-    post(world.gateway, "/v1/chat/completions", &headers, r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"prompt-canary"}]}"#);
+    post(
+        world.gateway,
+        "/v1/chat/completions",
+        &headers,
+        r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"prompt-canary"}]}"#,
+    );
     assert_eq!(world.upstream()[0].header("authorization"), Some("Bearer sk-caller-canary"));
     let told = format!("{:?}{}", world.spans(&trace), world.running().metrics());
     for canary in ["sk-caller-canary", OPENAI_KEY, ANTHROPIC_KEY, "prompt-canary"] {
@@ -167,7 +196,7 @@ fn metrics_have_the_documented_names_and_add_up() {
         post(world.gateway, "/v1/chat/completions", &[], body);
     }
     world.running().flush(crate::harness::PATIENCE);
-    let text = exchange(world.control, &request("GET", "/metrics", &[], b"").iter().map(|b| *b).collect::<Vec<_>>());
+    let text = exchange(world.control, &request("GET", "/metrics", &[], b""));
     assert_eq!(text.status, 421, "a public name in Host is a page that rebinds its name");
     let metrics = world.running().metrics();
     for name in [
@@ -187,7 +216,12 @@ fn metrics_have_the_documented_names_and_add_up() {
     }
     assert!(metrics.contains(r#"gateway_retry_excluded_target="primary""#), "{metrics}");
     for (outcome, count) in [("complete", 2), ("rejected", 1)] {
-        let line = metrics.lines().find(|line| line.starts_with("gateway_requests_finished_total") && line.contains(outcome));
-        assert!(line.is_some_and(|line| line.ends_with(&format!(" {count}"))), "{outcome}: {line:?}");
+        let line = metrics.lines().find(|line| {
+            line.starts_with("gateway_requests_finished_total") && line.contains(outcome)
+        });
+        assert!(
+            line.is_some_and(|line| line.ends_with(&format!(" {count}"))),
+            "{outcome}: {line:?}"
+        );
     }
 }

@@ -38,5 +38,9 @@ fn zlib_round_trip_in_small_writes() {
 #[test]
 fn damaged_input_is_an_error_not_a_crash() {
     let mut back = Vec::new();
-    assert!(GzDecoder::new(&b"\x1f\x8b\x08\x00nonsense that is no deflate stream"[..]).read_to_end(&mut back).is_err());
+    assert!(
+        GzDecoder::new(&b"\x1f\x8b\x08\x00nonsense that is no deflate stream"[..])
+            .read_to_end(&mut back)
+            .is_err()
+    );
 }

@@ -32,7 +32,7 @@ impl Place {
         self.path.display().to_string()
     }
 
-    pub(super) fn unusable(&self, reason: impl ToString) -> StoreError {
+    pub(super) fn unusable(&self, reason: &dyn std::fmt::Display) -> StoreError {
         StoreError::Unusable { path: self.name(), reason: reason.to_string() }
     }
 

@@ -133,8 +133,7 @@ impl SpanStore for Sqlite {
     async fn trace(&self, trace_id: &str) -> Result<Vec<SpanRow>, StoreError> {
         let prefix = crate::query::trace_id_prefix(trace_id)?;
         let spans_max = self.settings.trace_spans_max;
-        let found = self
-            .readers
+        self.readers
             .ask(move |connection| {
                 let candidates = read::trace_ids(connection, &prefix)?;
                 match candidates.as_slice() {
@@ -143,8 +142,7 @@ impl SpanStore for Sqlite {
                     _ => Ok(Err(read::ambiguous(prefix.clone(), candidates))),
                 }
             })
-            .await?;
-        found
+            .await?
     }
 
     async fn prune(&self, now_ns: i64) -> Result<u64, StoreError> {

@@ -45,7 +45,7 @@ impl Readers {
                     drop(connection);
                     drop(running);
                 })
-                .map_err(|error| place.unusable(error))?;
+                .map_err(|error| place.unusable(&error))?;
         }
         Ok(Self { queue: Mutex::new(Some(sender)), place: Arc::clone(place) })
     }

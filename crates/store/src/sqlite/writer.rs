@@ -57,7 +57,7 @@ impl Writer {
                 thread.run();
                 drop(running);
             })
-            .map_err(|error| failed.unusable(error))?;
+            .map_err(|error| failed.unusable(&error))?;
         Ok(Self { queue: Mutex::new(Some(sender)) })
     }
 
@@ -108,9 +108,8 @@ impl Thread {
                 next = self.queue.blocking_recv();
             }
         }
-        let tidied = self.connection.execute_batch(
-            "PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);",
-        );
+        let tidied =
+            self.connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
         if let Err(error) = tidied {
             tracing::warn!(%error, "the span database was left with its log, which is harmless");
         }

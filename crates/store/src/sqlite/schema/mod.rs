@@ -65,12 +65,12 @@ fn create(place: &Place) -> Result<(), StoreError> {
             .recursive(true)
             .mode(0o700)
             .create(parent)
-            .map_err(|error| place.unusable(format_args!("{}: {error}", parent.display())))?;
+            .map_err(|error| place.unusable(&format_args!("{}: {error}", parent.display())))?;
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(place.unusable(error)),
+        Err(error) => Err(place.unusable(&error)),
     }
 }
 

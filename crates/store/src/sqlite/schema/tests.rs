@@ -1,1 +1,86 @@
-//! x
+//! Whose file it is, how old it is, and what else can be wrong with it.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::super::{Sqlite, SqliteSettings};
+use super::{APPLICATION_ID, VERSION};
+use crate::StoreError;
+
+fn open(path: &Path) -> Result<Sqlite, StoreError> {
+    Sqlite::open(path, SqliteSettings { busy_timeout_ms: 50, ..SqliteSettings::default() })
+}
+
+fn folder_with(sql: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spans.db");
+    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_both_versions_are_named() {
+    let newer = VERSION + 1;
+    let sql = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {newer};");
+    let (_folder, path) = folder_with(&sql);
+    let error = open(&path).unwrap_err();
+    let name = path.display().to_string();
+    assert_eq!(error, StoreError::NewerSchema { path: name, found: newer, known: VERSION });
+    let text = error.to_string();
+    assert!(text.contains(&newer.to_string()) && text.contains(&VERSION.to_string()), "{text}");
+}
+
+#[test]
+fn a_reader_does_not_bring_an_old_schema_up_to_date() {
+    let sql = format!("PRAGMA application_id = {APPLICATION_ID};");
+    let (_folder, path) = folder_with(&sql);
+    let settings = SqliteSettings { read_only: true, ..SqliteSettings::default() };
+    let error = Sqlite::open(&path, settings).unwrap_err();
+    assert!(matches!(error, StoreError::OlderSchema { found: 0, known: VERSION, .. }), "{error}");
+    drop(open(&path).unwrap());
+}
+
+#[test]
+fn another_programs_database_is_left_alone() {
+    let (_folder, path) = folder_with("CREATE TABLE bookmarks (url TEXT)");
+    assert!(matches!(open(&path), Err(StoreError::Foreign { .. })));
+    let tables: i64 = Connection::open(&path)
+        .unwrap()
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(tables, 1);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spans.db");
+    let text = "these are somebody's notes, ".repeat(100);
+    std::fs::write(&path, &text).unwrap();
+    assert!(matches!(open(&path), Err(StoreError::Corrupt { .. })));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn a_folder_in_its_place_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(open(folder.path()), Err(StoreError::Unusable { .. })));
+    let below_a_file = folder.path().join("file");
+    std::fs::write(&below_a_file, "").unwrap();
+    let error = open(&below_a_file.join("spans.db")).unwrap_err();
+    assert!(matches!(error, StoreError::Unusable { .. }), "{error}");
+}
+
+#[test]
+fn a_held_lock_is_reported_as_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spans.db");
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let error = open(&path).unwrap_err();
+    assert_eq!(error, StoreError::Busy { waited_ms: 50 });
+    assert!(error.is_retryable());
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(open(&path).unwrap());
+}

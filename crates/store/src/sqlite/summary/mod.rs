@@ -127,7 +127,8 @@ impl Dimension {
 impl Summary {
     /// The trace's line as it is in the database, or an empty one.
     pub(super) fn load(connection: &Connection, trace_id: &str) -> rusqlite::Result<Self> {
-        let found = connection.prepare_cached(LOAD)?.query_row([trace_id], Self::read).optional()?;
+        let found =
+            connection.prepare_cached(LOAD)?.query_row([trace_id], Self::read).optional()?;
         Ok(found.unwrap_or_default())
     }
 
@@ -152,9 +153,8 @@ impl Summary {
         add(&mut self.input_tokens, span.input_tokens);
         add(&mut self.output_tokens, span.output_tokens);
         if let Some(session) = span.session {
-            let earlier = |(ns, known): &(i64, String)| {
-                (*ns, known.as_str()) <= (span.timestamp_ns, session)
-            };
+            let earlier =
+                |(ns, known): &(i64, String)| (*ns, known.as_str()) <= (span.timestamp_ns, session);
             if !self.session.as_ref().is_some_and(earlier) {
                 self.session = Some((span.timestamp_ns, session.to_owned()));
             }
@@ -227,9 +227,12 @@ impl Summary {
             None => BTreeSet::new(),
         };
         for (dimension, value) in self.facts.difference(&known) {
-            connection
-                .prepare_cached(ADD_FACT)?
-                .execute(params![dimension, value, self.started_ns, id])?;
+            connection.prepare_cached(ADD_FACT)?.execute(params![
+                dimension,
+                value,
+                self.started_ns,
+                id
+            ])?;
         }
         self.saved = Some(Saved { id, started_ns: self.started_ns, facts: self.facts.clone() });
         Ok(())
@@ -328,9 +331,12 @@ impl Summary {
 impl Saved {
     fn drop_facts(&self, connection: &Connection) -> rusqlite::Result<()> {
         for (dimension, value) in &self.facts {
-            connection
-                .prepare_cached(DROP_FACT)?
-                .execute(params![dimension, value, self.started_ns, self.id])?;
+            connection.prepare_cached(DROP_FACT)?.execute(params![
+                dimension,
+                value,
+                self.started_ns,
+                self.id
+            ])?;
         }
         Ok(())
     }
