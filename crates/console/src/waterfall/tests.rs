@@ -39,8 +39,10 @@ fn parents_come_before_children_and_orphans_stand_at_the_top() {
         span("x", "y", "one of a cycle", 5, 1),
         span("y", "x", "the other", 5, 1),
     ];
-    let rows: Vec<_> =
-        layout(&spans).iter().map(|bar| (bar.span.name.as_str(), bar.depth, bar.offset_ns)).collect();
+    let rows: Vec<_> = layout(&spans)
+        .iter()
+        .map(|bar| (bar.span.name.as_str(), bar.depth, bar.offset_ns))
+        .collect();
     assert_eq!(rows, [("root", 0, 0), ("outer", 1, 10_000_000), ("inner", 2, 30_000_000)]);
 }
 

@@ -1,0 +1,135 @@
+//! The stack as a whole: which refusal wins, and what a request that passes carries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use tollgate_providers::{AuthStyle, Dialect, Endpoint, Provider};
+use tollgate_routing::{Credential, Deadlines, Table, Target};
+use tower::ServiceExt;
+
+use crate::request::{InFlight, Rejection, Request, RequestId, Settings, Stack, Verdict, stack};
+
+const BODY: &str =
+    r#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hi"}],"user":"u"}"#;
+
+fn table() -> Arc<Table> {
+    let provider = Arc::new(Provider {
+        name: "openai".into(),
+        base_url: "http://127.0.0.1:1/v1".parse().unwrap(),
+        auth: AuthStyle::Bearer,
+        credential: None,
+        models: vec!["gpt-4o".into()],
+        dialect: Dialect::Chat,
+        takes_stream_options: true,
+        ca_file: None,
+        timeout: Duration::from_secs(30),
+    });
+    let target = Target {
+        name: "openai".into(),
+        provider,
+        model: "gpt-4o".into(),
+        weight: 1,
+        credential: Credential::Caller,
+        deadlines: Deadlines::default(),
+    };
+    Arc::new(Table::new([Arc::new(target)], Vec::new(), Vec::new()))
+}
+
+fn build(body_bytes_max: usize, in_flight_max: usize) -> (Stack, InFlight) {
+    let in_flight = InFlight::default();
+    let settings =
+        Settings { body_bytes_max, in_flight_max, in_flight: in_flight.clone(), table: table() };
+    (stack(&settings), in_flight)
+}
+
+fn request(body: &str, headers: &[(&'static str, &'static str)]) -> Request {
+    let mut request = Request::new(Bytes::copy_from_slice(body.as_bytes()));
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    let endpoint = Endpoint::resolve(&Method::POST, "/v1/chat/completions").unwrap();
+    request.extensions_mut().insert(endpoint);
+    request
+}
+
+async fn send(stack: &Stack, request: Request) -> Result<Verdict, Rejection> {
+    stack.clone().oneshot(request).await
+}
+
+#[tokio::test]
+async fn a_request_that_passes_carries_its_plan_facts_context_and_permit() {
+    let (stack, in_flight) = build(1_000, 1);
+    let verdict = send(&stack, request(BODY, &[("x-to11-session-id", "s")])).await.unwrap();
+    let Verdict::Forward(forward) = verdict else { panic!("{verdict:?}") };
+    assert_eq!(forward.body, BODY);
+    assert!(forward.facts.stream && !forward.facts.include_usage);
+    assert_eq!(forward.facts.user.as_deref(), Some("u"));
+    assert_eq!(forward.context.session_id.as_deref(), Some("s"));
+    assert_eq!(forward.plan.targets().len(), 1);
+    assert_eq!(in_flight.count(), 1, "the place is taken until the response ends");
+    drop(forward);
+    assert_eq!(in_flight.count(), 0);
+}
+
+#[tokio::test]
+async fn refusals_win_in_the_order_of_the_stack() {
+    let (stack, _) = build(10, 1);
+    let encoded = [("content-encoding", "gzip")];
+    let (full, held) = build(10, 1);
+    let _place = held.acquire(1).unwrap();
+    assert_eq!(
+        send(&full, request(BODY, &encoded)).await.unwrap_err(),
+        Rejection::Overloaded { in_flight_max: 1 }
+    );
+    assert_eq!(
+        send(&stack, request(BODY, &encoded)).await.unwrap_err(),
+        Rejection::BodyTooLarge { body_bytes_max: 10 }
+    );
+    let (stack, in_flight) = build(1_000, 1);
+    assert_eq!(send(&stack, request("x", &encoded)).await.unwrap_err(), Rejection::EncodedBody);
+    assert!(matches!(
+        send(&stack, request("x", &[])).await.unwrap_err(),
+        Rejection::InvalidJson { .. }
+    ));
+    let unknown = send(&stack, request(r#"{"model":"nobody"}"#, &[])).await.unwrap_err();
+    assert_eq!(unknown, Rejection::UnknownModel { model: "nobody".to_owned() });
+    assert_eq!(in_flight.count(), 0, "a refused request keeps no place");
+}
+
+#[tokio::test]
+async fn limits_hold_at_n_and_refuse_at_n_plus_one() {
+    let (stack, _) = build(BODY.len(), 2);
+    let first = send(&stack, request(BODY, &[])).await.unwrap();
+    let second = send(&stack, request(BODY, &[("content-encoding", "identity")])).await.unwrap();
+    let third = send(&stack, request(BODY, &[])).await.unwrap_err();
+    assert_eq!(third, Rejection::Overloaded { in_flight_max: 2 });
+    drop((first, second));
+    let (stack, _) = build(BODY.len() - 1, 2);
+    assert!(matches!(send(&stack, request(BODY, &[])).await, Err(Rejection::BodyTooLarge { .. })));
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_field_and_repeats_little_of_what_it_got() {
+    let (stack, _) = build(10_000, 1);
+    for (body, field) in [
+        (r#"{"messages":[]}"#, "model"),
+        (r#"{"model":"a","stream":1}"#, "stream"),
+        (r#"{"model":"a","tools":[],"tools":[]}"#, "tools"),
+    ] {
+        let rejection = send(&stack, request(body, &[])).await.unwrap_err();
+        assert_eq!((rejection.param(), rejection.status().as_u16()), (Some(field), 400), "{body}");
+    }
+    let long = format!(r#"{{"model":"{}"}}"#, "m".repeat(500));
+    let Err(Rejection::UnknownModel { model }) = send(&stack, request(&long, &[])).await else {
+        panic!()
+    };
+    assert_eq!(model.len(), 128);
+}
+
+#[test]
+fn request_ids_have_a_fixed_form() {
+    let id = RequestId::new(u64::MAX, 1 << 32);
+    assert_eq!(id.as_str(), "req_ffffffffffffffff00000001");
+}

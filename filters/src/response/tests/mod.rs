@@ -1,0 +1,5 @@
+//! The response phase: what leaves, when things arrive, what is seen.
+
+mod meter;
+mod pipeline;
+mod withhold;
