@@ -69,3 +69,6 @@ fn hex(text: &str, digits: usize) -> Option<u128> {
         text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     valid.then(|| u128::from_str_radix(text, 16).ok()).flatten()
 }
+
+#[cfg(test)]
+mod tests;

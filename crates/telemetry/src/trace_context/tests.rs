@@ -1,0 +1,55 @@
+//! The headers, by the letter of the specification.
+
+use super::TraceContext;
+use crate::span::SpanId;
+
+const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+#[test]
+fn a_valid_header_is_read_and_written_back() {
+    let context = TraceContext::parse(Some(VALID), Some("a=1,b=2")).unwrap();
+    assert_eq!(context.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(context.parent.unwrap().to_string(), "00f067aa0ba902b7");
+    assert!(context.sampled);
+    assert_eq!(context.state.as_deref(), Some("a=1,b=2"));
+    assert_eq!(context.traceparent(context.parent.unwrap()), VALID);
+    let unsampled = TraceContext::parse(Some(&VALID.replace("-01", "-00")), None).unwrap();
+    assert!(unsampled.traceparent(SpanId::new(1)).ends_with("-0000000000000001-00"));
+}
+
+#[test]
+fn a_later_version_may_say_more_and_version_zero_may_not() {
+    let later = VALID.replacen("00-", "cc-", 1) + "-what-the-future-brings";
+    assert!(TraceContext::parse(Some(&later), None).is_some());
+    assert!(TraceContext::parse(Some(&(VALID.to_owned() + "-x")), None).is_none());
+}
+
+#[test]
+fn what_is_invalid_begins_a_new_trace() {
+    for invalid in [
+        "",
+        "00",
+        "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0g",
+        "00_4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7_01",
+        "+0-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    ] {
+        assert_eq!(TraceContext::parse(Some(invalid), Some("a=1")), None, "{invalid}");
+    }
+    assert_eq!(TraceContext::parse(None, Some("a=1")), None);
+}
+
+#[test]
+fn a_state_is_carried_up_to_its_limit() {
+    let state = |bytes: usize| "a".repeat(bytes);
+    let read = |state: &str| TraceContext::parse(Some(VALID), Some(state)).unwrap().state;
+    assert!(read(&state(512)).is_some());
+    assert!(read(&state(513)).is_none());
+    assert!(read("é=1").is_none());
+    assert!(read(" ").is_none());
+}
