@@ -4,6 +4,7 @@
 //! not checked yet, so the listeners belong on loopback.
 
 mod convert;
+mod memory_limiter;
 mod pipeline;
 mod receiver;
 
@@ -11,25 +12,26 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tollgate_store::SpanStore;
 
+pub use pipeline::Counters;
 use pipeline::Pipeline;
-pub use pipeline::{Accepted, Counters, Refusal};
 
 #[cfg(test)]
 mod tests;
 
 /// What the collector needs to know.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CollectorSettings {
-    /// Above this many bytes being worked on, new data is refused.
+    /// Above this many bytes being worked on, new data is refused; 512 MiB by default.
     pub memory_limit_bytes: usize,
-    /// The largest request, inflated.
+    /// The largest request, compressed or not; 16 MiB by default.
     pub body_bytes_max: usize,
 }
 
-/// OTLP receivers in front of the store.
+/// OTLP receivers in front of the store. A clone is the same collector.
 #[derive(Clone)]
 pub struct Collector {
     pipeline: Arc<Pipeline>,
@@ -56,7 +58,12 @@ impl Collector {
         self.pipeline.counters()
     }
 
-    /// Serves both protocols until `shutdown`.
+    /// The HTTP receiver alone: `POST /v1/traces`.
+    pub fn http_router(&self) -> Router {
+        receiver::http::router(Arc::clone(&self.pipeline))
+    }
+
+    /// Serves both protocols until `shutdown`, then answers what was begun.
     ///
     /// # Errors
     /// A listener that fails.
@@ -69,8 +76,7 @@ impl Collector {
         use futures_util::FutureExt;
 
         let shutdown = shutdown.shared();
-        let router = receiver::http::router(Arc::clone(&self.pipeline));
-        let http = axum::serve(http, router).with_graceful_shutdown(shutdown.clone());
+        let http = axum::serve(http, self.http_router()).with_graceful_shutdown(shutdown.clone());
         let grpc = receiver::grpc::serve(Arc::clone(&self.pipeline), grpc, shutdown);
         let (http, grpc) = tokio::join!(http.into_future(), grpc);
         http.and(grpc)

@@ -1,17 +1,22 @@
 //! The only place where the order of the stages is written:
 //! receivers → memory limiter → filter → exporter (the store).
 //!
-//! An export is acknowledged once its spans are durable, so there is no batch stage of its own: the
-//! store commits what waits together.
+//! Authentication will stand first, once there are tokens to check. An export is acknowledged when
+//! its spans are durable, so there is no batch stage of its own: the store commits together what
+//! waits together.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use prost::Message;
 use tollgate_store::{SpanRow, SpanStore};
 
 use crate::CollectorSettings;
-use crate::convert::rows;
+use crate::convert::{self, Converted};
+use crate::memory_limiter::{Full, MemoryLimiter, Reservation};
 
 /// The resource attribute without which a span is dropped.
 const PROJECT_ID: &str = "project.id";
@@ -21,33 +26,35 @@ const PROJECT_ID: &str = "project.id";
 pub struct Counters {
     /// Spans that arrived.
     pub received: u64,
-    /// Spans that are durable.
+    /// Spans that are durable, those that were there already included.
     pub stored: u64,
     /// Spans dropped for want of a `project.id`.
     pub dropped_by_filter: u64,
+    /// Spans dropped because their trace id or span id is none.
+    pub dropped_malformed: u64,
+    /// Spans that the store did not take.
+    pub refused_by_store: u64,
     /// Requests refused because too much was in memory.
     pub refused_by_memory: u64,
-    /// Requests that the store did not take.
-    pub refused_by_store: u64,
 }
 
-/// An export that was taken, as far as it could be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Accepted {
-    /// Spans that were dropped.
-    pub rejected_spans: i64,
-    /// Why; empty if none were.
-    pub message: String,
-}
-
-/// An export that was not taken and may be sent again.
+/// Why an export was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal(pub String);
+pub(crate) enum Refusal {
+    /// Too much is in memory; worth another try.
+    MemoryFull,
+    /// This request alone is over a limit.
+    TooLarge,
+    /// The store is not available; worth another try.
+    StoreUnavailable,
+    /// The store does not want it.
+    StoreRefused,
+}
 
 pub(crate) struct Pipeline {
     pub(crate) settings: CollectorSettings,
+    memory_limiter: MemoryLimiter,
     store: Arc<dyn SpanStore>,
-    in_memory: AtomicUsize,
     counts: Counts,
 }
 
@@ -56,34 +63,36 @@ struct Counts {
     received: AtomicU64,
     stored: AtomicU64,
     dropped_by_filter: AtomicU64,
-    refused_by_memory: AtomicU64,
+    dropped_malformed: AtomicU64,
     refused_by_store: AtomicU64,
 }
-
-/// Bytes being worked on, given back when dropped.
-struct Reserved<'a>(&'a AtomicUsize, usize);
 
 // === impl Pipeline ===
 
 impl Pipeline {
     pub(crate) fn new(settings: CollectorSettings, store: Arc<dyn SpanStore>) -> Self {
-        Self { settings, store, in_memory: AtomicUsize::new(0), counts: Counts::default() }
+        let memory_limiter = MemoryLimiter::new(settings.memory_limit_bytes);
+        Self { settings, memory_limiter, store, counts: Counts::default() }
     }
 
-    /// Takes one export of `bytes` bytes.
+    /// For a receiver to count in what it reads.
+    pub(crate) fn reserve(&self) -> Reservation {
+        self.memory_limiter.reserve()
+    }
+
+    /// Takes one export, whose bytes `reserved` holds.
     pub(crate) async fn take(
         &self,
         request: ExportTraceServiceRequest,
-        bytes: usize,
-    ) -> Result<Accepted, Refusal> {
-        let _reserved = self.limit_memory(bytes)?;
-        let (kept, rejected) = self.filter(rows(request));
+        mut reserved: Reservation,
+    ) -> Result<ExportTraceServiceResponse, Refusal> {
+        limit_memory(&request, &mut reserved)?;
+        let Converted { rows, malformed } = convert::rows(request);
+        count(&self.counts.received, rows.len() + malformed);
+        count(&self.counts.dropped_malformed, malformed);
+        let (kept, filtered) = self.filter(rows);
         self.export(kept).await?;
-        let message = match rejected {
-            0 => String::new(),
-            _ => format!("spans need the resource attribute {PROJECT_ID}"),
-        };
-        Ok(Accepted { rejected_spans: i64::try_from(rejected).unwrap_or(i64::MAX), message })
+        Ok(answer(malformed, filtered))
     }
 
     pub(crate) fn counters(&self) -> Counters {
@@ -92,54 +101,84 @@ impl Pipeline {
             received: read(&self.counts.received),
             stored: read(&self.counts.stored),
             dropped_by_filter: read(&self.counts.dropped_by_filter),
-            refused_by_memory: read(&self.counts.refused_by_memory),
+            dropped_malformed: read(&self.counts.dropped_malformed),
             refused_by_store: read(&self.counts.refused_by_store),
+            refused_by_memory: self.memory_limiter.refused(),
         }
     }
 
-    fn limit_memory(&self, bytes: usize) -> Result<Reserved<'_>, Refusal> {
-        let limit = self.settings.memory_limit_bytes;
-        let taken = self.in_memory.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
-            used.checked_add(bytes).filter(|total| *total <= limit)
-        });
-        match taken {
-            Ok(_) => Ok(Reserved(&self.in_memory, bytes)),
-            Err(_) => {
-                self.counts.refused_by_memory.fetch_add(1, Ordering::Relaxed);
-                Err(Refusal("the collector is at its memory limit".to_owned()))
-            }
-        }
-    }
-
-    fn filter(&self, rows: Vec<SpanRow>) -> (Vec<SpanRow>, usize) {
-        let received = rows.len();
-        let kept: Vec<_> = rows
-            .into_iter()
-            .filter(|row| {
-                row.resource_attributes
-                    .iter()
-                    .any(|(name, id)| name == PROJECT_ID && !id.is_empty())
-            })
-            .collect();
-        let rejected = received - kept.len();
-        self.counts.received.fetch_add(received as u64, Ordering::Relaxed);
-        self.counts.dropped_by_filter.fetch_add(rejected as u64, Ordering::Relaxed);
-        (kept, rejected)
+    fn filter(&self, mut rows: Vec<SpanRow>) -> (Vec<SpanRow>, usize) {
+        let before = rows.len();
+        rows.retain(|row| row.resource_attribute(PROJECT_ID).is_some_and(|id| !id.is_empty()));
+        let dropped = before - rows.len();
+        count(&self.counts.dropped_by_filter, dropped);
+        (rows, dropped)
     }
 
     async fn export(&self, rows: Vec<SpanRow>) -> Result<(), Refusal> {
-        let count = rows.len() as u64;
-        if let Err(error) = self.store.insert(rows).await {
-            self.counts.refused_by_store.fetch_add(1, Ordering::Relaxed);
-            return Err(Refusal(error.to_string()));
-        }
-        self.counts.stored.fetch_add(count, Ordering::Relaxed);
-        Ok(())
+        let spans = rows.len();
+        let Err(error) = self.store.insert(rows).await else {
+            count(&self.counts.stored, spans);
+            return Ok(());
+        };
+        count(&self.counts.refused_by_store, spans);
+        // The sender learns that it failed; how our disk is doing is the operator's business.
+        tracing::warn!(%error, spans, "the store did not take an export");
+        Err(if error.is_retryable() { Refusal::StoreUnavailable } else { Refusal::StoreRefused })
     }
 }
 
-impl Drop for Reserved<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Ordering::AcqRel);
+/// Counts in what the request becomes: rows repeat their resource, so a small one can become large.
+fn limit_memory(
+    request: &ExportTraceServiceRequest,
+    reserved: &mut Reservation,
+) -> Result<(), Refusal> {
+    let bytes = request.encoded_len().saturating_add(convert::repeated_bytes(request));
+    Ok(reserved.grow(bytes)?)
+}
+
+fn count(counter: &AtomicU64, spans: usize) {
+    counter.fetch_add(spans as u64, Ordering::Relaxed);
+}
+
+/// A partial success only where there is something to say: senders log it.
+fn answer(malformed: usize, filtered: usize) -> ExportTraceServiceResponse {
+    if malformed + filtered == 0 {
+        return ExportTraceServiceResponse::default();
+    }
+    let mut reasons = Vec::new();
+    if filtered > 0 {
+        reasons.push(format!("{filtered} spans lack the resource attribute {PROJECT_ID}"));
+    }
+    if malformed > 0 {
+        reasons.push(format!("{malformed} spans have no valid trace id or span id"));
+    }
+    let partial_success = Some(ExportTracePartialSuccess {
+        rejected_spans: i64::try_from(malformed + filtered).unwrap_or(i64::MAX),
+        error_message: reasons.join("; "),
+    });
+    ExportTraceServiceResponse { partial_success }
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// What the sender is told.
+    pub(crate) const fn message(&self) -> &'static str {
+        match self {
+            Self::MemoryFull => "the collector is at its memory limit; try again later",
+            Self::TooLarge => "the request is too large; send fewer spans at once",
+            Self::StoreUnavailable => "the span store is not available; try again later",
+            Self::StoreRefused => "the span store refuses these spans",
+        }
+    }
+}
+
+impl From<Full> for Refusal {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Now => Self::MemoryFull,
+            Full::Always => Self::TooLarge,
+        }
     }
 }

@@ -2,24 +2,39 @@
 
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
 use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
-use prost::Message;
 use tokio::net::TcpListener;
+use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+use tower::util::MapRequestLayer;
 
-use crate::pipeline::Pipeline;
+use super::RETRY_AFTER_SECONDS;
+use crate::memory_limiter::Reservation;
+use crate::pipeline::{Pipeline, Refusal};
 
 struct Traces(Arc<Pipeline>);
+
+/// A request body whose bytes are counted in as they arrive.
+struct Reserving {
+    body: Body,
+    reserved: Reservation,
+}
 
 /// Serves until `shutdown`.
 pub(crate) async fn serve(
@@ -27,11 +42,18 @@ pub(crate) async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
+    let limiting = Arc::clone(&pipeline);
+    let reserve = MapRequestLayer::new(move |request: http::Request<Body>| {
+        let reserved = limiting.reserve();
+        request.map(|body| Body::new(Reserving { body, reserved }))
+    });
     let body_bytes_max = pipeline.settings.body_bytes_max;
     let service = TraceServiceServer::new(Traces(pipeline))
         .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
         .max_decoding_message_size(body_bytes_max);
     Server::builder()
+        .layer(reserve)
         .add_service(service)
         .serve_with_incoming_shutdown(TcpIncoming::from(listener), shutdown)
         .await
@@ -44,17 +66,52 @@ impl TraceService for Traces {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let request = request.into_inner();
-        let bytes = request.encoded_len();
-        match self.0.take(request, bytes).await {
-            Ok(accepted) => Ok(Response::new(response(accepted.rejected_spans, accepted.message))),
-            Err(refusal) => Err(Status::unavailable(refusal.0)),
-        }
+        // The body, and what it had reserved, is gone; the message it became is counted anew.
+        let taken = self.0.take(request.into_inner(), self.0.reserve()).await;
+        taken.map(Response::new).map_err(|refusal| status(&refusal))
     }
 }
 
-/// The answer to an export; a partial success only where there is something to say.
-pub(crate) fn response(rejected_spans: i64, error_message: String) -> ExportTraceServiceResponse {
-    let partial = ExportTracePartialSuccess { rejected_spans, error_message };
-    ExportTraceServiceResponse { partial_success: (rejected_spans > 0).then_some(partial) }
+/// Retryable for a sender are `UNAVAILABLE`, and what carries a `RetryInfo`.
+fn status(refusal: &Refusal) -> Status {
+    let message = refusal.message();
+    match refusal {
+        Refusal::MemoryFull | Refusal::StoreUnavailable => {
+            let wait = Duration::from_secs(RETRY_AFTER_SECONDS);
+            let details = ErrorDetails::with_retry_info(Some(wait));
+            Status::with_error_details(Code::Unavailable, message, details)
+        }
+        Refusal::TooLarge => Status::resource_exhausted(message),
+        Refusal::StoreRefused => Status::internal(message),
+    }
+}
+
+// === impl Reserving ===
+
+impl http_body::Body for Reserving {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let bytes = match &frame {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
+            _ => 0,
+        };
+        Poll::Ready(match self.reserved.grow(bytes) {
+            Ok(()) => frame,
+            Err(full) => Some(Err(status(&full.into()))),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

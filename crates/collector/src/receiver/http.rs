@@ -4,24 +4,28 @@ use std::io::Read;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::body::Body;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use http_body::Body as _;
+use http_body_util::BodyExt;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use prost::Message;
 use serde_json::json;
+use tonic::Code;
 
-use super::grpc::response;
-use crate::pipeline::Pipeline;
+use super::RETRY_AFTER_SECONDS;
+use crate::memory_limiter::Reservation;
+use crate::pipeline::{Pipeline, Refusal};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
-/// When to try again after a refusal that may pass, in seconds.
-const RETRY_AFTER: &str = "1";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Encoding {
@@ -29,110 +33,181 @@ enum Encoding {
     Json,
 }
 
-pub(crate) fn router(pipeline: Arc<Pipeline>) -> Router {
-    let body_bytes_max = pipeline.settings.body_bytes_max;
-    Router::new()
-        .route("/v1/traces", post(traces))
-        .layer(DefaultBodyLimit::max(body_bytes_max))
-        .with_state(pipeline)
+/// An answer other than 200.
+struct Failure {
+    status: StatusCode,
+    code: Code,
+    message: &'static str,
 }
 
-async fn traces(
-    State(pipeline): State<Arc<Pipeline>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let kind =
-        headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let encoding = match kind.split(';').next().map(str::trim) {
-        Some(PROTOBUF) => Encoding::Protobuf,
-        Some(JSON) => Encoding::Json,
-        _ => {
-            let why = "send application/x-protobuf or application/json";
-            return failure(Encoding::Json, StatusCode::UNSUPPORTED_MEDIA_TYPE, why);
-        }
+pub(crate) fn router(pipeline: Arc<Pipeline>) -> Router {
+    Router::new().route("/v1/traces", post(traces)).fallback(unknown).with_state(pipeline)
+}
+
+async fn traces(State(pipeline): State<Arc<Pipeline>>, headers: HeaderMap, body: Body) -> Response {
+    let Some(encoding) = Encoding::of(&headers) else {
+        let unsupported = Failure {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            code: Code::InvalidArgument,
+            message: "send application/x-protobuf or application/json",
+        };
+        return unsupported.answer(Encoding::Json);
     };
-    let body = match inflate(&headers, body, pipeline.settings.body_bytes_max) {
-        Ok(body) => body,
-        Err((status, why)) => return failure(encoding, status, why),
+    match export(&pipeline, encoding, &headers, body).await {
+        Ok(response) => success(encoding, &response),
+        Err(failure) => failure.answer(encoding),
+    }
+}
+
+async fn unknown(headers: HeaderMap) -> Response {
+    let failure = Failure {
+        status: StatusCode::NOT_FOUND,
+        code: Code::Unimplemented,
+        message: "only /v1/traces is received here",
     };
+    failure.answer(Encoding::of(&headers).unwrap_or(Encoding::Json))
+}
+
+async fn export(
+    pipeline: &Pipeline,
+    encoding: Encoding,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<ExportTraceServiceResponse, Failure> {
+    let bytes_max = pipeline.settings.body_bytes_max;
+    let mut reserved = pipeline.reserve();
+    let body = read(body, bytes_max, &mut reserved).await?;
+    let body = inflate(headers, body, bytes_max)?;
+    reserved.grow(body.len()).map_err(Refusal::from)?;
     let request = match encoding {
-        Encoding::Protobuf => ExportTraceServiceRequest::decode(&body[..]).ok(),
+        Encoding::Protobuf => ExportTraceServiceRequest::decode(body).ok(),
         Encoding::Json => serde_json::from_slice(&body).ok(),
     };
-    let Some(request) = request else {
-        return failure(
-            encoding,
-            StatusCode::BAD_REQUEST,
-            "the body is no ExportTraceServiceRequest",
-        );
-    };
-    match pipeline.take(request, body.len()).await {
-        Ok(accepted) => success(encoding, &response(accepted.rejected_spans, accepted.message)),
-        Err(refusal) => {
-            let mut answer = failure(encoding, StatusCode::SERVICE_UNAVAILABLE, &refusal.0);
-            answer
-                .headers_mut()
-                .insert(header::RETRY_AFTER, header::HeaderValue::from_static(RETRY_AFTER));
-            answer
-        }
+    let request =
+        request.ok_or_else(|| Failure::bad("the body is no ExportTraceServiceRequest"))?;
+    Ok(pipeline.take(request, reserved).await?)
+}
+
+/// The body as sent, at most `bytes_max` bytes of it.
+async fn read(
+    mut body: Body,
+    bytes_max: usize,
+    reserved: &mut Reservation,
+) -> Result<Bytes, Failure> {
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(Refusal::TooLarge.into());
     }
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Failure::bad("the body ended early"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if read.len() + data.len() > bytes_max {
+            return Err(Refusal::TooLarge.into());
+        }
+        reserved.grow(data.len()).map_err(Refusal::from)?;
+        read.extend_from_slice(&data);
+    }
+    Ok(read.freeze())
 }
 
 /// The body without its compression, at most `bytes_max` bytes of it.
-fn inflate(
-    headers: &HeaderMap,
-    body: Bytes,
-    bytes_max: usize,
-) -> Result<Bytes, (StatusCode, &'static str)> {
-    let encoding = headers.get(header::CONTENT_ENCODING).map_or(&b"identity"[..], |e| e.as_bytes());
+fn inflate(headers: &HeaderMap, body: Bytes, bytes_max: usize) -> Result<Bytes, Failure> {
+    let damaged = |_| Failure::bad("the compressed body is damaged");
+    let encoding = headers.get(CONTENT_ENCODING).map_or(&b"identity"[..], HeaderValue::as_bytes);
     let source: Box<dyn Read + '_> = match encoding {
         b"identity" => return Ok(body),
-        b"gzip" => Box::new(flate2::read::GzDecoder::new(&body[..])),
+        b"gzip" => Box::new(flate2::read::MultiGzDecoder::new(&body[..])),
         b"deflate" => Box::new(flate2::read::ZlibDecoder::new(&body[..])),
+        b"zstd" => Box::new(zstd::stream::read::Decoder::with_buffer(&body[..]).map_err(damaged)?),
         _ => {
-            return Err((
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "send gzip, deflate or no compression",
-            ));
+            return Err(Failure {
+                status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                code: Code::InvalidArgument,
+                message: "send gzip, deflate, zstd or no compression",
+            });
         }
     };
-    let mut out = Vec::new();
-    match source.take(bytes_max as u64 + 1).read_to_end(&mut out) {
-        Ok(read) if read > bytes_max => {
-            Err((StatusCode::PAYLOAD_TOO_LARGE, "the inflated body is too large"))
-        }
-        Ok(_) => Ok(out.into()),
-        Err(_) => Err((StatusCode::BAD_REQUEST, "the compressed body is damaged")),
-    }
+    let mut inflated = Vec::new();
+    let read = source.take(bytes_max as u64 + 1).read_to_end(&mut inflated).map_err(damaged)?;
+    if read > bytes_max { Err(Refusal::TooLarge.into()) } else { Ok(inflated.into()) }
 }
 
 fn success(encoding: Encoding, response: &ExportTraceServiceResponse) -> Response {
-    match encoding {
-        Encoding::Protobuf => {
-            ([(header::CONTENT_TYPE, PROTOBUF)], response.encode_to_vec()).into_response()
+    let body = match (encoding, &response.partial_success) {
+        (Encoding::Protobuf, _) => response.encode_to_vec(),
+        // In JSON a message that is not there is left out.
+        (Encoding::Json, None) => b"{}".to_vec(),
+        (Encoding::Json, Some(partial)) => json!({
+            "partialSuccess": {
+                // 64-bit numbers are strings in protobuf's JSON.
+                "rejectedSpans": partial.rejected_spans.to_string(),
+                "errorMessage": partial.error_message,
+            }
+        })
+        .to_string()
+        .into_bytes(),
+    };
+    ([(CONTENT_TYPE, encoding.name())], body).into_response()
+}
+
+// === impl Encoding ===
+
+impl Encoding {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        let content_type = content_type.split(';').next()?.trim();
+        [Self::Protobuf, Self::Json]
+            .into_iter()
+            .find(|encoding| content_type.eq_ignore_ascii_case(encoding.name()))
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Protobuf => PROTOBUF,
+            Self::Json => JSON,
         }
-        Encoding::Json => axum::Json(response).into_response(),
     }
 }
 
-/// A `google.rpc.Status` in kind; in protobuf its field 2 is the message.
-fn failure(encoding: Encoding, status: StatusCode, why: &str) -> Response {
-    match encoding {
-        Encoding::Json => (status, axum::Json(json!({ "message": why }))).into_response(),
-        Encoding::Protobuf => {
-            let status_message = RpcStatus { code: 0, message: why.to_owned() };
-            (status, [(header::CONTENT_TYPE, PROTOBUF)], status_message.encode_to_vec())
-                .into_response()
+// === impl Failure ===
+
+impl Failure {
+    const fn bad(message: &'static str) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code: Code::InvalidArgument, message }
+    }
+
+    /// A `google.rpc.Status` in kind.
+    fn answer(&self, encoding: Encoding) -> Response {
+        let (code, message) = (self.code as i32, self.message);
+        let body = match encoding {
+            Encoding::Json => json!({ "code": code, "message": message }).to_string().into_bytes(),
+            Encoding::Protobuf => {
+                let status = tonic_types::Status {
+                    code,
+                    message: message.to_owned(),
+                    ..tonic_types::Status::default()
+                };
+                status.encode_to_vec()
+            }
+        };
+        let headers: [(HeaderName, &str); 1] = [(CONTENT_TYPE, encoding.name())];
+        let mut response = (self.status, headers, body).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }
+        response
     }
 }
 
-/// The fields of `google.rpc.Status` that are used here.
-#[derive(Clone, PartialEq, prost::Message)]
-struct RpcStatus {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let (status, code) = match refusal {
+            Refusal::MemoryFull | Refusal::StoreUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable)
+            }
+            Refusal::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted),
+            Refusal::StoreRefused => (StatusCode::INTERNAL_SERVER_ERROR, Code::Internal),
+        };
+        Self { status, code, message: refusal.message() }
+    }
 }

@@ -1,0 +1,129 @@
+//! Both protocols on real sockets, into a real store. Shared here: a running collector.
+
+mod grpc;
+mod http;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tollgate_store::{
+    SpanRow, SpanStore, Sqlite, SqliteSettings, StoreError, TraceFilter, TraceSummary,
+};
+
+use crate::{Collector, CollectorSettings};
+
+pub(super) const TRACE: &str = "0102030405060708090a0b0c0d0e0f10";
+
+fn attribute(key: &str, value: &str) -> KeyValue {
+    let value = Some(AnyValue { value: Some(Value::StringValue(value.to_owned())) });
+    KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+}
+
+/// One span of [`TRACE`].
+pub(super) fn span() -> Span {
+    Span {
+        trace_id: (1..=16).collect(),
+        span_id: vec![7; 8],
+        name: "step".to_owned(),
+        start_time_unix_nano: 1_000,
+        end_time_unix_nano: 3_000,
+        attributes: vec![attribute("long", &"x".repeat(500))],
+        ..Span::default()
+    }
+}
+
+pub(super) fn export_of(spans: Vec<Span>, project: Option<&str>) -> ExportTraceServiceRequest {
+    let project = project.map(|id| attribute("project.id", id));
+    let attributes = project.into_iter().chain([attribute("service.name", "rag")]).collect();
+    let resource = Some(Resource { attributes, ..Resource::default() });
+    let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
+    let resource_spans = vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }];
+    ExportTraceServiceRequest { resource_spans }
+}
+
+pub(super) fn export() -> ExportTraceServiceRequest {
+    export_of(vec![span()], Some("p1"))
+}
+
+pub(super) struct Running {
+    pub(super) collector: Collector,
+    pub(super) store: Arc<dyn SpanStore>,
+    pub(super) http: SocketAddr,
+    pub(super) grpc: SocketAddr,
+    pub(super) stop: oneshot::Sender<()>,
+    pub(super) serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Running {
+    pub(super) async fn new(settings: CollectorSettings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spans.db");
+        let store = Sqlite::open(&path, SqliteSettings::default()).unwrap();
+        Self { _folder: folder, ..Self::over(settings, Arc::new(store)).await }
+    }
+
+    pub(super) async fn over(settings: CollectorSettings, store: Arc<dyn SpanStore>) -> Self {
+        let (http, grpc) = (
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        );
+        let (http_addr, grpc_addr) = (http.local_addr().unwrap(), grpc.local_addr().unwrap());
+        let collector = Collector::new(settings, Arc::clone(&store));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = collector.clone();
+        let serving = tokio::spawn(async move {
+            serving
+                .serve(http, grpc, async move {
+                    let _dropped = stopped.await;
+                })
+                .await
+        });
+        let _folder = tempfile::tempdir().unwrap();
+        Self { collector, store, http: http_addr, grpc: grpc_addr, stop, serving, _folder }
+    }
+
+    pub(super) async fn stored(&self) -> Vec<SpanRow> {
+        self.store.trace(TRACE).await.unwrap()
+    }
+}
+
+/// A store that takes nothing, for this reason.
+pub(super) struct Refusing(pub(super) StoreError);
+
+#[async_trait]
+impl SpanStore for Refusing {
+    async fn insert(&self, _: Vec<SpanRow>) -> Result<u64, StoreError> {
+        Err(self.0.clone())
+    }
+
+    async fn recent(&self, _: &TraceFilter) -> Result<Vec<TraceSummary>, StoreError> {
+        Err(self.0.clone())
+    }
+
+    async fn trace(&self, _: &str) -> Result<Vec<SpanRow>, StoreError> {
+        Err(self.0.clone())
+    }
+
+    async fn prune(&self, _: i64) -> Result<u64, StoreError> {
+        Err(self.0.clone())
+    }
+
+    async fn close(&self) {}
+}
+
+pub(super) fn disk_full() -> StoreError {
+    StoreError::DiskFull { path: "/secret/place.db".to_owned() }
+}
+
+pub(super) fn bad_row() -> StoreError {
+    StoreError::BadRow { reason: "odd".to_owned() }
+}
