@@ -54,7 +54,7 @@ struct Rotel {
 
 impl Rotel {
     fn start(grpc: u16, http: u16) -> Option<Self> {
-        let binary = sdk_folder().join("venv/bin/rotel");
+        let binary = sdk_folder().join("rotel");
         if !helper_is_installed(&binary) {
             return None;
         }
