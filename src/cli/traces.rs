@@ -44,7 +44,9 @@ pub(super) fn run(config: &Path, options: &Options) -> Outcome {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let store = Sqlite::open(&path, SqliteSettings::default()).map_err(Failure::failed)?;
+        // A gateway may be writing to it.
+        let settings = SqliteSettings { read_only: true, ..SqliteSettings::default() };
+        let store = Sqlite::open(&path, settings).map_err(Failure::failed)?;
         let text = show(&store, options).await;
         store.close().await;
         print(&text?)
