@@ -1,6 +1,7 @@
 //! Once per attempt: this target's URL, host, credential and headers.
 
 use http::{HeaderName, Uri, header};
+use once_cell::sync::Lazy;
 use pingora::http::RequestHeader;
 use pingora::{Error, ErrorType, OrErr, Result};
 use tollgate_providers::{AuthStyle, Dialect, Provider};
@@ -9,15 +10,18 @@ use tollgate_routing::Credential;
 use crate::proxy::ctx::Ctx;
 
 /// Headers that authenticate a caller somewhere; none of them goes to a managed target.
-const CALLER_CREDENTIALS: [&str; 7] = [
-    "authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "cookie",
-    "proxy-authorization",
-    "openai-organization",
-];
+static CALLER_CREDENTIALS: Lazy<[HeaderName; 7]> = Lazy::new(|| {
+    [
+        "authorization",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "cookie",
+        "proxy-authorization",
+        "openai-organization",
+    ]
+    .map(HeaderName::from_static)
+});
 /// What the Messages API wants to know, where the caller did not say.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 
@@ -32,7 +36,7 @@ pub(crate) fn run(upstream: &mut RequestHeader, ctx: &Ctx) -> Result<()> {
     let provider = &target.provider;
     remove_own_headers(upstream);
     if !matches!(target.credential, Credential::Caller) {
-        for name in CALLER_CREDENTIALS {
+        for name in &*CALLER_CREDENTIALS {
             upstream.remove_header(name);
         }
     }
