@@ -2,6 +2,7 @@
 "use strict";
 
 const POLL_MS = 2000;
+const DEPTH_SHOWN_MAX = 12;
 const $ = (id) => document.getElementById(id);
 
 function el(tag, className, text) {
@@ -28,9 +29,11 @@ async function list() {
   for (const [name, value] of new FormData($("filters"))) {
     if (value) params.set(name, value === "on" ? "true" : value);
   }
-  const answer = await fetch("/api/traces?" + params);
-  if (!answer.ok) return;
-  const { traces } = await answer.json();
+  const answer = await fetch("/api/traces?" + params).catch(() => null);
+  const said = answer === null ? { error: "the gateway does not answer" } : await answer.json();
+  $("problem").textContent = said.error ?? "";
+  if (said.error) return;
+  const { traces } = said;
   const rows = traces.map((trace) => {
     const row = el("tr");
     row.tabIndex = 0;
@@ -89,6 +92,8 @@ async function show() {
   if (!id) return $("trace").replaceChildren();
   const answer = await fetch("/api/traces/" + encodeURIComponent(id));
   const trace = await answer.json();
+  // Another trace may have been chosen while this one was on its way.
+  if (id !== location.hash.slice(1)) return;
   if (!answer.ok) return $("trace").replaceChildren(el("p", "bad", trace.error));
   const whole = Math.max(1, ...trace.spans.map((span) => span.offset_ns + span.duration_ns));
   const parts = [el("h2", "", "trace " + trace.trace_id)];
@@ -96,8 +101,9 @@ async function show() {
     const row = el("details", "span");
     const head = el("summary");
     const name = el("span", "name", span.name);
-    name.style.paddingLeft = span.depth * 1.2 + "em";
+    name.style.paddingLeft = Math.min(span.depth, DEPTH_SHOWN_MAX) * 1.2 + "em";
     head.append(name, bar(span, whole), el("span", "n", duration(span.duration_ns)));
+    for (const note of span.notes) head.append(el("span", "note", note));
     row.append(head, details(span));
     parts.push(row);
   }

@@ -1,6 +1,7 @@
 //! Traces as JSON.
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tollgate_store::{SpanRow, StoreError, TraceFilter};
 
+use crate::waterfall::notes;
 use crate::{ConsoleState, layout};
 
 /// The filters of the list, as in the address.
@@ -26,9 +28,18 @@ pub(crate) struct Filters {
     errors_only: bool,
 }
 
-pub(crate) async fn list(State(state): State<ConsoleState>, filters: Query<Filters>) -> Response {
+pub(crate) async fn list(
+    State(state): State<ConsoleState>,
+    filters: Result<Query<Filters>, QueryRejection>,
+) -> Response {
     let Some(store) = state.store else { return no_store() };
-    let Query(filters) = filters;
+    let filters = match filters {
+        Ok(Query(filters)) => filters,
+        Err(rejection) => {
+            let body = json!({ "error": rejection.body_text() });
+            return (StatusCode::BAD_REQUEST, Json(body)).into_response();
+        }
+    };
     let defaults = TraceFilter::default();
     let filter = TraceFilter {
         limit: filters.limit.unwrap_or(defaults.limit),
@@ -72,6 +83,7 @@ fn trace_json(spans: &[SpanRow]) -> Value {
                 "offset_ns": bar.offset_ns,
                 "duration_ns": span.duration_ns,
                 "first_content_ns": bar.first_content_ns,
+                "notes": notes(span),
                 "status": span.status.as_str(),
                 "status_message": span.status_message,
                 "attributes": pairs(&span.attributes),

@@ -9,7 +9,7 @@ mod waterfall;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -32,18 +32,32 @@ pub struct ConsoleState {
 
 /// The control plane's routes. Nothing here changes anything.
 pub fn router(state: ConsoleState) -> Router {
-    Router::new()
+    let pages = Router::new()
         .route("/", get(page::index))
         .route("/app.js", get(page::script))
         .route("/style.css", get(page::style))
-        .route("/health", get(health))
-        .route("/ready", get(ready))
         .route("/metrics", get(metrics))
         .route("/api/traces", get(api::list))
         .route("/api/traces/{id}", get(api::one))
+        .layer(middleware::map_response(private))
         // Outermost: a foreign name in `Host` is a page that rebinds its own name to us.
-        .layer(middleware::from_fn(host::check))
-        .with_state(state)
+        .layer(middleware::from_fn(host::check));
+    // Probes come by whatever name a cluster gives, and learn nothing worth hiding.
+    let probes = Router::new().route("/health", get(health)).route("/ready", get(ready));
+    pages.merge(probes).with_state(state)
+}
+
+/// What calls said is for the reader of this page: for no cache, no other site, no guessed type.
+async fn private(mut response: Response) -> Response {
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn health() -> Json<serde_json::Value> {

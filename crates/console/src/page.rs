@@ -1,19 +1,13 @@
 //! The web page: three files in the binary, no build step, no script of anybody else's.
 
-use axum::http::{HeaderName, header};
+use axum::http::header;
 use axum::response::IntoResponse;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    let headers: [(HeaderName, &'static str); 4] = [
-        (header::CONTENT_TYPE, kind),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
-    (headers, text)
+    ([(header::CONTENT_TYPE, kind), (header::CONTENT_SECURITY_POLICY, POLICY)], text)
 }
 
 pub(crate) async fn index() -> impl IntoResponse {

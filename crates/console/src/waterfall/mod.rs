@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use tollgate_store::SpanRow;
 
+pub(crate) use text::notes;
 pub use text::{TextOptions, render_list, render_text};
 
 #[cfg(test)]
@@ -25,38 +26,51 @@ pub struct Bar<'a> {
 }
 
 /// The spans of one trace in the order of a waterfall: parents before children, siblings by start.
-/// A span whose parent is missing stands at the top.
+/// Every span is there: one whose parent is missing stands at the top, and so do those that claim to
+/// be each other's ancestors.
 pub fn layout(spans: &[SpanRow]) -> Vec<Bar<'_>> {
     let ids: HashSet<&str> = spans.iter().map(|span| span.span_id.as_str()).collect();
-    let mut children: HashMap<&str, Vec<&SpanRow>> = HashMap::new();
-    for span in spans {
-        let parent = span.parent_span_id.as_str();
-        let known = ids.contains(parent) && parent != span.span_id;
-        children.entry(if known { parent } else { "" }).or_default().push(span);
-    }
-    for siblings in children.values_mut() {
-        siblings.sort_by_key(|span| (span.timestamp_ns, span.span_id.clone()));
+    let is_top = |span: &SpanRow| {
+        span.parent_span_id == span.span_id || !ids.contains(span.parent_span_id.as_str())
+    };
+    let mut by_start: Vec<usize> = (0..spans.len()).collect();
+    by_start.sort_by_key(|&at| (spans[at].timestamp_ns, &spans[at].span_id));
+    let mut children: HashMap<&str, Vec<usize>> = HashMap::new();
+    for &at in by_start.iter().filter(|&&at| !is_top(&spans[at])) {
+        children.entry(&spans[at].parent_span_id).or_default().push(at);
     }
     let begin = spans.iter().map(|span| span.timestamp_ns).min().unwrap_or_default();
     let mut bars = Vec::with_capacity(spans.len());
-    let mut stack: Vec<(&SpanRow, usize)> =
-        children.get("").into_iter().flatten().rev().map(|span| (*span, 0)).collect();
-    // Spans that are each other's ancestors hang on nothing and would be visited for ever.
-    let mut seen = HashSet::new();
-    while let Some((span, depth)) = stack.pop() {
-        if !seen.insert(span.span_id.as_str()) {
-            continue;
+    let mut placed = vec![false; spans.len()];
+    // Whatever hangs on nothing is still unplaced after the real tops, and follows them.
+    let tops = by_start.iter().filter(|&&at| is_top(&spans[at])).chain(&by_start);
+    for &top in tops {
+        let mut stack = vec![(top, 0)];
+        while let Some((at, depth)) = stack.pop() {
+            if std::mem::replace(&mut placed[at], true) {
+                continue;
+            }
+            let span = &spans[at];
+            bars.push(Bar {
+                span,
+                depth,
+                offset_ns: span.timestamp_ns.saturating_sub(begin),
+                first_content_ns: first_content_ns(span),
+            });
+            let inner = children.get(span.span_id.as_str()).into_iter().flatten();
+            stack.extend(inner.rev().map(|&inner| (inner, depth + 1)));
         }
-        bars.push(Bar {
-            span,
-            depth,
-            offset_ns: span.timestamp_ns - begin,
-            first_content_ns: first_content_ns(span),
-        });
-        let inner = children.get(span.span_id.as_str()).into_iter().flatten();
-        stack.extend(inner.rev().map(|span| (*span, depth + 1)));
     }
     bars
+}
+
+// === impl Bar ===
+
+impl Bar<'_> {
+    /// Its end, counted from the trace's beginning. Times are the sender's: they may be absurd.
+    pub(crate) const fn end_ns(&self) -> i64 {
+        self.offset_ns.saturating_add(self.span.duration_ns)
+    }
 }
 
 /// An attribute's value.
@@ -70,8 +84,8 @@ fn first_content_ns(span: &SpanRow) -> Option<i64> {
         attribute(&span.attributes, "gen_ai.server.time_to_first_token")?.parse().ok()?;
     let whole: Option<f64> = attribute(&span.attributes, "gen_ai.server.request.duration")
         .and_then(|whole| whole.parse().ok());
-    let before = whole.map_or(0, |whole| (span.duration_ns - nanos(whole)).max(0));
-    Some((before + nanos(seconds)).clamp(0, span.duration_ns.max(0)))
+    let before = whole.map_or(0, |whole| span.duration_ns.saturating_sub(nanos(whole)).max(0));
+    Some(before.saturating_add(nanos(seconds)).clamp(0, span.duration_ns.max(0)))
 }
 
 fn nanos(seconds: f64) -> i64 {

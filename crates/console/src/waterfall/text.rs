@@ -15,8 +15,13 @@ pub struct TextOptions {
     pub color: bool,
 }
 
+/// The longest name or value that is shown.
+const TEXT_CHARS_MAX: usize = 160;
 /// Columns of the names.
 const NAME_WIDTH_MAX: usize = 38;
+/// How many levels are indented; deeper spans stand below each other. A chain of thousands would
+/// otherwise fill the screen with blanks.
+const DEPTH_SHOWN_MAX: usize = 12;
 /// Columns of the duration behind a bar.
 const DURATION_WIDTH: usize = 9;
 
@@ -30,8 +35,7 @@ const RESET: &str = "\x1b[0m";
 pub fn render_text(spans: &[SpanRow], options: TextOptions) -> String {
     let bars = layout(spans);
     let Some(first) = bars.first() else { return String::from("no spans\n") };
-    let whole =
-        bars.iter().map(|bar| bar.offset_ns + bar.span.duration_ns).max().unwrap_or(1).max(1);
+    let whole = bars.iter().map(Bar::end_ns).max().unwrap_or(1).max(1);
     let names = bars.iter().map(|bar| name(bar).chars().count()).max().unwrap_or(0);
     let names = names.min(NAME_WIDTH_MAX);
     let columns = options.width.saturating_sub(names + DURATION_WIDTH + 4).clamp(10, 100);
@@ -40,9 +44,9 @@ pub fn render_text(spans: &[SpanRow], options: TextOptions) -> String {
     line(&mut out, &paint(options, BOLD, &title));
     for bar in &bars {
         bar_line(&mut out, bar, names, columns, whole, options);
-        for detail in details(bar.span) {
-            let indent = " ".repeat(bar.depth * 2 + 4);
-            line(&mut out, &paint(options, DIM, &format!("{indent}{detail}")));
+        for note in notes(bar.span) {
+            let indent = indent(bar);
+            line(&mut out, &paint(options, DIM, &format!("{indent}    {note}")));
         }
     }
     out
@@ -86,8 +90,9 @@ fn bar_line(
 ) {
     let at = |ns: i64| scale(ns, whole, columns);
     let start = at(bar.offset_ns).min(columns - 1);
-    let end = at(bar.offset_ns + bar.span.duration_ns).clamp(start + 1, columns);
-    let mark = bar.first_content_ns.map(|ns| at(bar.offset_ns + ns).clamp(start, end - 1));
+    let end = at(bar.end_ns()).clamp(start + 1, columns);
+    let mark =
+        bar.first_content_ns.map(|ns| at(bar.offset_ns.saturating_add(ns)).clamp(start, end - 1));
     let failed = bar.span.status == StatusCode::Error;
     let mut drawn = String::new();
     for column in 0..columns {
@@ -106,11 +111,15 @@ fn bar_line(
 }
 
 fn name(bar: &Bar<'_>) -> String {
-    format!("{}{}", "  ".repeat(bar.depth), clean(&bar.span.name))
+    format!("{}{}", indent(bar), clean(&bar.span.name))
+}
+
+fn indent(bar: &Bar<'_>) -> String {
+    "  ".repeat(bar.depth.min(DEPTH_SHOWN_MAX))
 }
 
 /// What stands under a span: how it went, in the order in which it went.
-fn details(span: &SpanRow) -> Vec<String> {
+pub(crate) fn notes(span: &SpanRow) -> Vec<String> {
     let mut lines: Vec<_> =
         span.events.iter().filter(|event| event.name == "gateway.attempt").map(attempt).collect();
     let get = |name| attribute(&span.attributes, name).map(clean);
@@ -175,9 +184,15 @@ fn tokens(input: Option<u64>, output: Option<u64>) -> String {
     format!("{} → {}", text(input), text(output))
 }
 
-/// Names and values are anybody's: a control character could repaint the terminal.
+/// Names and values are anybody's: a control character could repaint the terminal, and one that
+/// turns the direction of writing could make a line say something else.
 fn clean(text: &str) -> String {
-    text.chars().map(|ch| if ch.is_control() { '\u{fffd}' } else { ch }).take(160).collect()
+    let shown = |ch: char| if ch.is_control() || turns_writing(ch) { '\u{fffd}' } else { ch };
+    text.chars().map(shown).take(TEXT_CHARS_MAX).collect()
+}
+
+const fn turns_writing(ch: char) -> bool {
+    matches!(ch, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn ns(ns: i64) -> String {
