@@ -9,7 +9,8 @@ use tollgate_providers::rewrite::{Rewrite, rewrite};
 fuzz_target!(|data: &[u8]| {
     let body = Bytes::copy_from_slice(data);
     let Ok(peek) = Peek::of(&body) else { return };
-    let change = Rewrite { model: Some("other \"model\""), include_usage: true, ..Rewrite::default() };
+    let change =
+        Rewrite { model: Some("other \"model\""), include_usage: true, ..Rewrite::default() };
     let rewritten = rewrite(&body, &peek, change);
     let again = Peek::of(&rewritten).expect("a rewritten body is as valid as it was");
     assert_eq!(again.model, "other \"model\"");
