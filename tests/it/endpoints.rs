@@ -1,9 +1,5 @@
 //! What is answered without an upstream, and the other ways in.
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-
 use crate::client::{exchange, post, request};
 use crate::harness::World;
 
@@ -32,32 +28,6 @@ fn health_and_models_are_answered_here() {
     );
     assert_eq!(anthropic.json()["has_more"], false);
     assert_eq!(world.mock.connections(), 0);
-}
-
-#[test]
-fn http2_without_tls_works_on_the_same_port() {
-    let world = World::usual();
-    let body = r#"{"model":"gpt-4o-mini","stream":true,"messages":[]}"#;
-    let expected = post(world.mock.addr(), "/v1/chat/completions", &[], body).body;
-    let gateway = world.gateway;
-    let (status, got) = world.block_on(async move {
-        let stream = tokio::net::TcpStream::connect(gateway).await.unwrap();
-        let (mut sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-                .await
-                .unwrap();
-        let connection = tokio::spawn(connection);
-        let request = hyper::Request::post(format!("http://{gateway}/v1/chat/completions"))
-            .body(Full::new(Bytes::from_static(body.as_bytes())))
-            .unwrap();
-        let answer = sender.send_request(request).await.unwrap();
-        let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
-        connection.abort();
-        (status, body)
-    });
-    assert_eq!(status, 200);
-    assert!(got == expected, "the same bytes over HTTP/2");
 }
 
 #[test]

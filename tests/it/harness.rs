@@ -1,9 +1,8 @@
 //! A mock provider, a gateway in front of it, and the spans of what happened.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -16,6 +15,7 @@ use tollgate_store::SpanRow;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// Below the range from which the system takes ports for outgoing connections.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
+const PORT_TRIES: usize = 1_000;
 
 /// Providers and routes that most tests need. `{mock}` is the mock's address.
 pub(crate) const USUAL: &str = r#"
@@ -163,17 +163,20 @@ pub(crate) fn traceparent(trace_id: &str) -> String {
     format!("traceparent: 00-{trace_id}-00f067aa0ba902b7-01")
 }
 
-/// A port that nobody listens on, and that no other test of this process gets.
+/// A port that nobody listens on, and that no other test gets while this process lives. Test runners
+/// may give every test a process of its own: a UDP socket of the same number is the claim they see.
 pub(crate) fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let span = PORTS.end - PORTS.start;
-    let offset = (std::process::id() % u32::from(span)) as u16;
-    loop {
-        let port = PORTS.start + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % span;
+    static CLAIMS: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
+    let mut claims = CLAIMS.lock().unwrap_or_else(PoisonError::into_inner);
+    for _ in 0..PORT_TRIES {
+        let port = fastrand::u16(PORTS);
+        let Ok(claim) = UdpSocket::bind(("127.0.0.1", port)) else { continue };
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            claims.push(claim);
             return port;
         }
     }
+    panic!("no free port in {PORTS:?}");
 }
 
 /// Where real SDKs and tools are installed by `.ci/setup-sdks`.

@@ -17,6 +17,7 @@ mod errors;
 mod exporters;
 mod fallback;
 mod harness;
+mod http2;
 mod replay;
 mod sdk;
 mod streaming;

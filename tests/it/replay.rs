@@ -1,13 +1,10 @@
 //! Request bodies of any length and framing arrive whole on every attempt.
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Frame;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use tollgate_mock::Scenario;
 
 use crate::client::{exchange, request};
 use crate::harness::World;
+use crate::http2::Connection;
 
 const MIB: usize = 1 << 20;
 
@@ -69,19 +66,45 @@ fn twenty_mib_over_http2_are_replayed_with_and_without_a_length() {
     for with_length in [true, false] {
         let world = failing_first();
         let body = body(20 * MIB);
-        let status = world.block_on(over_http2(world.gateway, &body, with_length));
+        let status = over_http2(&world, &body, with_length);
         assert_replayed(&world, &body, status);
     }
 }
 
 #[test]
-fn bodies_around_pingoras_buffer_are_replayed() {
-    for bytes in [1, 1_000, 65_400, 65_470, 65_536, 65_537, 131_072] {
-        let world = failing_first();
+fn bodies_around_pingoras_buffer_are_replayed_in_every_framing() {
+    for bytes in [1, 1_000, 65_400, 65_470, 65_471, 65_472, 65_536, 65_537, 131_072] {
         let body = body(bytes);
-        let answer = exchange(world.gateway, &chunked(&body));
-        assert_replayed(&world, &body, answer.status);
+        let with_length = request("POST", "/v1/chat/completions", &[], &body);
+        for framed in [with_length, chunked(&body)] {
+            let world = failing_first();
+            let answer = exchange(world.gateway, &framed);
+            assert_replayed(&world, &body, answer.status);
+        }
+        let world = failing_first();
+        let status = over_http2(&world, &body, bytes % 2 == 0);
+        assert_replayed(&world, &body, status);
     }
+}
+
+#[test]
+fn a_body_is_sent_again_on_every_retry_of_one_target() {
+    let world = World::new(
+        r#"
+providers: { openai: { base_url: "{mock}/v1", models: [gpt-4o], auth_type: none } }
+targets: { only: { model: gpt-4o } }
+routing: { retry: { max_retries: 2, backoff_base_ms: 5 } }
+"#,
+    );
+    for status in [500, 429] {
+        world.mock.push("/v1/", Scenario::status(status));
+    }
+    let body = body(2 * MIB);
+    let answer = exchange(world.gateway, &chunked(&body));
+    assert_eq!(answer.status, 200);
+    let log = world.upstream();
+    assert_eq!(log.len(), 3);
+    assert!(log.iter().all(|received| received.body == body), "whole each time");
 }
 
 #[test]
@@ -101,25 +124,12 @@ fn a_caller_that_waits_to_be_asked_is_asked() {
     assert!(world.upstream().iter().all(|received| received.header("expect").is_none()));
 }
 
-async fn over_http2(to: std::net::SocketAddr, body: &[u8], with_length: bool) -> u16 {
-    let stream = tokio::net::TcpStream::connect(to).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-            .await
-            .unwrap();
-    let connection = tokio::spawn(connection);
-    let pieces: Vec<Result<Frame<Bytes>, std::convert::Infallible>> =
-        body.chunks(100_000).map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece)))).collect();
-    let body_stream = StreamBody::new(futures_util::stream::iter(pieces));
-    let mut request = hyper::Request::post(format!("http://{to}/v1/chat/completions"))
-        .header("content-type", "application/json");
-    if with_length {
-        request = request.header("content-length", body.len());
-    }
-    let answer = sender.send_request(request.body(body_stream).unwrap()).await.unwrap();
-    let status = answer.status().as_u16();
-    let _whole = answer.into_body().collect().await.unwrap();
-    connection.abort();
-    status
+fn over_http2(world: &World, body: &[u8], with_length: bool) -> u16 {
+    let length = body.len().to_string();
+    let headers = [("content-length", length.as_str())];
+    let headers = if with_length { &headers[..] } else { &[] };
+    world.block_on(async {
+        let mut connection = Connection::open(world.gateway).await;
+        connection.post("/v1/chat/completions", headers, body).await.status
+    })
 }

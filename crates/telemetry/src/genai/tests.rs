@@ -5,10 +5,10 @@ use std::time::Duration;
 use tollgate_providers::Usage;
 
 use super::{
-    Call, CallError, ContextOperation, FailedAttempt, GenAi, Http, Outcome, Response, Routing,
-    StreamTiming, ToolCall, UsageSource, Variant, span_tree,
+    Call, CallError, Content, ContextOperation, FailedAttempt, GenAi, Http, Outcome, Params,
+    Response, Routing, StreamTiming, ToolCall, UsageSource, Variant, span_tree,
 };
-use crate::span::{Pipeline, Span, SpanId, SpanKind, Status};
+use crate::span::{Pipeline, Span, SpanId, SpanKind, Status, Value};
 use crate::trace_context::TraceContext;
 
 /// The documented names of attributes on GenAI spans; nothing else may stand under `gen_ai.`.
@@ -303,4 +303,98 @@ fn declared_work_ends_when_the_request_arrives_and_stands_beside_the_call() {
     assert_eq!(text(work, "gen_ai.operation.name").as_deref(), Some("retrieval"));
     let spans = tree(GenAi { context_operation: Some(operation(None)), ..complete() });
     named(&spans, "retrieval");
+}
+
+#[test]
+fn parameters_keep_their_documented_types() {
+    let params = Params {
+        temperature: Some(0.2),
+        max_tokens: Some(500),
+        top_p: Some(1.0),
+        stop_sequences: Some(r#"["\n\n"]"#.to_owned()),
+        ..Params::default()
+    };
+    let spans = tree(GenAi { params, ..complete() });
+    let genai = named(&spans, "chat gpt-4o");
+    for (name, value, text) in [
+        ("gen_ai.request.stream", Value::Bool(false), "false"),
+        ("gen_ai.request.temperature", Value::Float(0.2), "0.2"),
+        ("gen_ai.request.max_tokens", Value::Int(500), "500"),
+        ("gen_ai.request.top_p", Value::Float(1.0), "1"),
+        ("gen_ai.request.stop_sequences", Value::from(r#"["\n\n"]"#), r#"["\n\n"]"#),
+    ] {
+        let found = genai.attribute(name).unwrap();
+        assert_eq!((found, found.to_string().as_str()), (&value, text), "{name}");
+    }
+    let of_request = |(name, _): &&(&str, Value)| name.starts_with("gen_ai.request.");
+    assert_eq!(genai.attributes.iter().filter(of_request).count(), 6, "and the model; no other");
+}
+
+#[test]
+fn reasoning_outside_the_output_counts_once_and_only_in_throughput() {
+    for (output_excludes_reasoning, rate) in [(true, "50"), (false, "20")] {
+        let usage = Usage {
+            output: Some(40),
+            reasoning: Some(60),
+            output_excludes_reasoning,
+            ..Usage::default()
+        };
+        let duration = Duration::from_secs(2);
+        let spans = tree(GenAi {
+            stream: true,
+            response: Response { usage: Some(usage), ..Response::default() },
+            timing: Some(StreamTiming { duration, ..StreamTiming::default() }),
+            ..complete()
+        });
+        let genai = named(&spans, "chat gpt-4o");
+        for (name, value) in [
+            ("gen_ai.server.output_tokens_per_second", Some(rate)),
+            ("gen_ai.usage.output_tokens", Some("40")),
+            ("gen_ai.usage.reasoning_tokens", Some("60")),
+            ("gen_ai.server.time_to_first_token", None),
+            ("gateway.stream.stalls", None),
+        ] {
+            assert_eq!(text(genai, name).as_deref(), value, "{name}");
+        }
+    }
+}
+
+#[test]
+fn captured_content_is_on_the_genai_span_alone() {
+    let content = Content {
+        input_messages: Some("[1]".to_owned()),
+        tool_definitions: Some("[2]".to_owned()),
+        truncated: true,
+        ..Content::default()
+    };
+    let tool_calls = vec![ToolCall { name: "f".to_owned(), ..ToolCall::default() }];
+    let spans = tree(GenAi { content: Some(content), tool_calls, ..complete() });
+    let genai = named(&spans, "chat gpt-4o");
+    assert_eq!(text(genai, "gen_ai.input.messages").as_deref(), Some("[1]"));
+    assert_eq!(text(genai, "gen_ai.tool.definitions").as_deref(), Some("[2]"));
+    assert_eq!(text(genai, "gateway.content.truncated").as_deref(), Some("true"));
+    assert_eq!(text(genai, "gen_ai.output.messages"), None);
+    for span in spans.iter().filter(|span| span.span_id != genai.span_id) {
+        assert_eq!(text(span, "gen_ai.tool.definitions"), None, "{}", span.name);
+    }
+}
+
+#[test]
+fn a_request_without_a_model_is_an_http_span_whose_status_tells_whose_fault_it_was() {
+    let http = |route, status| {
+        let mut call = Call { genai: None, ..call(complete()) };
+        (call.http.route, call.http.status) = (route, status);
+        let mut spans = span_tree(&call, &mut || panic!("the span has its id"));
+        (spans.len(), spans.remove(0))
+    };
+    let (spans, served) = http("/v1/models", Some(404));
+    assert_eq!(
+        (spans, served.name.as_ref(), &served.status),
+        (1, "POST /v1/models", &Status::Unset)
+    );
+    assert_eq!(http("/v1/models", Some(499)).1.status, Status::Unset);
+    assert_eq!(http("/v1/models", Some(500)).1.status, Status::Error("answered 500".to_owned()));
+    let (_, left) = http("", None);
+    assert_eq!((left.name.as_ref(), &left.status), ("POST unknown", &Status::Unset));
+    assert_eq!(text(&left, "http.response.status_code"), None, "the caller left before");
 }

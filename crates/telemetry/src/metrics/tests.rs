@@ -6,9 +6,9 @@ use tollgate_providers::Usage;
 
 use super::models::{MODEL_CHARS_MAX, MODELS_MAX, Models};
 use super::{Metrics, Retries};
-use crate::export::Exporters;
+use crate::export::{Exporters, Queue, QueueSettings};
 use crate::genai::{Call, CallError, GenAi, Http, Outcome, Response, Server, StreamTiming};
-use crate::span::SpanId;
+use crate::span::{Pipeline, Span, SpanId, SpanKind, Status, TraceId};
 use crate::trace_context::TraceContext;
 
 fn call(genai: Option<GenAi>) -> Call {
@@ -140,4 +140,112 @@ fn model_names_are_bounded_in_number_and_length() {
     }
     assert_eq!(&*models.label("one too many"), "other");
     assert_eq!(&*models.label("m7"), "m7", "known names stay");
+}
+
+/// The bounds of a histogram's buckets as rendered.
+fn bounds(text: &str, name: &str) -> Vec<f64> {
+    let prefix = format!("{name}_bucket{{");
+    let buckets = text.lines().filter(|line| line.starts_with(&prefix));
+    let bound = |line: &str| line.split("le=\"").nth(1)?.split('"').next()?.parse::<f64>().ok();
+    let mut bounds: Vec<f64> = buckets.filter_map(bound).filter(|le| le.is_finite()).collect();
+    bounds.dedup();
+    bounds
+}
+
+/// The value of the first line that has all of `parts`.
+fn value(text: &str, parts: &[&str]) -> Option<u64> {
+    let line = text.lines().find(|line| parts.iter().all(|part| line.contains(part)))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn buckets_are_those_of_the_semantic_conventions() {
+    let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
+    let mut one_kind = stream();
+    one_kind.response.usage = Some(Usage { output: Some(11), ..Usage::default() });
+    metrics.record(&call(Some(one_kind)), &Retries::default());
+    let text = metrics.render();
+    let seconds =
+        [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+    for name in
+        ["gen_ai_client_operation_duration_seconds", "gen_ai_server_request_duration_seconds"]
+    {
+        assert_eq!(bounds(&text, name), seconds, "{name}");
+    }
+    let powers_of_four: Vec<f64> = (0..14).map(|power| 4_f64.powi(power)).collect();
+    assert_eq!(bounds(&text, "gen_ai_client_token_usage"), powers_of_four);
+    assert_eq!(
+        bounds(&text, "gen_ai_server_time_to_first_token_seconds"),
+        [
+            0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5,
+            10.0
+        ]
+    );
+    assert_eq!(
+        bounds(&text, "gen_ai_server_time_per_output_token_seconds"),
+        [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5]
+    );
+}
+
+#[test]
+fn media_endpoints_count_no_tokens_and_plain_answers_no_stream() {
+    let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
+    let speech = GenAi { operation: "audio_speech", timing: None, ..stream() };
+    metrics.record(&call(Some(speech)), &Retries::default());
+    let text = metrics.render();
+    assert!(
+        value(&text, &["gen_ai_client_operation_duration_seconds_count", "audio_speech"]).is_some()
+    );
+    for absent in ["token_usage_count", "time_to_first_token_seconds_count", "per_second_count"] {
+        assert!(!text.contains(absent), "{absent} in\n{text}");
+    }
+}
+
+#[test]
+fn a_refusal_is_counted_by_its_code_and_has_no_upstream_request() {
+    let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
+    let refused = |genai| {
+        let mut call = call(genai);
+        call.http.error_code = Some("model_not_found");
+        call
+    };
+    let rejected = GenAi { outcome: Outcome::Rejected, timing: None, ..stream() };
+    metrics.record(&refused(Some(rejected)), &Retries::default());
+    metrics.record(&refused(None), &Retries::default());
+    let text = metrics.render();
+    let finished = ["gateway_requests_finished_total", "gateway_outcome=\"rejected\""];
+    assert_eq!(value(&text, &finished), Some(2));
+    let by_code = ["gateway_requests_refused_total", "code=\"model_not_found\""];
+    assert_eq!(value(&text, &by_code), Some(2));
+    assert!(!text.contains("gen_ai_server_request_duration_seconds_count"), "{text}");
+    assert!(!text.contains("gen_ai_client_token_usage_count"), "{text}");
+}
+
+#[test]
+fn every_queue_shows_what_it_holds_and_what_it_dropped() {
+    let queue = Queue::new("q", QueueSettings { spans_max: 2, ..QueueSettings::default() });
+    let mut exporters = Exporters::default();
+    exporters.add(queue, None);
+    let metrics = Metrics::new(|| 0, exporters.clone()).unwrap();
+    let span = Span {
+        trace_id: TraceId::new(1),
+        span_id: SpanId::new(1),
+        parent: None,
+        trace_state: None,
+        name: "s".into(),
+        kind: SpanKind::Internal,
+        start_ns: 0,
+        end_ns: 1,
+        status: Status::Unset,
+        attributes: Vec::new(),
+        events: Vec::new(),
+        pipeline: Pipeline::GenAi,
+    };
+    exporters.submit(vec![span; 5]);
+    let text = metrics.render();
+    let dropped = |reason| value(&text, &["gateway_spans_dropped_total", "queue=\"q\"", reason]);
+    assert_eq!(dropped("reason=\"queue_full\""), Some(3));
+    assert_eq!(dropped("reason=\"shutdown\""), Some(0));
+    assert_eq!(value(&text, &["gateway_spans_queued{", "queue=\"q\""]), Some(2));
+    assert_eq!(value(&text, &["gateway_spans_stored_total", "queue=\"q\""]), Some(0));
 }

@@ -53,3 +53,28 @@ fn a_state_is_carried_up_to_its_limit() {
     assert!(read("é=1").is_none());
     assert!(read(" ").is_none());
 }
+
+#[test]
+fn a_header_with_any_part_missing_or_spoilt_is_invalid() {
+    for cut in 0..VALID.len() {
+        assert_eq!(TraceContext::parse(Some(&VALID[..cut]), None), None, "{}", &VALID[..cut]);
+    }
+    for at in 0..VALID.len() {
+        for spoilt in ["g", "A", "+", "\u{e9}", " "] {
+            let mut text = VALID.to_owned();
+            text.replace_range(at..=at, spoilt);
+            // A space at an end is trimmed, and then a digit is missing.
+            assert_eq!(TraceContext::parse(Some(&text), None), None, "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_trace_that_begins_here_is_sampled_and_never_zero() {
+    let root = TraceContext::root(0);
+    assert_eq!((root.parent, root.state.as_ref()), (None, None));
+    assert_eq!(
+        root.traceparent(SpanId::new(0)),
+        "00-00000000000000000000000000000001-0000000000000001-01"
+    );
+}
