@@ -69,7 +69,7 @@ fn entry(dialect: Dialect, id: &str, owner: &str) -> Value {
         Dialect::Messages => json!({
             "type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z",
         }),
-        Dialect::Chat | Dialect::Responses => {
+        _ => {
             json!({ "id": id, "object": "model", "created": 0, "owned_by": owner })
         }
     }

@@ -84,7 +84,7 @@ fn next_attempt(routed: &mut Routed) -> Option<Attempt> {
 const fn family(dialect: Dialect) -> Dialect {
     match dialect {
         Dialect::Chat | Dialect::Responses => Dialect::Chat,
-        Dialect::Messages => Dialect::Messages,
+        other => other,
     }
 }
 
@@ -115,7 +115,7 @@ fn begin(routed: &mut Routed, attempt: Attempt, dialect: Option<Dialect>) {
     let ask = dialect == Some(Dialect::Chat)
         && routed.facts.stream
         && !routed.facts.include_usage
-        && provider.takes_stream_options;
+        && provider.capabilities.stream_options;
     let model = Some(&*attempt.target.model).filter(|model| **model != *routed.facts.model);
     let body = match Peek::of(&routed.body) {
         Ok(peek) => {

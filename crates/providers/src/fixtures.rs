@@ -49,6 +49,14 @@ pub(crate) fn written(event: &StreamEvent<'_>) -> String {
         StreamEvent::Model(model) => format!("model {}", text(model)),
         StreamEvent::Text { choice, text: t } => format!("text {choice} {}", text(t)),
         StreamEvent::Reasoning { choice, text: t } => format!("reasoning {choice} {}", text(t)),
+        StreamEvent::Opaque(opaque) => format!(
+            "opaque {} {} signs={} {} {}",
+            opaque.choice,
+            text(opaque.format),
+            opaque.signs,
+            text(opaque.id),
+            text(opaque.data)
+        ),
         StreamEvent::Refusal { choice, text: t } => format!("refusal {choice} {}", text(t)),
         StreamEvent::Media { choice } => format!("media {choice}"),
         StreamEvent::ToolCallStart { call, id, name } => {

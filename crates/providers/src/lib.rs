@@ -28,9 +28,9 @@ mod transcript;
 
 pub use endpoint::{Endpoint, EndpointKind};
 pub use error_class::ErrorClass;
-pub use event::{JsonStr, StreamEvent, Usage};
+pub use event::{JsonStr, Opaque, StreamEvent, Usage};
 pub use peek::{Peek, PeekError};
-pub use provider::{AuthStyle, BaseUrl, Dialect, Provider};
+pub use provider::{AuthStyle, BaseUrl, Capabilities, Dialect, Provider};
 pub use secret::{Secret, SecretError, SecretSource};
 pub use stream::StreamReader;
 pub use transcript::{ToolCall, Transcript, inspect};

@@ -15,7 +15,7 @@ pub(crate) fn provider(name: &str, models: &[&str]) -> Arc<Provider> {
         credential: None,
         models: models.iter().map(|model| (*model).into()).collect(),
         dialect: Dialect::Chat,
-        takes_stream_options: true,
+        capabilities: tollgate_providers::Capabilities::assumed(Dialect::Chat),
         ca_file: None,
         timeout: Duration::from_secs(30),
     })

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use tollgate_providers::{AuthStyle, Dialect, Provider, catalog};
+use tollgate_providers::{AuthStyle, Capabilities, Dialect, Provider, catalog};
 use tollgate_routing::Deadlines;
 
 use crate::fields::Entry;
@@ -41,6 +41,7 @@ const CACHE_TTL_SECS: u64 = 600;
 const CACHE_BYTES_MAX: usize = 256 * 1024 * 1024;
 const AUTH_HEADER: HeaderName = HeaderName::from_static("api-key");
 const AUTH_HEADER_OF_MESSAGES: HeaderName = HeaderName::from_static("x-api-key");
+const AUTH_HEADER_OF_GEMINI: HeaderName = HeaderName::from_static("x-goog-api-key");
 const AUTH_QUERY_PARAM: &str = "key";
 
 /// Builds the settings. `capture_content` overrides the file.
@@ -90,8 +91,8 @@ fn provider(
     let known = catalog::known(&entry.name);
     let dialect = dialect(entry);
     let timeout_ms = entry.value.timeout_ms.or(document.provider_timeout_ms);
-    let takes_stream_options =
-        known.as_ref().map_or(dialect == Dialect::Chat, |known| known.takes_stream_options);
+    let capabilities =
+        known.as_ref().map_or(Capabilities::assumed(dialect), |known| known.capabilities);
     let credential = entry.value.credential.as_ref();
     Some(Arc::new(Provider {
         name: entry.name.as_str().into(),
@@ -100,7 +101,7 @@ fn provider(
         credential: credential.and_then(|source| vault.get(&source.value)),
         models: models_of(entry).map(|model| model.value.as_str().into()).collect(),
         dialect,
-        takes_stream_options,
+        capabilities,
         ca_file: entry.value.ca_file.as_ref().map(|file| file.value.clone().into()),
         timeout: timeout_ms.map_or(Deadlines::HEAD, Duration::from_millis),
     }))
@@ -110,12 +111,14 @@ fn auth(entry: &ProviderEntry, known: Option<AuthStyle>, dialect: Dialect) -> Au
     let usual_header = match (&known, dialect) {
         (Some(AuthStyle::ApiKeyHeader(header)), _) => header.clone(),
         (_, Dialect::Messages) => AUTH_HEADER_OF_MESSAGES,
+        (_, Dialect::Gemini) => AUTH_HEADER_OF_GEMINI,
         _ => AUTH_HEADER,
     };
     let Some(auth_type) = entry.auth_type.as_ref() else {
         return known.unwrap_or(match dialect {
             Dialect::Messages => AuthStyle::ApiKeyHeader(usual_header),
-            Dialect::Chat | Dialect::Responses => AuthStyle::Bearer,
+            Dialect::Gemini => AuthStyle::ApiKeyHeader(AUTH_HEADER_OF_GEMINI),
+            Dialect::Chat | Dialect::Responses | Dialect::Cohere => AuthStyle::Bearer,
         });
     };
     match auth_type.value {

@@ -142,7 +142,7 @@ providers:
         &AuthStyle::None,
     ];
     assert_eq!(styles, expected);
-    assert!(!settings.providers[4].takes_stream_options);
+    assert!(!settings.providers[4].capabilities.stream_options);
 }
 
 #[test]

@@ -69,6 +69,8 @@ pub(super) fn provider(fields: &mut Fields<'_, '_>) -> ProviderEntry {
                     ("chat", Dialect::Chat),
                     ("responses", Dialect::Responses),
                     ("messages", Dialect::Messages),
+                    ("cohere", Dialect::Cohere),
+                    ("gemini", Dialect::Gemini),
                 ],
             )
             .map(|dialect| dialect.value),

@@ -35,6 +35,7 @@ pub fn read_body(
             reader.read_message(&mut Cursor::new(body), sink).ok_or(BodyError)?;
             reader.end(sink);
         }
+        Dialect::Cohere | Dialect::Gemini => return Err(BodyError),
         Dialect::Responses => {
             let mut reader = ResponsesReader::default();
             reader.read_response(&mut Cursor::new(body), true, sink).ok_or(BodyError)?;

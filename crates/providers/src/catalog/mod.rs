@@ -5,7 +5,7 @@
 
 use http::HeaderName;
 
-use crate::provider::{AuthStyle, BaseUrl, Dialect};
+use crate::provider::{AuthStyle, BaseUrl, Capabilities, Dialect};
 
 #[cfg(test)]
 mod tests;
@@ -21,8 +21,8 @@ pub struct Row {
     pub dialect: Dialect,
     /// The name it has in the OpenTelemetry semantic conventions.
     pub semconv_name: &'static str,
-    /// Whether it takes `stream_options.include_usage`.
-    pub takes_stream_options: bool,
+    /// What its API takes.
+    pub capabilities: Capabilities,
     key: Key,
 }
 
@@ -35,8 +35,8 @@ pub struct Known {
     pub dialect: Dialect,
     /// How its key is sent.
     pub auth: AuthStyle,
-    /// Whether it takes `stream_options.include_usage`.
-    pub takes_stream_options: bool,
+    /// What its API takes.
+    pub capabilities: Capabilities,
 }
 
 /// How a key is sent.
@@ -48,23 +48,30 @@ enum Key {
     None,
 }
 
+/// What most copies of OpenAI's API take.
+const COMPATIBLE: Capabilities =
+    Capabilities { stream_options: true, responses: false, tools: true, json_schema: true };
+
 const fn compatible(name: &'static str, base_url: &'static str, semconv_name: &'static str) -> Row {
     Row {
         name,
         base_url: Some(base_url),
         dialect: Dialect::Chat,
         semconv_name,
-        takes_stream_options: true,
+        capabilities: COMPATIBLE,
         key: Key::Bearer,
     }
 }
 
 /// The documented providers.
 pub static ROWS: [Row; 26] = [
-    compatible("openai", "https://api.openai.com/v1", "openai"),
+    Row {
+        capabilities: Capabilities { responses: true, ..COMPATIBLE },
+        ..compatible("openai", "https://api.openai.com/v1", "openai")
+    },
     Row {
         dialect: Dialect::Messages,
-        takes_stream_options: false,
+        capabilities: Capabilities { stream_options: false, ..COMPATIBLE },
         key: Key::Header("x-api-key"),
         ..compatible("anthropic", "https://api.anthropic.com/v1", "anthropic")
     },
@@ -73,7 +80,7 @@ pub static ROWS: [Row; 26] = [
     compatible("xai", "https://api.x.ai/v1", "x_ai"),
     // Mistral sends usage unasked and refuses fields that it does not know.
     Row {
-        takes_stream_options: false,
+        capabilities: Capabilities { stream_options: false, ..COMPATIBLE },
         ..compatible("mistral", "https://api.mistral.ai/v1", "mistral_ai")
     },
     compatible("groq", "https://api.groq.com/openai/v1", "groq"),
@@ -82,7 +89,7 @@ pub static ROWS: [Row; 26] = [
     compatible("deepseek", "https://api.deepseek.com/v1", "deepseek"),
     // Perplexity sends usage with every chunk, unasked.
     Row {
-        takes_stream_options: false,
+        capabilities: Capabilities { stream_options: false, ..COMPATIBLE },
         ..compatible("perplexity", "https://api.perplexity.ai", "perplexity")
     },
     compatible("openrouter", "https://openrouter.ai/api/v1", "openrouter"),
@@ -90,7 +97,7 @@ pub static ROWS: [Row; 26] = [
     compatible("sambanova", "https://api.sambanova.ai/v1", "sambanova"),
     // AI21 documents no `stream_options`.
     Row {
-        takes_stream_options: false,
+        capabilities: Capabilities { stream_options: false, ..COMPATIBLE },
         ..compatible("ai21", "https://api.ai21.com/studio/v1", "ai21")
     },
     compatible("deepinfra", "https://api.deepinfra.com/v1/openai", "deepinfra"),
@@ -125,7 +132,7 @@ pub fn known(name: &str) -> Option<Known> {
         base_url: row.base_url?.parse().ok()?,
         dialect: row.dialect,
         auth: row.auth(),
-        takes_stream_options: row.takes_stream_options,
+        capabilities: row.capabilities,
     })
 }
 

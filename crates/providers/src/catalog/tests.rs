@@ -26,7 +26,7 @@ fn anthropic_alone_has_a_dialect_and_a_header_of_its_own() {
     let anthropic = known("anthropic").unwrap();
     assert_eq!(anthropic.auth, AuthStyle::ApiKeyHeader("x-api-key".parse().unwrap()));
     assert_eq!(&*anthropic.base_url.host, "api.anthropic.com");
-    assert!(!anthropic.takes_stream_options);
+    assert!(!anthropic.capabilities.stream_options);
 }
 
 #[test]

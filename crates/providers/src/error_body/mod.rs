@@ -31,7 +31,9 @@ pub fn error_body(dialect: Dialect, error: &ErrorBody<'_>) -> Vec<u8> {
 /// The SSE event that ends a stream with an error.
 pub fn error_event(dialect: Dialect, error: &ErrorBody<'_>) -> Vec<u8> {
     match dialect {
-        Dialect::Chat => format!("data: {}\n\n", envelope(dialect, error)),
+        Dialect::Chat | Dialect::Cohere | Dialect::Gemini => {
+            format!("data: {}\n\n", envelope(dialect, error))
+        }
         Dialect::Messages => format!("event: error\ndata: {}\n\n", envelope(dialect, error)),
         Dialect::Responses => {
             let ErrorBody { status, code, message, param, .. } = error;
@@ -65,7 +67,7 @@ pub fn redact_5xx(dialect: Dialect, status: StatusCode, body: &[u8]) -> Option<V
         Dialect::Messages => {
             json!({ "type": "error", "error": { "type": kind, "message": message } })
         }
-        Dialect::Chat | Dialect::Responses => {
+        _ => {
             json!({ "error": { "message": message, "type": kind, "param": null, "code": null } })
         }
     };
@@ -76,7 +78,7 @@ fn envelope(dialect: Dialect, error: &ErrorBody<'_>) -> Value {
     let ErrorBody { status, code, message, param, request_id } = error;
     let kind = error_type(dialect, *status);
     match dialect {
-        Dialect::Chat | Dialect::Responses => {
+        Dialect::Chat | Dialect::Responses | Dialect::Cohere | Dialect::Gemini => {
             json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
         }
         Dialect::Messages => json!({

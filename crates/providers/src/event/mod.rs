@@ -24,6 +24,9 @@ pub enum StreamEvent<'a> {
     Text { choice: u32, text: JsonStr<'a> },
     /// Reasoning text that the provider shows.
     Reasoning { choice: u32, text: JsonStr<'a> },
+    /// What a provider wants back unread with the next request: the signature of the reasoning
+    /// before it, or reasoning that nobody but the provider can read.
+    Opaque(Opaque<'a>),
     /// A refusal in place of text.
     Refusal { choice: u32, text: JsonStr<'a> },
     /// A piece of audio or of an image: content, but no text.
@@ -52,6 +55,22 @@ pub enum StreamEvent<'a> {
         /// It carried usage and nothing that a caller who did not ask for usage expects.
         usage_only: bool,
     },
+}
+
+/// Reasoning that only its provider understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opaque<'a> {
+    /// The choice that it belongs to.
+    pub choice: u32,
+    /// Who understands it, by the names that OpenRouter gave the formats: [`Opaque::ANTHROPIC`],
+    /// [`Opaque::RESPONSES`], [`Opaque::GEMINI`], or another.
+    pub format: JsonStr<'a>,
+    /// Whether `data` signs the reasoning text before it; otherwise it is the reasoning, encrypted.
+    pub signs: bool,
+    /// The provider's id of the piece; empty where it gave none.
+    pub id: JsonStr<'a>,
+    /// The signature or the encrypted reasoning.
+    pub data: JsonStr<'a>,
 }
 
 /// Token counts in the one normal form: each field as the provider reported it, `None` if it did not.
@@ -110,6 +129,17 @@ impl std::fmt::Debug for JsonStr<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?}", self.decode())
     }
+}
+
+// === impl Opaque ===
+
+impl Opaque<'_> {
+    /// Thinking blocks of the Messages API.
+    pub const ANTHROPIC: &'static str = "anthropic-claude-v1";
+    /// Reasoning items of the Responses API.
+    pub const RESPONSES: &'static str = "openai-responses-v1";
+    /// Thought signatures of Gemini.
+    pub const GEMINI: &'static str = "google-gemini-v1";
 }
 
 // === impl Usage ===

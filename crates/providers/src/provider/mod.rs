@@ -31,6 +31,24 @@ pub enum Dialect {
     Responses,
     /// Anthropic Messages.
     Messages,
+    /// Cohere v2 chat; spoken by upstreams only.
+    Cohere,
+    /// Gemini `generateContent`; spoken by upstreams only.
+    Gemini,
+}
+
+/// What a provider's API takes beyond the bare dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts, one column each")]
+pub struct Capabilities {
+    /// `stream_options.include_usage`.
+    pub stream_options: bool,
+    /// The Responses API beside chat completions.
+    pub responses: bool,
+    /// Tools.
+    pub tools: bool,
+    /// A JSON schema for the answer.
+    pub json_schema: bool,
 }
 
 /// A base URL, taken apart once.
@@ -61,8 +79,8 @@ pub struct Provider {
     pub models: Vec<Arc<str>>,
     /// The dialect its chat endpoint speaks.
     pub dialect: Dialect,
-    /// Whether it takes `stream_options.include_usage`.
-    pub takes_stream_options: bool,
+    /// What its API takes.
+    pub capabilities: Capabilities,
     /// The certificate authority to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// Time to the response head, from `providers.*.timeout_ms` or the default.
@@ -95,6 +113,30 @@ impl Dialect {
             Self::Chat => "chat",
             Self::Responses => "responses",
             Self::Messages => "messages",
+            Self::Cohere => "cohere",
+            Self::Gemini => "gemini",
+        }
+    }
+}
+
+// === impl Capabilities ===
+
+impl Capabilities {
+    /// What is assumed of a provider that nothing is known about.
+    pub const fn assumed(dialect: Dialect) -> Self {
+        let chat = matches!(dialect, Dialect::Chat);
+        Self { stream_options: chat, responses: false, tools: true, json_schema: true }
+    }
+}
+
+// === impl Provider ===
+
+impl Provider {
+    /// The dialect in which a caller's request goes to it: the caller's own where it speaks it.
+    pub const fn dialect_for(&self, caller: Dialect) -> Dialect {
+        match (caller, self.dialect) {
+            (Dialect::Responses, Dialect::Chat) if self.capabilities.responses => caller,
+            (_, own) => own,
         }
     }
 }

@@ -43,7 +43,9 @@ impl StreamReader {
     /// At the beginning of a response in `dialect`.
     pub fn new(dialect: Dialect) -> Self {
         let reader = match dialect {
-            Dialect::Chat => Reader::Chat(ChatReader::default()),
+            Dialect::Chat | Dialect::Cohere | Dialect::Gemini => {
+                Reader::Chat(ChatReader::default())
+            }
             Dialect::Messages => Reader::Messages(MessagesReader::default()),
             Dialect::Responses => Reader::Responses(ResponsesReader::default()),
         };

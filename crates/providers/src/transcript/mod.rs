@@ -108,7 +108,7 @@ impl Transcript {
             }
             StreamEvent::Done => self.done = true,
             StreamEvent::Boundary { .. } => self.events += 1,
-            StreamEvent::ToolCallEnd { .. } => {}
+            StreamEvent::ToolCallEnd { .. } | StreamEvent::Opaque(_) => {}
         }
     }
 

@@ -22,7 +22,7 @@ fn table() -> Arc<Table> {
         credential: None,
         models: vec!["gpt-4o".into()],
         dialect: Dialect::Chat,
-        takes_stream_options: true,
+        capabilities: tollgate_providers::Capabilities::assumed(Dialect::Chat),
         ca_file: None,
         timeout: Duration::from_secs(30),
     });
