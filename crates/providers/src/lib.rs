@@ -25,6 +25,7 @@ pub mod secret;
 pub mod sse;
 mod stream;
 mod transcript;
+pub mod translate;
 
 pub use endpoint::{Endpoint, EndpointKind};
 pub use error_class::ErrorClass;

@@ -50,7 +50,7 @@ enum Key {
 
 /// What most copies of OpenAI's API take.
 const COMPATIBLE: Capabilities =
-    Capabilities { stream_options: true, responses: false, tools: true, json_schema: true };
+    Capabilities { stream_options: true, ..Capabilities::assumed(Dialect::Chat) };
 
 const fn compatible(name: &'static str, base_url: &'static str, semconv_name: &'static str) -> Row {
     Row {
@@ -66,7 +66,7 @@ const fn compatible(name: &'static str, base_url: &'static str, semconv_name: &'
 /// The documented providers.
 pub static ROWS: [Row; 26] = [
     Row {
-        capabilities: Capabilities { responses: true, ..COMPATIBLE },
+        capabilities: Capabilities { responses: true, max_completion_tokens: true, ..COMPATIBLE },
         ..compatible("openai", "https://api.openai.com/v1", "openai")
     },
     Row {
@@ -92,7 +92,10 @@ pub static ROWS: [Row; 26] = [
         capabilities: Capabilities { stream_options: false, ..COMPATIBLE },
         ..compatible("perplexity", "https://api.perplexity.ai", "perplexity")
     },
-    compatible("openrouter", "https://openrouter.ai/api/v1", "openrouter"),
+    Row {
+        capabilities: Capabilities { reasoning_details: true, ..COMPATIBLE },
+        ..compatible("openrouter", "https://openrouter.ai/api/v1", "openrouter")
+    },
     compatible("cerebras", "https://api.cerebras.ai/v1", "cerebras"),
     compatible("sambanova", "https://api.sambanova.ai/v1", "sambanova"),
     // AI21 documents no `stream_options`.

@@ -49,6 +49,10 @@ pub struct Capabilities {
     pub tools: bool,
     /// A JSON schema for the answer.
     pub json_schema: bool,
+    /// `max_completion_tokens`, the newer name of `max_tokens`, which some models insist on.
+    pub max_completion_tokens: bool,
+    /// `reasoning_details` in a conversation: signed or encrypted reasoning on its way back.
+    pub reasoning_details: bool,
 }
 
 /// A base URL, taken apart once.
@@ -125,7 +129,14 @@ impl Capabilities {
     /// What is assumed of a provider that nothing is known about.
     pub const fn assumed(dialect: Dialect) -> Self {
         let chat = matches!(dialect, Dialect::Chat);
-        Self { stream_options: chat, responses: false, tools: true, json_schema: true }
+        Self {
+            stream_options: chat,
+            responses: false,
+            tools: true,
+            json_schema: true,
+            max_completion_tokens: false,
+            reasoning_details: false,
+        }
     }
 }
 

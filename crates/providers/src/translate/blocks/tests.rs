@@ -1,0 +1,1 @@
+//! Blocks in order, whatever order events come in.

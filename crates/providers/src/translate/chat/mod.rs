@@ -1,0 +1,13 @@
+//! Chat completions, as callers write them and as upstreams read them.
+
+mod content;
+mod decode;
+mod encode;
+mod messages;
+mod whole;
+mod writer;
+
+pub(super) use decode::decode;
+pub(super) use encode::encode;
+pub(super) use whole::whole;
+pub(super) use writer::EventWriter;

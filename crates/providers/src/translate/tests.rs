@@ -1,0 +1,1 @@
+//! Whole conversations and answers, there and back.
