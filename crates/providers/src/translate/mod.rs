@@ -32,7 +32,7 @@ use serde_json::Value;
 use crate::provider::{Capabilities, Dialect};
 use request::{Draft, Request};
 
-pub use writer::{Reply, Writer, write_whole};
+pub use writer::{Reply, WriteError, Writer};
 
 /// What a target changes in a request, beside its dialect.
 #[derive(Clone, Copy, Debug)]

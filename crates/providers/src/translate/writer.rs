@@ -2,9 +2,7 @@
 
 use http::StatusCode;
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::body::{BodyError, read_body};
 use crate::error_body::{ErrorBody, error_event};
 use crate::event::StreamEvent;
 use crate::provider::Dialect;
@@ -26,14 +24,27 @@ pub struct Reply {
     pub include_usage: bool,
 }
 
-/// Writes one streamed answer in the caller's dialect.
+/// Why an answer cannot be written, or not to its end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The upstream's response ended before its answer did, or is none.
+    #[error("the upstream's answer broke off before its end")]
+    Broken,
+    /// A whole answer is longer than what is kept of one.
+    #[error("the upstream's answer is too long to be translated")]
+    TooLong,
+    /// The upstream reports a failure in place of an answer.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Writes one answer in the caller's dialect, as a stream of events or as one body.
 ///
 /// Invariant: what it writes is well-formed whatever comes in: blocks open, fill and close one after
 /// the other, indices have no gaps, and nothing follows the end.
 #[derive(Debug)]
 pub struct Writer {
     dialect: Dialect,
-    request_id: String,
     blocks: Blocks,
     codec: Codec,
 }
@@ -43,12 +54,20 @@ enum Codec {
     Chat(chat::EventWriter),
     Messages(messages::EventWriter),
     Responses(responses::EventWriter),
+    Whole(Box<Whole>),
+}
+
+/// A plain answer that is not yet complete.
+#[derive(Debug)]
+struct Whole {
+    reply: Reply,
+    answer: Answer,
+    fits: bool,
 }
 
 impl Writer {
-    /// For one answer to a caller of `dialect`.
-    pub fn new(dialect: Dialect, reply: Reply) -> Self {
-        let request_id = reply.request_id.clone();
+    /// For a caller of `dialect` that wants a stream.
+    pub fn events(dialect: Dialect, reply: Reply) -> Self {
         let codec = match dialect {
             Dialect::Messages => Codec::Messages(messages::EventWriter::new(reply)),
             Dialect::Responses => Codec::Responses(responses::EventWriter::new(reply)),
@@ -57,88 +76,88 @@ impl Writer {
                 Codec::Chat(chat::EventWriter::new(reply))
             }
         };
-        Self { dialect, request_id, blocks: Blocks::default(), codec }
+        Self { dialect, blocks: Blocks::default(), codec }
+    }
+
+    /// For a caller of `dialect` that wants one body.
+    pub fn whole(dialect: Dialect, reply: Reply) -> Self {
+        let whole = Whole { reply, answer: Answer::default(), fits: true };
+        Self { dialect, blocks: Blocks::default(), codec: Codec::Whole(Box::new(whole)) }
+    }
+
+    /// Whether it writes a stream.
+    pub const fn streams(&self) -> bool {
+        !matches!(self.codec, Codec::Whole(_))
     }
 
     /// Takes the next event and appends what the caller is told.
     pub fn on_event(&mut self, event: &StreamEvent<'_>, out: &mut Vec<u8>) {
-        let Self { dialect, request_id, blocks, codec } = self;
-        blocks.on_event(event, &mut |step| codec.write(*dialect, request_id, &step, out));
+        let Self { blocks, codec, .. } = self;
+        blocks.on_event(event, &mut |step| codec.write(&step, out));
     }
 
-    /// The upstream's response ended by itself. `false` if it broke off before its end: the caller
-    /// then has an error event.
-    pub fn on_end(&mut self, out: &mut Vec<u8>) -> bool {
-        let Self { dialect, request_id, blocks, codec } = self;
-        let whole = blocks.on_end(&mut |step| codec.write(*dialect, request_id, &step, out));
-        if !whole {
-            let message = "the upstream's answer broke off before its end";
-            codec.write(*dialect, request_id, &Step::Fail { kind: None, message }, out);
+    /// The upstream's response ended by itself: the rest of the answer, or all of a plain one.
+    ///
+    /// # Errors
+    /// [`WriteError`]; a caller that reads a stream has then been sent an error event.
+    pub fn on_end(&mut self, out: &mut Vec<u8>) -> Result<(), WriteError> {
+        let Self { blocks, codec, .. } = self;
+        if !blocks.on_end(&mut |step| codec.write(&step, out)) {
+            self.fail(&WriteError::Broken.to_string(), out);
+            return Err(WriteError::Broken);
         }
-        whole
+        let Codec::Whole(whole) = codec else { return Ok(()) };
+        whole.finish(self.dialect, out)
     }
 
-    /// Whether the caller has been told the end.
-    pub const fn is_over(&self) -> bool {
-        self.blocks.is_over()
+    /// Ends the answer with an error, unless it has ended.
+    pub fn fail(&mut self, message: &str, out: &mut Vec<u8>) {
+        let Self { blocks, codec, .. } = self;
+        blocks.fail(message, &mut |step| codec.write(&step, out));
     }
 }
 
 impl Codec {
-    fn write(&mut self, dialect: Dialect, request_id: &str, step: &Step<'_>, out: &mut Vec<u8>) {
-        if let Step::Fail { message, .. } = step {
-            out.extend(error_event(
-                dialect,
-                &ErrorBody {
-                    status: StatusCode::BAD_GATEWAY,
-                    code: "upstream",
-                    message,
-                    param: None,
-                    request_id,
-                },
-            ));
-            return;
-        }
+    fn write(&mut self, step: &Step<'_>, out: &mut Vec<u8>) {
         match self {
             Self::Chat(writer) => writer.write(step, out),
             Self::Messages(writer) => writer.write(step, out),
             Self::Responses(writer) => writer.write(step, out),
+            Self::Whole(whole) => whole.fits &= whole.answer.on_step(step),
         }
     }
 }
 
-/// A plain answer of an upstream, as the caller's dialect has it.
-///
-/// # Errors
-/// [`BodyError`], for a body that is no answer of the upstream's dialect, or is too long to keep.
-pub fn write_whole(
-    upstream: Dialect,
-    caller: Dialect,
-    body: &[u8],
-    reply: &Reply,
-) -> Result<Vec<u8>, BodyError> {
-    let (mut blocks, mut answer, mut fits) = (Blocks::default(), Answer::default(), true);
-    read_body(upstream, body, &mut |event| {
-        blocks.on_event(&event, &mut |step| fits &= answer.on_step(&step));
-    })?;
-    // A plain body that ends is an answer that ends; some give no reason.
-    blocks.on_event(&StreamEvent::Done, &mut |_| {});
-    blocks.on_end(&mut |step| fits &= answer.on_step(&step));
-    if !fits || answer.failure.is_some() {
-        return Err(BodyError);
+impl Whole {
+    fn finish(&mut self, dialect: Dialect, out: &mut Vec<u8>) -> Result<(), WriteError> {
+        let Self { reply, answer, fits } = self;
+        if let Some((_, message)) = &answer.failure {
+            return Err(WriteError::Failed(message.clone()));
+        }
+        if !*fits {
+            return Err(WriteError::TooLong);
+        }
+        if answer.id.is_empty() {
+            answer.id.clone_from(&reply.request_id);
+        }
+        if answer.model.is_empty() {
+            answer.model.clone_from(&reply.model);
+        }
+        let value = match dialect {
+            Dialect::Messages => messages::whole(answer, reply),
+            Dialect::Responses => responses::whole(answer, reply),
+            Dialect::Chat | Dialect::Cohere | Dialect::Gemini => chat::whole(answer, reply),
+        };
+        out.extend(value.to_string().into_bytes());
+        Ok(())
     }
-    if answer.id.is_empty() {
-        answer.id.clone_from(&reply.request_id);
-    }
-    if answer.model.is_empty() {
-        answer.model.clone_from(&reply.model);
-    }
-    let value: Value = match caller {
-        Dialect::Messages => messages::whole(&answer, reply),
-        Dialect::Responses => responses::whole(&answer, reply),
-        Dialect::Chat | Dialect::Cohere | Dialect::Gemini => chat::whole(&answer, reply),
-    };
-    Ok(value.to_string().into_bytes())
+}
+
+/// Appends the event that ends a stream with an error.
+pub(crate) fn put_error(out: &mut Vec<u8>, dialect: Dialect, request_id: &str, message: &str) {
+    let status = StatusCode::BAD_GATEWAY;
+    let body = ErrorBody { status, code: "upstream", message, param: None, request_id };
+    out.extend(error_event(dialect, &body));
 }
 
 /// Appends one SSE event; `name` where the dialect names its events.

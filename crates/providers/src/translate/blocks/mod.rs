@@ -152,14 +152,11 @@ impl Blocks {
         true
     }
 
-    /// Whether the last step was given.
-    pub(crate) const fn is_over(&self) -> bool {
-        self.over
-    }
-
-    /// Whether [`Step::Begin`] was given.
-    pub(crate) const fn has_begun(&self) -> bool {
-        self.begun
+    /// Something else went wrong: the answer ends here, unless it has ended.
+    pub(crate) fn fail(&mut self, message: &str, sink: Sink<'_>) {
+        if !std::mem::replace(&mut self.over, true) {
+            sink(Step::Fail { kind: None, message });
+        }
     }
 
     fn begin(&mut self, sink: Sink<'_>) {
@@ -333,9 +330,7 @@ impl Blocks {
     }
 
     fn overlap(&mut self, sink: Sink<'_>) {
-        self.over = true;
-        let message = "the answer's tool calls overlap by more than can be held";
-        sink(Step::Fail { kind: None, message });
+        self.fail("the answer's tool calls overlap by more than can be held", sink);
     }
 }
 

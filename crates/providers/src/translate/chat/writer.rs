@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::whole::{arguments, detail, usage};
+use crate::provider::Dialect;
 use crate::translate::blocks::{Kind, Step};
-use crate::translate::writer::{Reply, put_event};
+use crate::translate::writer::{Reply, put_error, put_event};
 
 /// Writes the chunks of one answer.
 #[derive(Debug)]
@@ -60,7 +61,10 @@ impl EventWriter {
             Step::Close { kind: Kind::ToolCall { .. }, .. } if !self.written => {
                 self.call(json!({ "function": { "arguments": arguments("") } }), out);
             }
-            Step::Open { .. } | Step::Close { .. } | Step::Fail { .. } => {}
+            Step::Open { .. } | Step::Close { .. } => {}
+            Step::Fail { message, .. } => {
+                put_error(out, Dialect::Chat, &self.reply.request_id, message);
+            }
             Step::End { finish, usage: reported } => {
                 self.chunk(json!({}), finish.chat().into(), out);
                 if self.reply.include_usage {
