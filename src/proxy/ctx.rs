@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tollgate_filters::request::{Context, Facts, Forward, InFlightPermit, Rejection, RequestId};
 use tollgate_filters::response::Pipeline;
 use tollgate_providers::endpoint::Endpoint;
+use tollgate_providers::translate::Untranslatable;
 use tollgate_providers::{Dialect, ErrorClass};
 use tollgate_routing::{Attempt, Attempts, Failure, Plan, RoutingPath};
 use tollgate_telemetry::{SpanId, TraceContext};
@@ -82,6 +83,8 @@ pub(crate) struct Routed {
     pub(crate) installed: Option<Installed>,
     pub(crate) current: Option<Current>,
     pub(crate) failures: Vec<Failed>,
+    /// Why no target can take the request.
+    pub(crate) unsuited: Option<Untranslatable>,
     /// The running attempt begins again: its pooled connection turned out to be closed.
     pub(crate) repeat: bool,
     repeated: bool,
@@ -95,6 +98,10 @@ pub(crate) struct Current {
     pub(crate) body: Bytes,
     /// We asked for usage and the caller did not.
     pub(crate) swallow_usage: bool,
+    /// The upstream's dialect, where it is another than the caller's.
+    pub(crate) translated: Option<Dialect>,
+    /// Parameters of the caller's that this target cannot express.
+    pub(crate) dropped: Vec<String>,
     /// The upstream answered.
     pub(crate) responding: Option<Responding>,
     /// Why the attempt failed, if it did.
@@ -215,6 +222,7 @@ impl Routed {
             installed: Some(installed),
             current: None,
             failures: Vec::new(),
+            unsuited: None,
             repeat: false,
             repeated: false,
         }

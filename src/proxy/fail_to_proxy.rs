@@ -5,12 +5,14 @@ use http::StatusCode;
 use pingora::proxy::{FailToProxy, Session};
 use pingora::{Error, ErrorSource, ErrorType};
 use tollgate_filters::request::Rejection;
-use tollgate_providers::error_body::{ErrorBody, error_event};
+use tollgate_providers::error_body::ErrorBody;
+use tollgate_providers::translate::Untranslatable;
 use tracing::debug;
 
 use crate::proxy::ctx::Ctx;
 use crate::proxy::downstream;
 use crate::proxy::respond::{self, Failure};
+use crate::proxy::response_body_filter::STREAM_FAILED;
 
 pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
     debug!(request = ctx.id.as_str(), cause = error.etype.as_str(), "request failed");
@@ -28,10 +30,9 @@ pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> 
         end_stream(session, ctx, status, &message).await
     } else {
         session.set_keepalive(None);
-        if matches!(&error.etype, ErrorType::Custom("OtherDialect")) {
-            let model = ctx.routed.as_ref().map(|r| r.facts.model.clone()).unwrap_or_default();
-            respond::reject(session, ctx, Rejection::OtherDialect { model: model.to_string() })
-                .await
+        let unsuited = ctx.routed.as_mut().and_then(|routed| routed.unsuited.take());
+        if let Some(Untranslatable { field, reason }) = unsuited {
+            respond::reject(session, ctx, Rejection::Unsuited { field, reason }).await
         } else {
             let failure = Failure { status, code: "upstream", message: &message, param: None };
             respond::fail(session, ctx, &failure, Vec::new()).await
@@ -71,6 +72,9 @@ fn describe(error: &Error, ctx: &Ctx) -> (StatusCode, String) {
             ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout
         );
     let provider = ctx.provider_name().unwrap_or("upstream");
+    if matches!(error.etype, ErrorType::Custom(STREAM_FAILED)) {
+        return (StatusCode::BAD_GATEWAY, format!("{provider} gave no usable answer"));
+    }
     if timed_out {
         return (StatusCode::GATEWAY_TIMEOUT, format!("{provider} did not answer in time"));
     }
@@ -80,19 +84,18 @@ fn describe(error: &Error, ctx: &Ctx) -> (StatusCode, String) {
 /// An error event and a clean end.
 async fn end_stream(
     session: &mut Session,
-    ctx: &Ctx,
+    ctx: &mut Ctx,
     status: StatusCode,
     message: &str,
 ) -> pingora::Result<()> {
-    let current = ctx.routed.as_ref().and_then(|routed| routed.current.as_ref());
-    let responding = current.and_then(|current| current.responding.as_ref());
-    if !responding.is_some_and(|responding| responding.pipeline.is_stream()) {
-        // Half of a plain body cannot be mended; the missing rest tells the caller.
-        return Ok(());
+    let Ctx { routed, dialect, id, .. } = ctx;
+    let current = routed.as_mut().and_then(|routed| routed.current.as_mut());
+    let responding = current.and_then(|current| current.responding.as_mut());
+    let body =
+        ErrorBody { status, code: "upstream", message, param: None, request_id: id.as_str() };
+    // Half of a plain body cannot be mended; the missing rest tells the caller.
+    match responding.and_then(|responding| responding.pipeline.end_with_error(*dialect, &body)) {
+        Some(event) => session.write_response_body(Some(event), true).await,
+        None => Ok(()),
     }
-    let event = error_event(
-        ctx.dialect,
-        &ErrorBody { status, code: "upstream", message, param: None, request_id: ctx.id.as_str() },
-    );
-    session.write_response_body(Some(event.into()), true).await
 }

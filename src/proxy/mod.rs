@@ -2,8 +2,10 @@
 //!
 //! A request's life is this directory from top to bottom; `docs/architecture.md` walks through it.
 
+mod attempt;
 mod body;
 mod connected_to_upstream;
+mod credential;
 mod ctx;
 mod downstream;
 mod error_while_proxy;

@@ -5,7 +5,7 @@ use pingora::{Error, ErrorType, Result};
 use tokio::time::Instant;
 use tollgate_filters::response::Flow;
 
-use crate::proxy::ctx::{AttemptError, Ctx, Responding, Routed};
+use crate::proxy::ctx::{AttemptError, Ctx, Current, Responding, Routed};
 
 /// The error that ends an attempt whose stream failed before any content left.
 pub(crate) const STREAM_FAILED: &str = "StreamFailed";
@@ -17,13 +17,8 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
     let Some(responding) = &mut current.responding else { return Ok(()) };
     match feed(responding, body.take(), end_of_stream) {
         Flow::Forward(bytes) => *body = Some(bytes),
-        Flow::Failed(message) if may_fail_over => {
-            current.error = Some(AttemptError { kind: "request_error", message, status: None });
-            let why = "the stream failed before its first content";
-            let mut error = Error::explain(ErrorType::new(STREAM_FAILED), why);
-            error.as_up();
-            return Err(error);
-        }
+        Flow::Failed(message) if may_fail_over => return fail(current, message),
+        Flow::Unwritable(message) => return fail(current, message),
         Flow::Failed(_) => *body = Some(responding.pipeline.release()),
     }
     if let Some(class) = responding.pipeline.error_class() {
@@ -32,10 +27,20 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
     }
     // An error's head waits for its class, which the body gives away.
     let head_waits = responding.pipeline.holds()
+        || (responding.pipeline.waits_for_end() && !end_of_stream)
         || (responding.is_error() && responding.pipeline.error_class().is_none());
     watch.hold(head_waits);
     routed.arm(ctx.started);
     Ok(())
+}
+
+/// Ends the attempt while nothing of its answer has left.
+fn fail(current: &mut Current, message: String) -> Result<()> {
+    current.error = Some(AttemptError { kind: "request_error", message, status: None });
+    let why = "no usable answer before the first content";
+    let mut error = Error::explain(ErrorType::new(STREAM_FAILED), why);
+    error.as_up();
+    Err(error)
 }
 
 fn feed(responding: &mut Responding, chunk: Option<Bytes>, end_of_stream: bool) -> Flow {
@@ -56,6 +61,6 @@ fn feed(responding: &mut Responding, chunk: Option<Bytes>, end_of_stream: bool) 
         Flow::Forward(rest) if first.is_empty() => Flow::Forward(rest),
         Flow::Forward(rest) if rest.is_empty() => Flow::Forward(first),
         Flow::Forward(rest) => Flow::Forward([first, rest].concat().into()),
-        failed @ Flow::Failed(_) => failed,
+        failed => failed,
     }
 }

@@ -18,6 +18,9 @@ const NOT_FORWARDED: [&str; 6] = [
     "nel",
 ];
 
+/// What of the request the target could not express.
+const DROPPED_PARAMS: &str = "x-to11-dropped-params";
+
 pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     if head.status.is_informational() {
         return Ok(());
@@ -32,6 +35,12 @@ pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -
     let Some(current) = &routed.current else { return Ok(()) };
     if let Some(variant) = &current.attempt.variant {
         head.insert_header("X-Gateway-Variant", &*variant.name)?;
+    }
+    if !current.dropped.is_empty() {
+        head.insert_header(DROPPED_PARAMS, current.dropped.join(","))?;
+    }
+    if let Some(media_type) = current.responding.as_ref().and_then(|r| r.pipeline.media_type()) {
+        head.insert_header(header::CONTENT_TYPE, media_type)?;
     }
     let changes_length =
         current.responding.as_ref().is_some_and(|r| r.pipeline.may_change_length());

@@ -8,12 +8,14 @@ use pingora::proxy::Session;
 use pingora::upstreams::peer::{ALPN, HttpPeer};
 use pingora::{Error, ErrorType, Result};
 use tokio::time::{Instant, sleep_until};
-use tollgate_providers::rewrite::{Rewrite, rewrite};
-use tollgate_providers::{Dialect, Peek};
 use tollgate_routing::{Attempt, Failure, FailureKind, Target};
 
 use crate::proxy::Gateway;
-use crate::proxy::ctx::{AttemptError, Ctx, Current, Routed, Started};
+use crate::proxy::attempt;
+use crate::proxy::ctx::{AttemptError, Ctx, Routed};
+
+/// The error of a request that no target can take.
+pub(crate) const UNSUITED: &str = "Unsuited";
 
 /// The slowest upstream that may still read a request body, in bytes per second.
 const UPLOAD_RATE_MIN: u64 = 64 * 1024;
@@ -29,8 +31,6 @@ pub(crate) async fn run(
     let Ctx { routed: Some(routed), endpoint: Some(endpoint), started, snapshot, .. } = ctx else {
         return Error::e_explain(ErrorType::InternalError, "no plan");
     };
-    let caller_dialect = endpoint.dialect();
-    let caller_family = endpoint.family();
     loop {
         let Some(attempt) = next_attempt(routed) else {
             return Err(no_attempt_left(routed));
@@ -40,16 +40,14 @@ pub(crate) async fn run(
             pause(session, begins.min(started.at + attempt.target.deadlines.total)).await?;
         }
         let target = Arc::clone(&attempt.target);
-        begin(routed, attempt, caller_dialect);
-        if family(target.provider.dialect) != caller_family {
-            let error = other_dialect(&target);
-            if routed.fail(Failure { kind: FailureKind::Credential, retry_after: None }, error) {
+        if let Err(reason) = attempt::begin(routed, attempt, endpoint) {
+            let message = format!("target {} cannot take this request: {reason}", target.name);
+            let error = AttemptError { kind: "request_error", message, status: None };
+            if routed.fail(Failure { kind: FailureKind::Unsuited, retry_after: None }, error) {
                 continue;
             }
-            return Error::e_explain(
-                ErrorType::new("OtherDialect"),
-                "the target speaks another dialect",
-            );
+            routed.unsuited = Some(reason);
+            return Error::e_explain(ErrorType::new(UNSUITED), "no target can take this request");
         }
         routed.watch.rearm();
         routed.arm(*started);
@@ -80,22 +78,6 @@ fn next_attempt(routed: &mut Routed) -> Option<Attempt> {
     routed.attempts.next(fastrand::f64())
 }
 
-/// A provider of OpenAI's family serves both of its chat APIs.
-const fn family(dialect: Dialect) -> Dialect {
-    match dialect {
-        Dialect::Chat | Dialect::Responses => Dialect::Chat,
-        other => other,
-    }
-}
-
-fn other_dialect(target: &Target) -> AttemptError {
-    AttemptError {
-        kind: "request_error",
-        message: format!("target {} speaks another dialect than the caller", target.name),
-        status: None,
-    }
-}
-
 /// Sleeps, unless the caller leaves first: a retry for nobody would only cost money.
 async fn pause(session: &mut Session, until: Instant) -> Result<()> {
     tokio::select! {
@@ -107,37 +89,6 @@ async fn pause(session: &mut Session, until: Instant) -> Result<()> {
             }
         }
     }
-}
-
-/// Makes `attempt` the running one, with the body that its target gets.
-fn begin(routed: &mut Routed, attempt: Attempt, dialect: Option<Dialect>) {
-    let provider = &attempt.target.provider;
-    let ask = dialect == Some(Dialect::Chat)
-        && routed.facts.stream
-        && !routed.facts.include_usage
-        && provider.capabilities.stream_options;
-    let model = Some(&*attempt.target.model).filter(|model| **model != *routed.facts.model);
-    let body = match Peek::of(&routed.body) {
-        Ok(peek) => {
-            let params = attempt.variant.as_ref().map(|variant| variant.params).unwrap_or_default();
-            let change = Rewrite {
-                model,
-                include_usage: ask,
-                temperature: params.temperature,
-                max_tokens: params.max_tokens,
-            };
-            rewrite(&routed.body, &peek, change)
-        }
-        Err(_) => routed.body.clone(),
-    };
-    routed.current = Some(Current {
-        attempt,
-        started: Started::now(),
-        body,
-        swallow_usage: ask,
-        responding: None,
-        error: None,
-    });
 }
 
 fn no_attempt_left(routed: &Routed) -> Box<Error> {

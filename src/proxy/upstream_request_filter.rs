@@ -1,27 +1,17 @@
 //! Once per attempt: this target's URL, host, credential and headers.
 
 use http::{HeaderName, Uri, header};
-use once_cell::sync::Lazy;
 use pingora::http::RequestHeader;
 use pingora::{Error, ErrorType, OrErr, Result};
+use tollgate_providers::provider::chat_path;
 use tollgate_providers::{AuthStyle, Dialect, Provider};
 use tollgate_routing::Credential;
 
+use crate::proxy::credential;
 use crate::proxy::ctx::Ctx;
 
-/// Headers that authenticate a caller somewhere; none of them goes to a managed target.
-static CALLER_CREDENTIALS: Lazy<[HeaderName; 7]> = Lazy::new(|| {
-    [
-        "authorization",
-        "x-api-key",
-        "api-key",
-        "x-goog-api-key",
-        "cookie",
-        "proxy-authorization",
-        "openai-organization",
-    ]
-    .map(HeaderName::from_static)
-});
+/// Headers that mean something to one vendor's API.
+const FOREIGN_PREFIXES: [&str; 3] = ["anthropic-", "openai-", "x-stainless-"];
 /// What the Messages API wants to know, where the caller did not say.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 
@@ -35,16 +25,20 @@ pub(crate) fn run(upstream: &mut RequestHeader, ctx: &Ctx) -> Result<()> {
     let target = &current.attempt.target;
     let provider = &target.provider;
     remove_own_headers(upstream);
-    if !matches!(target.credential, Credential::Caller) {
-        for name in &*CALLER_CREDENTIALS {
-            upstream.remove_header(name);
+    let (path, mut query) = match current.translated {
+        Some(dialect) => {
+            remove_dialect_headers(upstream);
+            let path = chat_path(dialect, &target.model, routed.facts.stream);
+            let (path, query) = path.split_once('?').unwrap_or((&path, ""));
+            (path.to_owned(), query.to_owned())
         }
-    }
-    let mut query = caller_query(upstream, &target.credential, provider);
-    if let Credential::Managed(secret) = &target.credential {
-        authenticate(upstream, &mut query, provider, secret.expose())?;
-    }
-    let path = format!("{}{}", provider.base_url.path, endpoint.upstream_path());
+        None => {
+            let query = caller_query(upstream, &target.credential, provider);
+            (endpoint.upstream_path().to_owned(), query)
+        }
+    };
+    credential::put(upstream, &mut query, target, current.translated.is_some())?;
+    let path = format!("{}{path}", provider.base_url.path);
     let path_and_query = if query.is_empty() { path } else { format!("{path}?{query}") };
     let uri: Uri = path_and_query.parse().or_err(ErrorType::InternalError, "upstream path")?;
     upstream.set_uri(uri);
@@ -54,7 +48,8 @@ pub(crate) fn run(upstream: &mut RequestHeader, ctx: &Ctx) -> Result<()> {
     upstream.insert_header(header::CONTENT_LENGTH, current.body.len())?;
     // A compressed answer could not be read in passing.
     upstream.insert_header(header::ACCEPT_ENCODING, "identity")?;
-    let speaks_messages = endpoint.dialect() == Some(Dialect::Messages);
+    let speaks_messages =
+        current.translated.or_else(|| endpoint.dialect()) == Some(Dialect::Messages);
     if speaks_messages && upstream.headers.get("anthropic-version").is_none() {
         upstream.insert_header("anthropic-version", ANTHROPIC_VERSION)?;
     }
@@ -75,6 +70,19 @@ fn remove_own_headers(upstream: &mut RequestHeader) {
     }
 }
 
+/// What only the API of the caller's dialect understands: versions, betas, an SDK's own telemetry.
+fn remove_dialect_headers(upstream: &mut RequestHeader) {
+    let foreign: Vec<HeaderName> = upstream
+        .headers
+        .keys()
+        .filter(|name| FOREIGN_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix)))
+        .cloned()
+        .collect();
+    for name in foreign {
+        upstream.remove_header(&name);
+    }
+}
+
 /// The caller's query goes along, but for a key in it that is not this provider's business.
 fn caller_query(upstream: &RequestHeader, credential: &Credential, provider: &Provider) -> String {
     let query = upstream.uri.query().unwrap_or_default();
@@ -84,40 +92,6 @@ fn caller_query(upstream: &RequestHeader, credential: &Credential, provider: &Pr
     }
     let kept = query.split('&').filter(|pair| pair.split('=').next() != Some(name));
     kept.collect::<Vec<_>>().join("&")
-}
-
-fn authenticate(
-    upstream: &mut RequestHeader,
-    query: &mut String,
-    provider: &Provider,
-    secret: &str,
-) -> Result<()> {
-    match &provider.auth {
-        AuthStyle::Bearer => {
-            upstream.insert_header(header::AUTHORIZATION, format!("Bearer {secret}"))
-        }
-        AuthStyle::ApiKeyHeader(name) => upstream.insert_header(name.clone(), secret),
-        AuthStyle::QueryParam(name) => {
-            if !query.is_empty() {
-                query.push('&');
-            }
-            query.push_str(name);
-            query.push('=');
-            query.extend(secret.bytes().map(escape));
-            Ok(())
-        }
-        AuthStyle::None => Ok(()),
-    }
-}
-
-/// Percent-encodes all but the unreserved characters (RFC 3986, 2.3).
-fn escape(byte: u8) -> String {
-    match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
-    }
 }
 
 fn host(provider: &Provider) -> String {

@@ -6,8 +6,9 @@ use http::{HeaderMap, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Instant;
-use tollgate_filters::response::{Body, Pipeline};
-use tollgate_providers::{Dialect, ErrorClass};
+use tollgate_filters::response::{Body, Pipeline, Translation};
+use tollgate_providers::translate::Reply;
+use tollgate_providers::{Dialect, Endpoint, ErrorClass};
 use tollgate_routing::{Failure, FailureKind, parse_retry_after};
 
 use crate::proxy::ctx::{AttemptError, Ctx, Responding};
@@ -16,7 +17,9 @@ use crate::proxy::ctx::{AttemptError, Ctx, Responding};
 const CONTENT_BYTES_MAX: usize = 64 * 1024;
 
 pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
-    let Ctx { routed: Some(routed), endpoint, started, snapshot, .. } = ctx else { return Ok(()) };
+    let Ctx { routed: Some(routed), endpoint, started, snapshot, id, .. } = ctx else {
+        return Ok(());
+    };
     if head.status.is_informational() {
         return Ok(());
     }
@@ -44,8 +47,19 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     }
     let may_hold = routed.attempts_left() && !failed;
     let now = Instant::now();
-    let dialect = endpoint.as_ref().and_then(tollgate_providers::endpoint::Endpoint::dialect);
+    let caller = endpoint.as_ref().and_then(Endpoint::dialect);
     let Some(current) = &mut routed.current else { return Ok(()) };
+    let dialect = current.translated.or(caller);
+    let translation = caller.filter(|_| current.translated.is_some()).map(|caller| Translation {
+        caller,
+        stream: routed.facts.stream,
+        reply: Reply {
+            request_id: id.as_str().to_owned(),
+            model: current.attempt.target.model.to_string(),
+            created: started.unix_ns / 1_000_000_000,
+            include_usage: routed.facts.include_usage,
+        },
+    });
     let kind = body_kind(&head.headers, status, dialect, routed.facts.stream);
     let hold = may_hold && matches!(kind, Body::Stream(_));
     let capture = snapshot.settings.genai.capture_content;
@@ -57,8 +71,10 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
             hold,
             content_bytes_max: if capture { CONTENT_BYTES_MAX } else { 0 },
             started: current.started.at,
+            translation,
         },
     );
+    let waits = hold || failed || pipeline.waits_for_end();
     current.responding = Some(Responding {
         status,
         pipeline,
@@ -67,7 +83,7 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
         class: failed.then(|| ErrorClass::of_status(status)),
     });
     // An error's head waits for its body, which says what kind of error it is.
-    routed.watch.hold(hold || failed);
+    routed.watch.hold(waits);
     routed.arm(*started);
     Ok(())
 }

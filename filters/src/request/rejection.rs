@@ -65,11 +65,13 @@ pub enum Rejection {
         /// The limit.
         in_flight_max: usize,
     },
-    /// The target speaks another dialect than the caller.
-    #[error("the target of model `{model}` does not speak this endpoint's format")]
-    OtherDialect {
-        /// The model asked for.
-        model: String,
+    /// No target of the model can express the request.
+    #[error("`{field}`: {reason}")]
+    Unsuited {
+        /// The part of the body at fault.
+        field: String,
+        /// Why.
+        reason: String,
     },
     /// The gateway is shutting down.
     #[error("the gateway is shutting down; try again on another instance")]
@@ -85,7 +87,7 @@ impl Rejection {
             Self::InvalidJson { .. }
             | Self::InvalidField { .. }
             | Self::Framing
-            | Self::OtherDialect { .. } => StatusCode::BAD_REQUEST,
+            | Self::Unsuited { .. } => StatusCode::BAD_REQUEST,
             Self::UnknownModel { .. } | Self::UnknownPath { .. } | Self::NotServed { .. } => {
                 StatusCode::NOT_FOUND
             }
@@ -106,10 +108,11 @@ impl Rejection {
     }
 
     /// The field at fault, for the `param` of OpenAI's shape.
-    pub const fn param(&self) -> Option<&'static str> {
+    pub fn param(&self) -> Option<&str> {
         match self {
             Self::InvalidField { field, .. } => Some(field),
-            Self::UnknownModel { .. } | Self::OtherDialect { .. } => Some("model"),
+            Self::Unsuited { field, .. } => Some(field),
+            Self::UnknownModel { .. } => Some("model"),
             _ => None,
         }
     }

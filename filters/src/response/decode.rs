@@ -20,6 +20,11 @@ pub(super) enum Decode {
 // === impl Decode ===
 
 impl Decode {
+    /// Whether there is a reader for it.
+    pub(super) const fn is_readable(&self) -> bool {
+        !matches!(self, Self::Opaque)
+    }
+
     pub(super) fn on_chunk(&mut self, chunk: &Bytes, sink: &mut dyn FnMut(StreamEvent<'_>)) {
         match self {
             Self::Stream(reader) => reader.feed(chunk, sink),
@@ -42,7 +47,9 @@ impl Decode {
             Self::Whole { dialect, pieces, bytes } => {
                 let body = gather(pieces, *bytes);
                 // What is no answer of this dialect says nothing; it was passed on as it is.
-                let _unreadable = read_body(*dialect, &body, sink);
+                if read_body(*dialect, &body, sink).is_ok() {
+                    sink(StreamEvent::Done);
+                }
             }
             Self::Opaque => {}
         }

@@ -3,6 +3,7 @@
 //! A [`Pipeline`] is made for one response and dropped with it. No I/O, no waiting, no clock.
 
 mod decode;
+mod error_answer;
 mod meter;
 mod pipeline;
 mod tool_calls;
@@ -12,7 +13,7 @@ use bytes::Bytes;
 
 pub use decode::BODY_BYTES_MAX;
 pub use meter::{Gaps, Meter, STALL_MIN, Times, is_content};
-pub use pipeline::{Body, Pipeline, Seen, Settings};
+pub use pipeline::{Body, Pipeline, Seen, Settings, Translation};
 pub use tool_calls::{ToolCallTimes, ToolCalls};
 pub use withhold::{HELD_BYTES_MAX, HELD_EVENTS_MAX, Withhold};
 
@@ -24,6 +25,8 @@ pub enum Flow {
     /// The response reports a failure before any content: another target may answer instead.
     /// Carries what the provider said.
     Failed(String),
+    /// The response cannot be said in the caller's dialect, and nothing of it has left.
+    Unwritable(String),
 }
 
 #[cfg(test)]

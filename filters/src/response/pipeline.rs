@@ -3,14 +3,13 @@
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::Instant;
-use tollgate_providers::error_body::redact_5xx;
+use tollgate_providers::error_body::{ErrorBody, error_event};
+use tollgate_providers::translate::{Reply, Writer};
 use tollgate_providers::{Dialect, ErrorClass, StreamEvent, StreamReader, Transcript};
 
 use super::decode::Decode;
+use super::error_answer::ErrorAnswer;
 use super::{Flow, Meter, Times, ToolCallTimes, ToolCalls, Withhold};
-
-/// The longest error body that is read; of a longer one only the status counts.
-const ERROR_BYTES_MAX: usize = 64 * 1024;
 
 /// What kind of body a response has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +24,19 @@ pub enum Body {
     Opaque,
 }
 
+/// The caller speaks another dialect than the upstream.
+#[derive(Clone, Debug)]
+pub struct Translation {
+    /// What the caller speaks.
+    pub caller: Dialect,
+    /// Whether the caller asked for a stream.
+    pub stream: bool,
+    /// What the answer needs to know that the upstream does not say.
+    pub reply: Reply,
+}
+
 /// What the filters need to know.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The status of the response.
     pub status: StatusCode,
@@ -38,17 +48,19 @@ pub struct Settings {
     pub content_bytes_max: usize,
     /// When the attempt began.
     pub started: Instant,
+    /// `None` where the caller gets the upstream's bytes.
+    pub translation: Option<Translation>,
 }
 
 /// All body filters of one response.
 pub struct Pipeline {
     body: Body,
-    status: StatusCode,
     decode: Decode,
     observers: Observers,
     withhold: Withhold,
-    error: Vec<u8>,
-    error_class: Option<ErrorClass>,
+    /// Writes what leaves, where the caller speaks another dialect.
+    writer: Option<Box<Writer>>,
+    error: Option<ErrorAnswer>,
     swallows: bool,
 }
 
@@ -83,10 +95,19 @@ impl Pipeline {
             Body::Error(_) | Body::Opaque => Decode::Opaque,
         };
         let stream = matches!(body, Body::Stream(_));
-        let swallows = stream && settings.swallow_usage;
+        let swallows = stream && settings.swallow_usage && settings.translation.is_none();
+        let error = match body {
+            Body::Error(dialect) => {
+                Some(ErrorAnswer::new(settings.status, dialect, settings.translation.as_ref()))
+            }
+            Body::Stream(_) | Body::Whole(_) | Body::Opaque => None,
+        };
+        let writer = settings.translation.filter(|_| decode.is_readable()).map(|translation| {
+            let Translation { caller, stream, reply } = translation;
+            Box::new(if stream { Writer::events } else { Writer::whole }(caller, reply))
+        });
         Self {
             body,
-            status: settings.status,
             decode,
             observers: Observers {
                 meter: Meter::new(settings.started),
@@ -94,8 +115,8 @@ impl Pipeline {
                 tool_calls: ToolCalls::default(),
             },
             withhold: Withhold::new(swallows, stream && settings.hold),
-            error: Vec::new(),
-            error_class: None,
+            writer,
+            error,
             swallows,
         }
     }
@@ -103,35 +124,70 @@ impl Pipeline {
     /// A piece of the body that arrived at `at`.
     pub fn on_chunk(&mut self, chunk: Bytes, at: Instant) -> Flow {
         self.observers.meter.on_chunk(at);
-        if let Body::Error(_) = self.body {
-            return Flow::Forward(self.on_error_chunk(chunk));
+        if let Some(error) = &mut self.error {
+            return Flow::Forward(error.on_chunk(chunk));
         }
-        let Self { decode, observers, withhold, .. } = self;
-        // 1. Bytes become events, 2. the observers see each, 3. it is decided what leaves.
+        let Self { decode, observers, withhold, writer, .. } = self;
+        let mut written = Vec::new();
+        // 1. Bytes become events, 2. the observers see each, 3. it is decided what leaves, or 4. it
+        // is said anew in the caller's dialect.
         decode.on_chunk(&chunk, &mut |event| {
             observers.on_event(&event, at);
             if let StreamEvent::Boundary { end, usage_only } = event {
                 withhold.on_boundary(end, usage_only);
             }
+            if let Some(writer) = writer {
+                writer.on_event(&event, &mut written);
+            }
         });
+        let leaves = if self.writer.is_some() { written.into() } else { chunk };
         if let Some(message) = self.failed_early() {
-            let _held = self.withhold.on_chunk(chunk, false);
+            let _held = self.withhold.on_chunk(leaves, false);
             return Flow::Failed(message);
         }
-        Flow::Forward(self.withhold.on_chunk(chunk, self.observers.meter.has_content()))
+        Flow::Forward(self.withhold.on_chunk(leaves, self.observers.meter.has_content()))
     }
 
     /// The response ended by itself. Returns what was still held.
     pub fn on_end(&mut self, at: Instant) -> Flow {
-        if let Body::Error(dialect) = self.body {
-            return Flow::Forward(self.on_error_end(dialect));
+        if let Some(error) = &mut self.error {
+            return Flow::Forward(error.on_end());
         }
-        let Self { decode, observers, .. } = self;
-        decode.on_end(&mut |event| observers.on_event(&event, at));
+        let Self { decode, observers, writer, .. } = self;
+        let mut written = Vec::new();
+        decode.on_end(&mut |event| {
+            observers.on_event(&event, at);
+            if let Some(writer) = writer {
+                writer.on_event(&event, &mut written);
+            }
+        });
         if let Some(message) = self.failed_early() {
             return Flow::Failed(message);
         }
-        Flow::Forward(self.withhold.on_end())
+        if let Some(writer) = &mut self.writer
+            && let Err(error) = writer.on_end(&mut written)
+            && (!writer.streams() || self.withhold.holds())
+        {
+            return Flow::Unwritable(error.to_string());
+        }
+        Flow::Forward(match &self.writer {
+            Some(_) => self.withhold.on_chunk(written.into(), true),
+            None => self.withhold.on_end(),
+        })
+    }
+
+    /// Ends what the caller has of a stream with an error; `None` where it has no stream, and half
+    /// of a plain body cannot be mended.
+    pub fn end_with_error(&mut self, caller: Dialect, error: &ErrorBody<'_>) -> Option<Bytes> {
+        match &mut self.writer {
+            Some(writer) if writer.streams() => {
+                let mut written = Vec::new();
+                writer.fail(error.message, &mut written);
+                Some(written.into())
+            }
+            Some(_) => None,
+            None => self.is_stream().then(|| error_event(caller, error).into()),
+        }
     }
 
     /// Lets go of what is held: no other target will answer.
@@ -161,12 +217,29 @@ impl Pipeline {
 
     /// Whether the bytes that leave may be fewer or other than those that came.
     pub fn may_change_length(&self) -> bool {
-        self.swallows || (self.status.is_server_error() && matches!(self.body, Body::Error(_)))
+        self.swallows
+            || self.writer.is_some()
+            || self.error.as_ref().is_some_and(ErrorAnswer::may_change_length)
+    }
+
+    /// The media type of what leaves, where it is not the upstream's.
+    pub fn media_type(&self) -> Option<&'static str> {
+        match (&self.writer, &self.error) {
+            (Some(writer), _) if writer.streams() => Some("text/event-stream; charset=utf-8"),
+            (Some(_), _) => Some("application/json"),
+            (None, Some(error)) if error.is_translated() => Some("application/json"),
+            (None, _) => None,
+        }
+    }
+
+    /// Whether nothing leaves before the end: a plain answer is written when it is known.
+    pub fn waits_for_end(&self) -> bool {
+        self.writer.as_ref().is_some_and(|writer| !writer.streams())
     }
 
     /// What an error answer is called, once it was read.
-    pub const fn error_class(&self) -> Option<ErrorClass> {
-        self.error_class
+    pub fn error_class(&self) -> Option<ErrorClass> {
+        self.error.as_ref()?.class()
     }
 
     /// What was seen, at the very end.
@@ -183,39 +256,6 @@ impl Pipeline {
             return None;
         }
         self.observers.transcript.error().map(str::to_owned)
-    }
-
-    fn on_error_chunk(&mut self, chunk: Bytes) -> Bytes {
-        let room = ERROR_BYTES_MAX.saturating_sub(self.error.len());
-        let fits = chunk.len() <= room;
-        if self.status.is_server_error() {
-            // Its message is replaced whatever it says; what is over the limit is not needed.
-            self.error.extend_from_slice(chunk.get(..chunk.len().min(room)).unwrap_or_default());
-            return Bytes::new();
-        }
-        if fits && self.error_class.is_none() {
-            self.error.extend_from_slice(&chunk);
-            return Bytes::new();
-        }
-        let status = self.status;
-        self.error_class.get_or_insert_with(|| ErrorClass::of_status(status));
-        let mut out = std::mem::take(&mut self.error);
-        if out.is_empty() {
-            return chunk;
-        }
-        out.extend_from_slice(&chunk);
-        out.into()
-    }
-
-    fn on_error_end(&mut self, dialect: Dialect) -> Bytes {
-        let body = std::mem::take(&mut self.error);
-        if self.error_class.is_none() {
-            self.error_class = Some(ErrorClass::classify(self.status, dialect, &body));
-        }
-        match redact_5xx(dialect, self.status, &body) {
-            Some(redacted) => redacted.into(),
-            None => body.into(),
-        }
     }
 }
 

@@ -173,11 +173,17 @@ impl Endpoint {
         }
     }
 
-    /// The family of provider that serves this endpoint.
-    pub const fn family(&self) -> Dialect {
+    /// Whether requests and answers here are translated for targets that speak another dialect.
+    pub const fn is_translated(&self) -> bool {
+        matches!(self, Self::ChatCompletions | Self::Responses | Self::Messages)
+    }
+
+    /// Whether a provider of this dialect serves the endpoint as it is.
+    pub const fn is_served_by(&self, dialect: Dialect) -> bool {
         match self {
-            Self::Messages | Self::CountTokens => Dialect::Messages,
-            _ => Dialect::Chat,
+            Self::Messages | Self::CountTokens => matches!(dialect, Dialect::Messages),
+            Self::Rerank => matches!(dialect, Dialect::Chat | Dialect::Responses | Dialect::Cohere),
+            _ => matches!(dialect, Dialect::Chat | Dialect::Responses),
         }
     }
 

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::event::StreamEvent;
 use crate::provider::Dialect;
 
 #[cfg(test)]
@@ -72,6 +73,26 @@ pub fn redact_5xx(dialect: Dialect, status: StatusCode, body: &[u8]) -> Option<V
         }
     };
     Some(value.to_string().into_bytes())
+}
+
+/// An upstream's error body in the envelope of a caller that speaks another dialect.
+pub fn translate(
+    upstream: Dialect,
+    caller: Dialect,
+    status: StatusCode,
+    body: &[u8],
+    request_id: &str,
+) -> Vec<u8> {
+    let mut said = None;
+    let _no_json = crate::body::read_body(upstream, body, &mut |event| {
+        if let StreamEvent::Error { message: Some(message), .. } = event {
+            said = Some(message.decode().into_owned());
+        }
+    });
+    let redacted = format!("provider returned status {}", status.as_u16());
+    let message = said.filter(|_| !status.is_server_error()).unwrap_or(redacted);
+    let code = crate::ErrorClass::classify(status, upstream, body).code();
+    error_body(caller, &ErrorBody { status, code, message: &message, param: None, request_id })
 }
 
 fn envelope(dialect: Dialect, error: &ErrorBody<'_>) -> Value {

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 
+mod path;
 #[cfg(test)]
 mod tests;
+
+pub use path::chat_path;
 
 /// How a credential travels to a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]

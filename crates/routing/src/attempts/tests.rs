@@ -97,7 +97,12 @@ fn a_patient_retry_after_is_waited_for_and_a_long_one_leaves_the_target() {
 
 #[test]
 fn a_refused_credential_leaves_the_target_at_once() {
-    for kind in [FailureKind::Status(401), FailureKind::Status(403), FailureKind::Credential] {
+    for kind in [
+        FailureKind::Status(401),
+        FailureKind::Status(403),
+        FailureKind::Credential,
+        FailureKind::Unsuited,
+    ] {
         let (names, attempts) = walk(plan(3, vec![fallback(&["a", "b"])]), kind.into());
         assert_eq!(names, ["a", "b"], "{kind:?}");
         assert_eq!(attempts.counters().exclusions.len(), 2);

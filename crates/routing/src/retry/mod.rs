@@ -51,6 +51,8 @@ pub enum FailureKind {
     /// The credential couldn't be used: the target is left at once. Statuses 401 and 403 count as
     /// this by themselves.
     Credential,
+    /// The target cannot express the request: it is left at once.
+    Unsuited,
     /// Nothing another attempt could mend, the client's leaving included.
     Final,
 }
@@ -78,7 +80,7 @@ impl RetryPolicy {
             FailureKind::Status(status) => {
                 !failure.is_about_credential() && self.retryable_status.contains(status)
             }
-            FailureKind::Credential | FailureKind::Final => false,
+            FailureKind::Credential | FailureKind::Unsuited | FailureKind::Final => false,
         }
     }
 
@@ -154,7 +156,10 @@ impl Failure {
 
     /// Whether the provider refused the credential: no pause will make it good.
     pub const fn is_about_credential(&self) -> bool {
-        matches!(self.kind, FailureKind::Credential | FailureKind::Status(401 | 403))
+        matches!(
+            self.kind,
+            FailureKind::Credential | FailureKind::Unsuited | FailureKind::Status(401 | 403)
+        )
     }
 }
 

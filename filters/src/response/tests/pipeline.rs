@@ -30,13 +30,14 @@ fn settings(status: u16, hold: bool) -> Settings {
         hold,
         content_bytes_max: 1_000,
         started: Instant::now(),
+        translation: None,
     }
 }
 
 fn forwarded(flow: Flow) -> Bytes {
     match flow {
         Flow::Forward(bytes) => bytes,
-        Flow::Failed(why) => panic!("failed: {why}"),
+        Flow::Failed(why) | Flow::Unwritable(why) => panic!("failed: {why}"),
     }
 }
 

@@ -55,7 +55,6 @@ pub(crate) struct Blocks {
     model: String,
     usage: Option<Usage>,
     finish: Option<Finish>,
-    done: bool,
     begun: bool,
     over: bool,
     /// One more than the highest number of a call that was opened or waits.
@@ -127,18 +126,31 @@ impl Blocks {
                 self.over = true;
                 sink(Step::Fail { kind: kind.as_deref(), message: &message });
             }
-            StreamEvent::Done => self.done = true,
+            // Told at once: some upstreams keep their connection open after their last word.
+            StreamEvent::Done => self.complete(sink),
             _ => {}
         }
     }
 
     /// The response is over. `false`, with no step, if it broke off before its end.
     pub(crate) fn on_end(&mut self, sink: Sink<'_>) -> bool {
-        if self.over {
-            return true;
-        }
-        if self.finish.is_none() && !self.done {
+        if !self.over && self.finish.is_none() {
             return false;
+        }
+        self.complete(sink);
+        true
+    }
+
+    /// Something else went wrong: the answer ends here, unless it has ended.
+    pub(crate) fn fail(&mut self, message: &str, sink: Sink<'_>) {
+        if !std::mem::replace(&mut self.over, true) {
+            sink(Step::Fail { kind: None, message });
+        }
+    }
+
+    fn complete(&mut self, sink: Sink<'_>) {
+        if self.over {
+            return;
         }
         self.begin(sink);
         self.close(sink);
@@ -149,14 +161,6 @@ impl Blocks {
         self.over = true;
         let finish = self.finish.unwrap_or_default().with_calls(self.calls_opened > 0);
         sink(Step::End { finish, usage: self.usage });
-        true
-    }
-
-    /// Something else went wrong: the answer ends here, unless it has ended.
-    pub(crate) fn fail(&mut self, message: &str, sink: Sink<'_>) {
-        if !std::mem::replace(&mut self.over, true) {
-            sink(Step::Fail { kind: None, message });
-        }
     }
 
     fn begin(&mut self, sink: Sink<'_>) {

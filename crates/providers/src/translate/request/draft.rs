@@ -5,6 +5,11 @@ use serde_json::Value;
 use super::Request;
 use crate::translate::Untranslatable;
 
+/// The most names of dropped parameters that are told.
+const DROPPED_MAX: usize = 32;
+/// The longest name of a dropped parameter that is told.
+const NAME_BYTES_MAX: usize = 64;
+
 /// The request being translated, and what was lost on the way.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -49,12 +54,18 @@ impl Draft {
         }
     }
 
-    /// Everything that was dropped, in order; members of `extra` that nobody took are among it.
+    /// What was dropped, in order; members of `extra` that nobody took are among it.
+    ///
+    /// The names end up in a header, and some are the caller's own: those that no API could have
+    /// are left out, and so is what is beyond [`DROPPED_MAX`].
     pub(crate) fn into_dropped(mut self) -> Vec<String> {
         let left: Vec<String> = self.request.extra.keys().cloned().collect();
         for name in &left {
             self.drop(name);
         }
+        let byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        self.dropped.retain(|name| name.len() <= NAME_BYTES_MAX && name.bytes().all(byte));
+        self.dropped.truncate(DROPPED_MAX);
         self.dropped
     }
 }

@@ -1,0 +1,89 @@
+//! The beginning of an attempt: the body that its target gets, in the dialect that it speaks.
+
+use bytes::Bytes;
+use tollgate_providers::rewrite::{Rewrite, rewrite};
+use tollgate_providers::translate::{Target, Untranslatable, translate_request};
+use tollgate_providers::{Dialect, Endpoint, Peek};
+use tollgate_routing::Attempt;
+
+use crate::proxy::ctx::{Current, Routed, Started};
+
+/// Makes `attempt` the running one.
+///
+/// # Errors
+/// What its target cannot express. The attempt is the running one nevertheless.
+pub(crate) fn begin(
+    routed: &mut Routed,
+    attempt: Attempt,
+    endpoint: &Endpoint,
+) -> Result<(), Untranslatable> {
+    let spoken = spoken(&attempt, endpoint);
+    let translated = spoken.clone().ok().filter(|upstream| Some(*upstream) != endpoint.dialect());
+    let mut current = Current {
+        started: Started::now(),
+        body: routed.body.clone(),
+        swallow_usage: false,
+        translated: translated.filter(|_| endpoint.is_translated()),
+        dropped: Vec::new(),
+        responding: None,
+        error: None,
+        attempt,
+    };
+    let written = spoken.and_then(|_| write(routed, &mut current, endpoint.dialect()));
+    routed.current = Some(current);
+    written
+}
+
+/// The dialect in which the request goes up.
+fn spoken(attempt: &Attempt, endpoint: &Endpoint) -> Result<Dialect, Untranslatable> {
+    let provider = &attempt.target.provider;
+    match endpoint.dialect() {
+        Some(caller) if endpoint.is_translated() => Ok(provider.dialect_for(caller)),
+        _ if endpoint.is_served_by(provider.dialect) => Ok(provider.dialect),
+        _ => Err(Untranslatable {
+            field: "model".to_owned(),
+            reason: "its target does not serve this endpoint".to_owned(),
+        }),
+    }
+}
+
+fn write(
+    routed: &Routed,
+    current: &mut Current,
+    caller: Option<Dialect>,
+) -> Result<(), Untranslatable> {
+    let Current { attempt, body, translated, dropped, swallow_usage, .. } = current;
+    let provider = &attempt.target.provider;
+    let params = attempt.variant.as_ref().map(|variant| variant.params).unwrap_or_default();
+    if let (Some(caller), Some(upstream)) = (caller, *translated) {
+        let target = Target {
+            model: &attempt.target.model,
+            capabilities: provider.capabilities,
+            temperature: params.temperature,
+            max_tokens: params.max_tokens,
+        };
+        let request = translate_request(caller, upstream, &routed.body, &target)?;
+        (*body, *dropped) = (request.body, request.dropped);
+        return Ok(());
+    }
+    *swallow_usage = caller == Some(Dialect::Chat)
+        && routed.facts.stream
+        && !routed.facts.include_usage
+        && provider.capabilities.stream_options;
+    let model = Some(&*attempt.target.model).filter(|model| **model != *routed.facts.model);
+    let change = Rewrite {
+        model,
+        include_usage: *swallow_usage,
+        temperature: params.temperature,
+        max_tokens: params.max_tokens,
+    };
+    *body = rewritten(&routed.body, change);
+    Ok(())
+}
+
+fn rewritten(body: &Bytes, change: Rewrite<'_>) -> Bytes {
+    match Peek::of(body) {
+        Ok(peek) => rewrite(body, &peek, change),
+        Err(_) => body.clone(),
+    }
+}
