@@ -11,8 +11,10 @@ use crate::reading::{Api, Ask, Target};
 use crate::scenario::{Fault, Scenario};
 
 mod chat;
+mod cohere;
 mod errors;
 mod faults;
+mod gemini;
 mod listing;
 mod messages;
 mod pace;
@@ -140,6 +142,8 @@ fn answer_api(scenario: &Scenario, request: &Request<'_>) -> Answer {
             reply.generate(match api {
                 Api::Messages => messages::text_event_bytes(&reply),
                 Api::Responses => responses::text_event_bytes(&reply),
+                Api::Cohere => cohere::text_event_bytes(&reply),
+                Api::Gemini => gemini::text_event_bytes(&reply),
                 _ => chat::text_event_bytes(&reply),
             });
             if ask.stream {
@@ -148,6 +152,8 @@ fn answer_api(scenario: &Scenario, request: &Request<'_>) -> Answer {
             match api {
                 Api::Messages => messages::plain(&reply),
                 Api::Responses => responses::plain(&reply),
+                Api::Cohere => cohere::plain(&reply),
+                Api::Gemini => gemini::plain(&reply),
                 _ => chat::plain(&reply),
             }
         }
@@ -159,6 +165,8 @@ fn answer_stream(reply: &Reply<'_>, api: Api) -> Answer {
     let mut events = match api {
         Api::Messages => messages::stream(reply),
         Api::Responses => responses::stream(reply),
+        Api::Cohere => cohere::stream(reply),
+        Api::Gemini => gemini::stream(reply),
         _ => chat::stream(reply),
     };
     let end = faults::on_events(&mut events, reply, api);
@@ -247,7 +255,9 @@ impl Request<'_> {
     fn keys(&self) -> impl Iterator<Item = &[u8]> {
         let bearer = self.headers.get_all(header::AUTHORIZATION).iter();
         let bearer = bearer.filter_map(|value| value.as_bytes().strip_prefix(b"Bearer "));
-        bearer.chain(self.headers.get_all("x-api-key").iter().map(HeaderValue::as_bytes))
+        let named = ["x-api-key", "x-goog-api-key"].into_iter();
+        let named = named.flat_map(|name| self.headers.get_all(name).iter());
+        bearer.chain(named.map(HeaderValue::as_bytes))
     }
 
     /// Why the provider would not serve this.

@@ -77,6 +77,8 @@ impl<'a> Reply<'a> {
         let (id, call_id) = match api {
             Api::Messages => ("msg_mock", "toolu_mock"),
             Api::Responses => ("resp_mock", "call_mock"),
+            Api::Cohere => ("mock", "weather_mock"),
+            Api::Gemini => ("gemini_mock", "fc_mock"),
             _ => ("chatcmpl-mock", "call_mock"),
         };
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs());

@@ -3,6 +3,9 @@
 use crate::answer::reply::{Counts, Event, Part, Reply};
 use crate::ordered::{Json, object};
 
+/// What stands for reasoning that only the provider can read.
+const ENCRYPTED: &str = "bW9jay1lbmNyeXB0ZWQ=";
+
 /// Numbers the events, which carry their number.
 struct Sequence {
     events: Vec<Event>,
@@ -193,11 +196,12 @@ fn item(index: usize, part: &Part<'_>, done: bool) -> Json {
         },
         Part::Reasoning(fragments) => {
             let text = object! { "type" => "summary_text", "text" => fragments.concat() };
-            object! {
+            let item = object! {
                 "id" => item_id("rs", index),
                 "type" => "reasoning",
                 "summary" => if done { vec![text] } else { Vec::new() },
-            }
+            };
+            if done { item.with("encrypted_content", ENCRYPTED) } else { item }
         }
         Part::Tool { id, name, arguments } => object! {
             "id" => item_id("fc", index),

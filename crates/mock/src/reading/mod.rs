@@ -16,6 +16,8 @@ pub(crate) enum Api {
     Chat,
     Messages,
     Responses,
+    Cohere,
+    Gemini,
     Embeddings,
     Models,
     Unknown,
@@ -29,6 +31,8 @@ pub(crate) struct Target {
     pub(crate) api: Api,
     /// The model of `/models/{id}`.
     pub(crate) model_id: Option<String>,
+    /// The path asks for a stream (Gemini).
+    pub(crate) stream: bool,
 }
 
 /// What a body asks for.
@@ -58,6 +62,8 @@ struct Body<'a> {
     messages: Option<&'a RawValue>,
     #[serde(borrow)]
     input: Option<&'a RawValue>,
+    #[serde(borrow)]
+    contents: Option<&'a RawValue>,
     encoding_format: Option<String>,
     dimensions: Option<usize>,
 }
@@ -73,11 +79,15 @@ impl Target {
     pub(crate) fn read(path: &str) -> Self {
         let (name, path) = split_name(path);
         let path = path.trim_end_matches('/');
-        let (api, model_id) = match path.rsplit_once("/models/") {
-            Some((_, id)) if !id.is_empty() => (Api::Models, Some(id.to_owned())),
-            _ => (Api::of(path), None),
+        let (api, model_id, stream) = match path.rsplit_once("/models/") {
+            Some((_, id)) if !id.is_empty() => match id.rsplit_once(':') {
+                Some((id, "generateContent")) => (Api::Gemini, Some(id.to_owned()), false),
+                Some((id, "streamGenerateContent")) => (Api::Gemini, Some(id.to_owned()), true),
+                _ => (Api::Models, Some(id.to_owned()), false),
+            },
+            _ => (Api::of(path), None, false),
         };
-        Self { name, api, model_id }
+        Self { name, api, model_id, stream }
     }
 }
 
@@ -95,6 +105,7 @@ impl Api {
         match path.rsplit_once('/') {
             Some((before, "completions")) if before.ends_with("/chat") => Self::Chat,
             Some((_, "messages")) => Self::Messages,
+            Some((_, "chat")) => Self::Cohere,
             Some((_, "responses")) => Self::Responses,
             Some((_, "embeddings")) => Self::Embeddings,
             Some((_, "models")) => Self::Models,
@@ -114,20 +125,38 @@ impl Api {
 // === impl Ask ===
 
 impl Ask {
+    /// With what the path says.
+    pub(crate) fn at(mut self, target: &Target) -> Self {
+        if target.api == Api::Gemini {
+            self.model.clone_from(&target.model_id);
+            self.stream = target.stream;
+        }
+        self
+    }
+
     /// Reads a body; the error is the provider's words for it.
     pub(crate) fn read(body: &Bytes) -> Result<Self, String> {
         let body: Body<'_> = serde_json::from_slice(body).map_err(|problem| {
             format!("We could not parse the JSON body of your request: {problem}")
         })?;
+        let tools = body.tools.unwrap_or_default();
+        let declared = |tool: &Value| match tool.get("functionDeclarations") {
+            Some(Value::Array(functions)) => functions.clone(),
+            _ => vec![tool.clone()],
+        };
         let tools: Vec<(String, Value)> =
-            body.tools.unwrap_or_default().iter().filter_map(read_tool).collect();
+            tools.iter().flat_map(declared).filter_map(|tool| read_tool(&tool)).collect();
         let input = body.input.map(RawValue::get);
         Ok(Self {
             model: body.model,
             stream: body.stream.unwrap_or(false),
             include_usage: body.stream_options.and_then(|o| o.include_usage).unwrap_or(false),
             tools,
-            user_text: body.messages.map(RawValue::get).or(input).and_then(last_user_text),
+            user_text: [body.messages, body.input, body.contents]
+                .into_iter()
+                .flatten()
+                .next()
+                .and_then(|turns| last_user_text(turns.get())),
             inputs: input.map(read_inputs).unwrap_or_default(),
             base64: body.encoding_format.as_deref() == Some("base64"),
             dimensions: body.dimensions,
@@ -139,7 +168,8 @@ impl Ask {
 fn read_tool(tool: &Value) -> Option<(String, Value)> {
     let tool = tool.get("function").unwrap_or(tool);
     let name = tool.get("name")?.as_str()?.to_owned();
-    let schema = tool.get("parameters").or_else(|| tool.get("input_schema"));
+    let names = ["parameters", "input_schema", "parametersJsonSchema"];
+    let schema = names.iter().find_map(|name| tool.get(name));
     Some((name, schema.cloned().unwrap_or(Value::Null)))
 }
 
@@ -154,7 +184,7 @@ fn last_user_text(messages: &str) -> Option<String> {
     if last.get("role")?.as_str()? != "user" {
         return None;
     }
-    match last.get("content")? {
+    match last.get("content").or_else(|| last.get("parts"))? {
         Value::String(text) => Some(text.clone()),
         Value::Array(parts) => {
             let texts: Vec<&str> =

@@ -10,22 +10,25 @@ fn ask(body: &'static str) -> Ask {
 
 #[test]
 fn the_path_says_which_api_and_which_scenario() {
-    for (path, name, api, model_id) in [
-        ("/v1/chat/completions", None, Api::Chat, None),
-        ("/chat/completions/", None, Api::Chat, None),
-        ("/@a/v1/messages", Some("a"), Api::Messages, None),
-        ("/v1/v1/messages", None, Api::Messages, None),
-        ("/@b/responses", Some("b"), Api::Responses, None),
-        ("/v1/embeddings", None, Api::Embeddings, None),
-        ("/v1/models", None, Api::Models, None),
-        ("/v1/models/gpt-4o", None, Api::Models, Some("gpt-4o")),
-        ("/v1/models/org/name", None, Api::Models, Some("org/name")),
-        ("/@only", Some("only"), Api::Unknown, None),
-        ("/v1/completions", None, Api::Unknown, None),
-        ("/v1/messages/count_tokens", None, Api::Unknown, None),
+    for (path, name, api, model_id, stream) in [
+        ("/v1/chat/completions", None, Api::Chat, None, false),
+        ("/chat/completions/", None, Api::Chat, None, false),
+        ("/@a/v1/messages", Some("a"), Api::Messages, None, false),
+        ("/v1/v1/messages", None, Api::Messages, None, false),
+        ("/@b/responses", Some("b"), Api::Responses, None, false),
+        ("/v1/embeddings", None, Api::Embeddings, None, false),
+        ("/v1/models", None, Api::Models, None, false),
+        ("/v1/models/gpt-4o", None, Api::Models, Some("gpt-4o"), false),
+        ("/v1/models/org/name", None, Api::Models, Some("org/name"), false),
+        ("/@only", Some("only"), Api::Unknown, None, false),
+        ("/v1/completions", None, Api::Unknown, None, false),
+        ("/v1/messages/count_tokens", None, Api::Unknown, None, false),
+        ("/v2/chat", None, Api::Cohere, None, false),
+        ("/v1beta/models/g:generateContent", None, Api::Gemini, Some("g"), false),
+        ("/v1beta/models/g:streamGenerateContent", None, Api::Gemini, Some("g"), true),
     ] {
-        let expected =
-            Target { name: name.map(str::to_owned), api, model_id: model_id.map(str::to_owned) };
+        let (name, model_id) = (name.map(str::to_owned), model_id.map(str::to_owned));
+        let expected = Target { name, api, model_id, stream };
         assert_eq!(Target::read(path), expected, "{path}");
     }
 }
@@ -43,6 +46,8 @@ fn only_a_users_last_words_are_the_users_text() {
     assert_eq!(text(result), None, "Anthropic sends a tool's result as the user");
     assert_eq!(text(r#"{"input":"e"}"#).as_deref(), Some("e"));
     assert_eq!(text(r#"{"messages":[]}"#), None);
+    let gemini = r#"{"contents":[{"role":"user","parts":[{"text":"f"}]}]}"#;
+    assert_eq!(text(gemini).as_deref(), Some("f"));
 }
 
 #[test]
@@ -52,6 +57,8 @@ fn tools_are_found_in_each_dialects_place() {
     assert_eq!(names(r#"{"tools":[{"type":"function","name":"responses"}]}"#), ["responses"]);
     let messages = ask(r#"{"tools":[{"name":"m","input_schema":{"type":"object"}}]}"#);
     assert_eq!(messages.tools[0].1["type"], "object");
+    let gemini = r#"{"tools":[{"functionDeclarations":[{"name":"a"},{"name":"b"}]}]}"#;
+    assert_eq!(names(gemini), ["a", "b"]);
 }
 
 #[test]

@@ -289,7 +289,7 @@ impl Provider {
     ) -> (Outcome, u64) {
         witness.body(body.clone());
         let target = Target::read(head.uri.path());
-        let ask = Ask::read(body);
+        let ask = Ask::read(body).map(|ask| ask.at(&target));
         let nothing = Ask::default();
         let asked = Asked {
             method: &head.method,
