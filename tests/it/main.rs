@@ -23,3 +23,4 @@ mod sdk;
 mod streaming;
 mod telemetry;
 mod tls;
+mod translate;
