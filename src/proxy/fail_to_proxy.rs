@@ -5,6 +5,7 @@ use http::StatusCode;
 use pingora::proxy::{FailToProxy, Session};
 use pingora::{Error, ErrorSource, ErrorType};
 use tollgate_filters::request::Rejection;
+use tollgate_providers::Endpoint;
 use tollgate_providers::error_body::{ErrorBody, error_event};
 use tracing::debug;
 
@@ -30,8 +31,9 @@ pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> 
         session.set_keepalive(None);
         if matches!(&error.etype, ErrorType::Custom("OtherDialect")) {
             let model = ctx.routed.as_ref().map(|r| r.facts.model.clone()).unwrap_or_default();
-            respond::reject(session, ctx, Rejection::OtherDialect { model: model.to_string() })
-                .await
+            let route = ctx.endpoint.as_ref().map_or("", Endpoint::route);
+            let rejection = Rejection::OtherDialect { model: model.to_string(), route };
+            respond::reject(session, ctx, rejection).await
         } else {
             let failure = Failure { status, code: "upstream", message: &message, param: None };
             respond::fail(session, ctx, &failure, Vec::new()).await

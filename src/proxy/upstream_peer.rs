@@ -4,12 +4,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::{ALPN, HttpPeer};
 use pingora::{Error, ErrorType, Result};
 use tokio::time::{Instant, sleep_until};
 use tollgate_providers::rewrite::{Rewrite, rewrite};
-use tollgate_providers::{Dialect, Peek};
+use tollgate_providers::{Dialect, Endpoint, Peek};
 use tollgate_routing::{Attempt, Failure, FailureKind, Target};
 
 use crate::proxy::Gateway;
@@ -29,8 +30,6 @@ pub(crate) async fn run(
     let Ctx { routed: Some(routed), endpoint: Some(endpoint), started, snapshot, .. } = ctx else {
         return Error::e_explain(ErrorType::InternalError, "no plan");
     };
-    let caller_dialect = endpoint.dialect();
-    let caller_family = endpoint.family();
     loop {
         let Some(attempt) = next_attempt(routed) else {
             return Err(no_attempt_left(routed));
@@ -40,8 +39,8 @@ pub(crate) async fn run(
             pause(session, begins.min(started.at + attempt.target.deadlines.total)).await?;
         }
         let target = Arc::clone(&attempt.target);
-        begin(routed, attempt, caller_dialect);
-        if family(target.provider.dialect) != caller_family {
+        begin(routed, attempt, endpoint);
+        if !endpoint.is_served_by(target.provider.dialect) {
             let error = other_dialect(&target);
             if routed.fail(Failure { kind: FailureKind::Credential, retry_after: None }, error) {
                 continue;
@@ -80,14 +79,6 @@ fn next_attempt(routed: &mut Routed) -> Option<Attempt> {
     routed.attempts.next(fastrand::f64())
 }
 
-/// A provider of OpenAI's family serves both of its chat APIs.
-const fn family(dialect: Dialect) -> Dialect {
-    match dialect {
-        Dialect::Chat | Dialect::Responses => Dialect::Chat,
-        other => other,
-    }
-}
-
 fn other_dialect(target: &Target) -> AttemptError {
     AttemptError {
         kind: "request_error",
@@ -110,25 +101,18 @@ async fn pause(session: &mut Session, until: Instant) -> Result<()> {
 }
 
 /// Makes `attempt` the running one, with the body that its target gets.
-fn begin(routed: &mut Routed, attempt: Attempt, dialect: Option<Dialect>) {
+fn begin(routed: &mut Routed, attempt: Attempt, endpoint: &Endpoint) {
     let provider = &attempt.target.provider;
-    let ask = dialect == Some(Dialect::Chat)
+    let ask = endpoint.dialect() == Some(Dialect::Chat)
         && routed.facts.stream
         && !routed.facts.include_usage
         && provider.capabilities.stream_options;
     let model = Some(&*attempt.target.model).filter(|model| **model != *routed.facts.model);
-    let body = match Peek::of(&routed.body) {
-        Ok(peek) => {
-            let params = attempt.variant.as_ref().map(|variant| variant.params).unwrap_or_default();
-            let change = Rewrite {
-                model,
-                include_usage: ask,
-                temperature: params.temperature,
-                max_tokens: params.max_tokens,
-            };
-            rewrite(&routed.body, &peek, change)
-        }
-        Err(_) => routed.body.clone(),
+    let body = match (&routed.facts.form, model) {
+        _ if !endpoint.names_model() => routed.body.clone(),
+        (Some(form), Some(model)) => form.with_model(&routed.body, model),
+        (Some(_), None) => routed.body.clone(),
+        (None, model) => rewrite_json(routed, &attempt, endpoint, model, ask),
     };
     routed.current = Some(Current {
         attempt,
@@ -138,6 +122,26 @@ fn begin(routed: &mut Routed, attempt: Attempt, dialect: Option<Dialect>) {
         responding: None,
         error: None,
     });
+}
+
+fn rewrite_json(
+    routed: &Routed,
+    attempt: &Attempt,
+    endpoint: &Endpoint,
+    model: Option<&str>,
+    include_usage: bool,
+) -> Bytes {
+    let Ok(peek) = Peek::of(&routed.body) else { return routed.body.clone() };
+    // What a variant says of sampling is meant for chat.
+    let variant = attempt.variant.as_ref().filter(|_| endpoint.dialect().is_some());
+    let params = variant.map(|variant| variant.params).unwrap_or_default();
+    let change = Rewrite {
+        model,
+        include_usage,
+        temperature: params.temperature,
+        max_tokens: params.max_tokens,
+    };
+    rewrite(&routed.body, &peek, change)
 }
 
 fn no_attempt_left(routed: &Routed) -> Box<Error> {

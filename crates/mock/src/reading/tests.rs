@@ -10,7 +10,7 @@ fn ask(body: &'static str) -> Ask {
 
 #[test]
 fn the_path_says_which_api_and_which_scenario() {
-    for (path, name, api, model_id) in [
+    for (path, name, api, id) in [
         ("/v1/chat/completions", None, Api::Chat, None),
         ("/chat/completions/", None, Api::Chat, None),
         ("/@a/v1/messages", Some("a"), Api::Messages, None),
@@ -22,10 +22,17 @@ fn the_path_says_which_api_and_which_scenario() {
         ("/v1/models/org/name", None, Api::Models, Some("org/name")),
         ("/@only", Some("only"), Api::Unknown, None),
         ("/v1/completions", None, Api::Unknown, None),
-        ("/v1/messages/count_tokens", None, Api::Unknown, None),
+        ("/v1/messages/count_tokens", None, Api::CountTokens, None),
+        ("/v1/rerank", None, Api::Rerank, None),
+        ("/@x/v2/rerank", Some("x"), Api::Rerank, None),
+        ("/v1/images/generations", None, Api::Images, None),
+        ("/v1/audio/speech", None, Api::Speech, None),
+        ("/v1/audio/transcriptions", None, Api::Transcriptions, None),
+        ("/v1/files", None, Api::Files, None),
+        ("/v1/files/file-1", None, Api::File, Some("file-1")),
+        ("/v1/files/file-1/content", None, Api::FileContent, Some("file-1")),
     ] {
-        let expected =
-            Target { name: name.map(str::to_owned), api, model_id: model_id.map(str::to_owned) };
+        let expected = Target { name: name.map(str::to_owned), api, id: id.map(str::to_owned) };
         assert_eq!(Target::read(path), expected, "{path}");
     }
 }
