@@ -1,6 +1,5 @@
 //! The beginning of an attempt: the body that its target gets, in the dialect that it speaks.
 
-use bytes::Bytes;
 use tollgate_providers::rewrite::{Rewrite, rewrite};
 use tollgate_providers::translate::{Target, Untranslatable, translate_request};
 use tollgate_providers::{Dialect, Endpoint, Peek};
@@ -29,7 +28,7 @@ pub(crate) fn begin(
         error: None,
         attempt,
     };
-    let written = spoken.and_then(|_| write(routed, &mut current, endpoint.dialect()));
+    let written = spoken.and_then(|_| write(routed, &mut current, endpoint));
     routed.current = Some(current);
     written
 }
@@ -42,7 +41,7 @@ fn spoken(attempt: &Attempt, endpoint: &Endpoint) -> Result<Dialect, Untranslata
         _ if endpoint.is_served_by(provider.dialect) => Ok(provider.dialect),
         _ => Err(Untranslatable {
             field: "model".to_owned(),
-            reason: "its target does not serve this endpoint".to_owned(),
+            reason: format!("no target of this model serves {}", endpoint.route()),
         }),
     }
 }
@@ -50,8 +49,9 @@ fn spoken(attempt: &Attempt, endpoint: &Endpoint) -> Result<Dialect, Untranslata
 fn write(
     routed: &Routed,
     current: &mut Current,
-    caller: Option<Dialect>,
+    endpoint: &Endpoint,
 ) -> Result<(), Untranslatable> {
+    let caller = endpoint.dialect();
     let Current { attempt, body, translated, dropped, swallow_usage, .. } = current;
     let provider = &attempt.target.provider;
     let params = attempt.variant.as_ref().map(|variant| variant.params).unwrap_or_default();
@@ -66,24 +66,27 @@ fn write(
         (*body, *dropped) = (request.body, request.dropped);
         return Ok(());
     }
+    let model = Some(&*attempt.target.model).filter(|model| **model != *routed.facts.model);
+    if let Some(form) = &routed.facts.form {
+        *body = model.map_or_else(|| routed.body.clone(), |m| form.with_model(&routed.body, m));
+        return Ok(());
+    }
     *swallow_usage = caller == Some(Dialect::Chat)
         && routed.facts.stream
         && !routed.facts.include_usage
         && provider.capabilities.stream_options;
-    let model = Some(&*attempt.target.model).filter(|model| **model != *routed.facts.model);
+    // What a variant says of sampling is meant for chat.
+    let chat = caller.is_some();
     let change = Rewrite {
         model,
         include_usage: *swallow_usage,
-        temperature: params.temperature,
-        max_tokens: params.max_tokens,
+        temperature: params.temperature.filter(|_| chat),
+        max_tokens: params.max_tokens.filter(|_| chat),
     };
-    *body = rewritten(&routed.body, change);
-    Ok(())
-}
-
-fn rewritten(body: &Bytes, change: Rewrite<'_>) -> Bytes {
-    match Peek::of(body) {
-        Ok(peek) => rewrite(body, &peek, change),
-        Err(_) => body.clone(),
+    if endpoint.names_model()
+        && let Ok(peek) = Peek::of(&routed.body)
+    {
+        *body = rewrite(&routed.body, &peek, change);
     }
+    Ok(())
 }

@@ -56,9 +56,6 @@ async fn decide(
     if gateway.shared.is_draining() {
         return Ok(Err(Rejection::ShuttingDown));
     }
-    if !endpoint.is_forwarded() {
-        return Ok(Err(Rejection::NotServed { path: ctx.http.path.clone() }));
-    }
     let body_bytes_max = ctx.snapshot.settings.limits.body_bytes_max;
     let body = match body::read(session, body_bytes_max).await? {
         body::Read::Whole(body) => body,
@@ -67,7 +64,7 @@ async fn decide(
     let mut request = Request::new(body.clone());
     *request.method_mut() = ctx.http.method.clone();
     *request.headers_mut() = session.req_header().headers.clone();
-    request.extensions_mut().insert(endpoint);
+    request.extensions_mut().insert(endpoint.clone());
     request.extensions_mut().insert(ctx.id.clone());
     match ctx.snapshot.stack.clone().oneshot(request).await {
         Ok(Verdict::Forward(forward)) => Ok(Ok(Some(forward))),
@@ -78,7 +75,7 @@ async fn decide(
         }
         Err(rejection) => {
             let headers = &session.req_header().headers;
-            let facts = Facts::read(&body).ok();
+            let facts = Facts::of(&endpoint, headers, &body).ok();
             ctx.refused = facts.map(|facts| Box::new((facts, Context::read(headers))));
             Ok(Err(rejection))
         }

@@ -1,7 +1,7 @@
 //! Answers that tollgate gives itself: the one place where they become bytes.
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
@@ -98,8 +98,10 @@ pub(crate) async fn json(
         head.insert_header(name, value)?;
     }
     stamp(&mut head, ctx)?;
-    session.write_response_header(Box::new(head), false).await?;
-    session.write_response_body(Some(body), true).await
+    // The answer to HEAD has the length of a body that does not come.
+    let body = if ctx.http.method == Method::HEAD { None } else { Some(body) };
+    session.write_response_header(Box::new(head), body.is_none()).await?;
+    session.write_response_body(body, true).await
 }
 
 /// Puts the headers on a response that every response has.

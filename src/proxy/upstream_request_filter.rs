@@ -1,8 +1,9 @@
 //! Once per attempt: this target's URL, host, credential and headers.
 
-use http::{HeaderName, Uri, header};
+use http::{HeaderName, Method, Uri, header};
 use pingora::http::RequestHeader;
 use pingora::{Error, ErrorType, OrErr, Result};
+use tollgate_providers::endpoint::PROVIDER_HEADER;
 use tollgate_providers::provider::chat_path;
 use tollgate_providers::{AuthStyle, Dialect, Provider};
 use tollgate_routing::Credential;
@@ -30,26 +31,30 @@ pub(crate) fn run(upstream: &mut RequestHeader, ctx: &Ctx) -> Result<()> {
             remove_dialect_headers(upstream);
             let path = chat_path(dialect, &target.model, routed.facts.stream);
             let (path, query) = path.split_once('?').unwrap_or((&path, ""));
-            (path.to_owned(), query.to_owned())
+            (format!("{}{path}", provider.base_url.path), query.to_owned())
         }
         None => {
             let query = caller_query(upstream, &target.credential, provider);
-            (endpoint.upstream_path().to_owned(), query)
+            (endpoint.path_at(provider), query)
         }
     };
     credential::put(upstream, &mut query, target, current.translated.is_some())?;
-    let path = format!("{}{path}", provider.base_url.path);
     let path_and_query = if query.is_empty() { path } else { format!("{path}?{query}") };
     let uri: Uri = path_and_query.parse().or_err(ErrorType::InternalError, "upstream path")?;
     upstream.set_uri(uri);
     upstream.insert_header(header::HOST, host(provider))?;
     upstream.remove_header(&header::TRANSFER_ENCODING);
     upstream.remove_header(&header::EXPECT);
-    upstream.insert_header(header::CONTENT_LENGTH, current.body.len())?;
+    // Nothing is announced where there never is a body.
+    if current.body.is_empty() && matches!(upstream.method, Method::GET | Method::DELETE) {
+        upstream.remove_header(&header::CONTENT_LENGTH);
+    } else {
+        upstream.insert_header(header::CONTENT_LENGTH, current.body.len())?;
+    }
     // A compressed answer could not be read in passing.
     upstream.insert_header(header::ACCEPT_ENCODING, "identity")?;
     let speaks_messages =
-        current.translated.or_else(|| endpoint.dialect()) == Some(Dialect::Messages);
+        current.translated.unwrap_or_else(|| endpoint.family()) == Dialect::Messages;
     if speaks_messages && upstream.headers.get("anthropic-version").is_none() {
         upstream.insert_header("anthropic-version", ANTHROPIC_VERSION)?;
     }
@@ -62,7 +67,10 @@ fn remove_own_headers(upstream: &mut RequestHeader) {
     let own: Vec<HeaderName> = upstream
         .headers
         .keys()
-        .filter(|name| name.as_str().starts_with("x-to11-") || name.as_str() == "x-conversation-id")
+        .filter(|name| {
+            let name = name.as_str();
+            name.starts_with("x-to11-") || [PROVIDER_HEADER, "x-conversation-id"].contains(&name)
+        })
         .cloned()
         .collect();
     for name in own {

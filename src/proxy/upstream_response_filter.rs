@@ -7,8 +7,9 @@ use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Instant;
 use tollgate_filters::response::{Body, Pipeline, Translation};
+use tollgate_providers::media::MediaForm;
 use tollgate_providers::translate::Reply;
-use tollgate_providers::{Dialect, Endpoint, ErrorClass};
+use tollgate_providers::{Dialect, Endpoint, EndpointKind, ErrorClass};
 use tollgate_routing::{Failure, FailureKind, parse_retry_after};
 
 use crate::proxy::ctx::{AttemptError, Ctx, Responding};
@@ -49,7 +50,6 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     let now = Instant::now();
     let caller = endpoint.as_ref().and_then(Endpoint::dialect);
     let Some(current) = &mut routed.current else { return Ok(()) };
-    let dialect = current.translated.or(caller);
     let translation = caller.filter(|_| current.translated.is_some()).map(|caller| Translation {
         caller,
         stream: routed.facts.stream,
@@ -60,7 +60,9 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
             include_usage: routed.facts.include_usage,
         },
     });
-    let kind = body_kind(&head.headers, status, dialect, routed.facts.stream);
+    let stream = routed.facts.stream;
+    let kind =
+        body_kind(&head.headers, status, endpoint.as_ref(), current.translated, stream);
     let hold = may_hold && matches!(kind, Body::Stream(_));
     let capture = snapshot.settings.genai.capture_content;
     let pipeline = Pipeline::new(
@@ -92,20 +94,40 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
 fn body_kind(
     headers: &HeaderMap,
     status: StatusCode,
-    dialect: Option<Dialect>,
+    endpoint: Option<&Endpoint>,
+    translated: Option<Dialect>,
     stream: bool,
 ) -> Body {
-    let Some(dialect) = dialect else { return Body::Opaque };
+    let Some(endpoint) = endpoint else { return Body::Opaque };
+    let spoken = translated.or_else(|| endpoint.dialect());
+    if status.is_client_error() || status.is_server_error() {
+        return Body::Error(spoken.unwrap_or_else(|| endpoint.family()));
+    }
     let media = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     let is = |name: &[u8]| media.get(..name.len()).is_some_and(|m| m.eq_ignore_ascii_case(name));
-    if status.is_client_error() || status.is_server_error() {
-        Body::Error(dialect)
-    } else if is(b"text/event-stream") {
+    let Some(dialect) = spoken else { return media_kind(is, endpoint) };
+    if is(b"text/event-stream") {
         Body::Stream(dialect)
     } else if is(b"application/json") || !stream {
         Body::Whole(dialect)
     } else {
         Body::Stream(dialect)
+    }
+}
+
+/// What a span tells of is read; the rest passes.
+fn media_kind(is: impl Fn(&[u8]) -> bool, endpoint: &Endpoint) -> Body {
+    let kind = endpoint.kind();
+    if endpoint.operation().is_none() {
+        Body::Opaque
+    } else if is(b"text/event-stream") {
+        Body::Media(kind, MediaForm::Events)
+    } else if is(b"application/json") {
+        Body::Media(kind, MediaForm::Json)
+    } else if is(b"text/") && kind == EndpointKind::AudioTranscription {
+        Body::Media(kind, MediaForm::Text)
+    } else {
+        Body::Opaque
     }
 }
 

@@ -31,6 +31,48 @@ fn health_and_models_are_answered_here() {
 }
 
 #[test]
+fn head_gets_the_head_of_what_get_gets() {
+    let world = World::usual();
+    let mut stream = crate::client::connect(world.gateway);
+    for path in ["/health", "/v1/models", "/v1/models/gpt-4o"] {
+        let get = exchange(world.gateway, &request("GET", path, &[], b""));
+        // One connection for all: a body that came would be taken for the next head.
+        std::io::Write::write_all(&mut stream, &request("HEAD", path, &[], b"")).unwrap();
+        let head = read_head(&mut stream);
+        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
+        let length = format!("content-length: {}\r\n", get.body.len());
+        assert!(head.to_ascii_lowercase().contains(&length), "{path}: {head}");
+    }
+}
+
+fn read_head(stream: &mut std::net::TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        std::io::Read::read_exact(stream, &mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+#[test]
+fn a_wrong_method_is_told_the_right_ones() {
+    let world = World::usual();
+    for (method, path, allow) in [
+        ("POST", "/v1/models", "GET, HEAD"),
+        ("GET", "/v1/rerank", "POST"),
+        ("PUT", "/v1/files", "GET, POST"),
+        ("POST", "/v1/files/file-1", "GET, DELETE"),
+        ("DELETE", "/v1/files/file-1/content", "GET"),
+        ("GET", "/v1/audio/transcriptions", "POST"),
+    ] {
+        let answer = exchange(world.gateway, &request(method, path, &[], b""));
+        assert_eq!((answer.status, answer.header("allow")), (405, Some(allow)), "{method} {path}");
+    }
+    assert_eq!(world.mock.connections(), 0);
+}
+
+#[test]
 fn one_connection_serves_many_requests() {
     let world = World::usual();
     let mut stream = crate::client::connect(world.gateway);

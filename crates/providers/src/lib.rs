@@ -17,6 +17,8 @@ pub mod event;
 #[cfg(test)]
 mod fixtures;
 mod json;
+pub mod media;
+pub mod multipart;
 mod openai;
 pub mod peek;
 pub mod provider;

@@ -5,12 +5,13 @@ use std::task::{Context, Poll};
 
 use futures_util::future::Either;
 use http::header;
+use tollgate_providers::Endpoint;
 use tower::{Layer, Service};
 
 use super::{Facts, Rejection, Request};
 
 /// Refuses bodies of more than `body_bytes_max` bytes (413), compressed ones (415) and ones that
-/// are no JSON object with a model (400). Inserts [`Facts`].
+/// are not what their endpoint takes: a JSON object, or a form, with a model (400). Inserts [`Facts`].
 ///
 /// The server refuses a long body while reading it; this layer holds the limit for every other
 /// way into the stack. Stands before everything that needs to know the model.
@@ -55,7 +56,10 @@ impl<S> BodyLimited<S> {
         if encoding.is_some_and(|e| !e.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(Rejection::EncodedBody);
         }
-        Facts::read(request.body())
+        match request.extensions().get::<Endpoint>() {
+            Some(endpoint) => Facts::of(endpoint, request.headers(), request.body()),
+            None => Facts::read(request.body()),
+        }
     }
 }
 

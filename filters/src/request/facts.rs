@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::{HeaderMap, header};
+use tollgate_providers::Endpoint;
+use tollgate_providers::multipart::{Form, FormError};
 use tollgate_providers::peek::{Params, Peek, PeekError};
 
 use super::Rejection;
@@ -22,18 +25,52 @@ pub struct Facts {
     pub params: Params,
     /// Whether an image is among the content.
     pub has_image: bool,
-    /// `messages` or `input`, as written.
+    /// `messages`, `input` or `prompt`, as written.
     pub messages: Option<Bytes>,
     /// `system` or `instructions`, as written.
     pub system: Option<Bytes>,
     /// `tools`, as written.
     pub tools: Option<Bytes>,
+    /// The fields, where the body is a form.
+    pub form: Option<Arc<Form>>,
 }
 
 // === impl Facts ===
 
 impl Facts {
-    /// Reads a body.
+    /// Reads the body of a request to `endpoint`, as that endpoint takes it.
+    ///
+    /// # Errors
+    /// [`Rejection::InvalidJson`], [`Rejection::InvalidForm`] or [`Rejection::InvalidField`].
+    pub fn of(endpoint: &Endpoint, headers: &HeaderMap, body: &Bytes) -> Result<Self, Rejection> {
+        match endpoint {
+            endpoint if !endpoint.names_model() => Ok(Self::default()),
+            Endpoint::AudioTranscriptions => Self::read_form(headers, body),
+            // How to say it, not what the model is told before the conversation.
+            Endpoint::AudioSpeech => Ok(Self { system: None, ..Self::read(body)? }),
+            _ => Self::read(body),
+        }
+    }
+
+    fn read_form(headers: &HeaderMap, body: &[u8]) -> Result<Self, Rejection> {
+        let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+        let one = types.next().filter(|_| types.next().is_none());
+        let content_type = one.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let form = Form::read(content_type, body).map_err(|error| form_rejection(&error))?;
+        let temperature = form.text("temperature").and_then(|text| text.parse().ok());
+        Ok(Self {
+            model: form.model().into(),
+            stream: form.stream(),
+            params: Params {
+                temperature: temperature.filter(|number: &f64| number.is_finite()),
+                ..Params::default()
+            },
+            form: Some(Arc::new(form)),
+            ..Self::default()
+        })
+    }
+
+    /// Reads a JSON body.
     ///
     /// # Errors
     /// [`Rejection::InvalidJson`] or [`Rejection::InvalidField`].
@@ -45,11 +82,12 @@ impl Facts {
             system: slice(peek.system),
             tools: slice(peek.tools),
             model: peek.model.into(),
-            stream: peek.stream,
+            stream: peek.stream || peek.events_wanted,
             include_usage: peek.include_usage,
             user: peek.user.map(std::borrow::Cow::into_owned),
             params: peek.params,
             has_image: peek.has_image,
+            form: None,
         })
     }
 }
@@ -58,5 +96,12 @@ fn rejection(error: &PeekError) -> Rejection {
     match error.field() {
         Some(field) => Rejection::InvalidField { field, reason: error.to_string() },
         None => Rejection::InvalidJson { reason: error.to_string() },
+    }
+}
+
+fn form_rejection(error: &FormError) -> Rejection {
+    match error.field() {
+        Some(field) => Rejection::InvalidField { field, reason: error.to_string() },
+        None => Rejection::InvalidForm { reason: error.to_string() },
     }
 }

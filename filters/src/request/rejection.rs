@@ -13,6 +13,12 @@ pub enum Rejection {
         /// What is wrong and at which byte.
         reason: String,
     },
+    /// The body is no form, or one that could be read in two ways.
+    #[error("the request body is not a valid form: {reason}")]
+    InvalidForm {
+        /// What is wrong and at which byte.
+        reason: String,
+    },
     /// A field is missing, doubled or of the wrong type.
     #[error("{reason}")]
     InvalidField {
@@ -51,11 +57,25 @@ pub enum Rejection {
     /// Length and framing of the request contradict each other.
     #[error("a request has either Content-Length or Transfer-Encoding, not both")]
     Framing,
-    /// The endpoint is documented, but nothing serves it yet.
-    #[error("the endpoint {path} is not served by this gateway")]
+    /// The provider asked for by header is not configured.
+    #[error("no provider is called `{provider}` (x-genai-provider)")]
+    UnknownProvider {
+        /// The name asked for, shortened.
+        provider: String,
+    },
+    /// No provider of the configuration has this endpoint.
+    #[error("no configured provider serves {route}")]
     NotServed {
-        /// The path asked for.
-        path: String,
+        /// The endpoint.
+        route: &'static str,
+    },
+    /// The provider asked for by header does not have this endpoint.
+    #[error("the provider `{provider}` does not serve {route}")]
+    NotServedBy {
+        /// The provider's name.
+        provider: String,
+        /// The endpoint.
+        route: &'static str,
     },
     /// As many requests as allowed are running.
     #[error(
@@ -85,12 +105,15 @@ impl Rejection {
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::InvalidJson { .. }
+            | Self::InvalidForm { .. }
+            | Self::NotServedBy { .. }
             | Self::InvalidField { .. }
             | Self::Framing
             | Self::Unsuited { .. } => StatusCode::BAD_REQUEST,
-            Self::UnknownModel { .. } | Self::UnknownPath { .. } | Self::NotServed { .. } => {
-                StatusCode::NOT_FOUND
-            }
+            Self::UnknownModel { .. }
+            | Self::UnknownProvider { .. }
+            | Self::UnknownPath { .. }
+            | Self::NotServed { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -102,6 +125,7 @@ impl Rejection {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::UnknownModel { .. } => "UnknownModel",
+            Self::UnknownProvider { .. } => "UnknownProvider",
             Self::Overloaded { .. } | Self::ShuttingDown => "overloaded",
             _ => "bad_request",
         }

@@ -4,8 +4,9 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{self, Poll};
 
-use tollgate_providers::endpoint::Endpoint;
-use tollgate_routing::Table;
+use http::HeaderMap;
+use tollgate_providers::endpoint::{Endpoint, PROVIDER_HEADER};
+use tollgate_routing::{Plan, ResolveError, Table};
 use tower::Service;
 
 use super::{Context, Facts, Forward, Rejection, Request, Verdict};
@@ -13,7 +14,8 @@ use super::{Context, Facts, Forward, Rejection, Request, Verdict};
 /// How much of a name that the caller made up is repeated to the caller.
 const ECHO_CHARS_MAX: usize = 128;
 
-/// Looks the model up in the routing table: [`Verdict::Forward`], or 404 `UnknownModel`.
+/// Looks the model up in the routing table, or a provider where the endpoint takes no model:
+/// [`Verdict::Forward`], or 404.
 ///
 /// Needs [`Facts`], [`Context`] and the [`Endpoint`] in the request's extensions.
 #[derive(Clone, Debug)]
@@ -35,12 +37,40 @@ impl Route {
         let Some(endpoint) = request.extensions().get::<Endpoint>() else {
             return Err(unknown_path(request.uri().path()));
         };
-        let plan = self
-            .table
-            .resolve(&facts.model, endpoint.kind())
-            .map_err(|_| Rejection::UnknownModel { model: echo(&facts.model) })?;
+        let plan = self.plan(endpoint, &facts, request.headers())?;
         let body = request.into_body();
         Ok(Verdict::Forward(Box::new(Forward { plan, body, facts, context, permit: None })))
+    }
+}
+
+impl Route {
+    /// By the model, or by the provider where there is none.
+    fn plan(
+        &self,
+        endpoint: &Endpoint,
+        facts: &Facts,
+        headers: &HeaderMap,
+    ) -> Result<Plan, Rejection> {
+        let asked = headers.get(PROVIDER_HEADER);
+        let asked = asked.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let asked = asked.as_deref();
+        let plan = if endpoint.names_model() {
+            self.table.resolve_at(&facts.model, endpoint.kind(), asked)
+        } else {
+            self.table.host(asked, endpoint)
+        };
+        plan.map_err(|error| match (error, asked) {
+            (ResolveError::UnknownModel, _) => {
+                Rejection::UnknownModel { model: echo(&facts.model) }
+            }
+            (ResolveError::NotServed, Some(asked)) => {
+                Rejection::NotServedBy { provider: echo(asked), route: endpoint.route() }
+            }
+            (ResolveError::UnknownProvider, asked) => {
+                Rejection::UnknownProvider { provider: echo(asked.unwrap_or_default()) }
+            }
+            (ResolveError::NotServed, None) => Rejection::NotServed { route: endpoint.route() },
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use tollgate_providers::body::read_body;
+use tollgate_providers::media::MediaReader;
 use tollgate_providers::{Dialect, StreamEvent, StreamReader};
 
 /// The longest plain body that is read for telemetry; a longer one only passes.
@@ -13,6 +14,8 @@ pub(super) enum Decode {
     Stream(Box<StreamReader>),
     /// A plain answer, read when it is whole. Holds references, not copies.
     Whole { dialect: Dialect, pieces: Vec<Bytes>, bytes: usize },
+    /// An answer of an endpoint that is no chat; little of it is held, however long it is.
+    Media(Box<MediaReader>),
     /// Nothing here can read it.
     Opaque,
 }
@@ -28,6 +31,7 @@ impl Decode {
     pub(super) fn on_chunk(&mut self, chunk: &Bytes, sink: &mut dyn FnMut(StreamEvent<'_>)) {
         match self {
             Self::Stream(reader) => reader.feed(chunk, sink),
+            Self::Media(reader) => reader.feed(chunk, sink),
             Self::Whole { pieces, bytes, .. } => {
                 *bytes += chunk.len();
                 if *bytes > BODY_BYTES_MAX {
@@ -44,6 +48,7 @@ impl Decode {
     pub(super) fn on_end(&mut self, sink: &mut dyn FnMut(StreamEvent<'_>)) {
         match self {
             Self::Stream(reader) => reader.finish(sink),
+            Self::Media(reader) => reader.finish(sink),
             Self::Whole { dialect, pieces, bytes } => {
                 let body = gather(pieces, *bytes);
                 // What is no answer of this dialect says nothing; it was passed on as it is.

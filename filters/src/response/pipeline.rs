@@ -4,8 +4,11 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::Instant;
 use tollgate_providers::error_body::{ErrorBody, error_event};
+use tollgate_providers::media::{MediaForm, MediaReader};
 use tollgate_providers::translate::{Reply, Writer};
-use tollgate_providers::{Dialect, ErrorClass, StreamEvent, StreamReader, Transcript};
+use tollgate_providers::{
+    Dialect, EndpointKind, ErrorClass, StreamEvent, StreamReader, Transcript,
+};
 
 use super::decode::Decode;
 use super::error_answer::ErrorAnswer;
@@ -20,6 +23,8 @@ pub enum Body {
     Whole(Dialect),
     /// An error answer.
     Error(Dialect),
+    /// Embeddings, images, speech, a transcription.
+    Media(EndpointKind, MediaForm),
     /// Not ours to read: audio, files, an endpoint without a parser.
     Opaque,
 }
@@ -84,6 +89,15 @@ pub struct Seen {
     pub tool_calls: Vec<ToolCallTimes>,
 }
 
+// === impl Body ===
+
+impl Body {
+    /// Whether the body is a stream of events.
+    pub const fn is_stream(self) -> bool {
+        matches!(self, Self::Stream(_) | Self::Media(_, MediaForm::Events))
+    }
+}
+
 // === impl Pipeline ===
 
 impl Pipeline {
@@ -92,15 +106,16 @@ impl Pipeline {
         let decode = match body {
             Body::Stream(dialect) => Decode::Stream(Box::new(StreamReader::new(dialect))),
             Body::Whole(dialect) => Decode::Whole { dialect, pieces: Vec::new(), bytes: 0 },
+            Body::Media(kind, form) => Decode::Media(Box::new(MediaReader::new(kind, form))),
             Body::Error(_) | Body::Opaque => Decode::Opaque,
         };
-        let stream = matches!(body, Body::Stream(_));
+        let stream = body.is_stream();
         let swallows = stream && settings.swallow_usage && settings.translation.is_none();
         let error = match body {
             Body::Error(dialect) => {
                 Some(ErrorAnswer::new(settings.status, dialect, settings.translation.as_ref()))
             }
-            Body::Stream(_) | Body::Whole(_) | Body::Opaque => None,
+            _ => None,
         };
         let writer = settings.translation.filter(|_| decode.is_readable()).map(|translation| {
             let Translation { caller, stream, reply } = translation;
@@ -212,7 +227,7 @@ impl Pipeline {
 
     /// Whether the body is a stream of events.
     pub const fn is_stream(&self) -> bool {
-        matches!(self.body, Body::Stream(_))
+        self.body.is_stream()
     }
 
     /// Whether the bytes that leave may be fewer or other than those that came.

@@ -116,7 +116,8 @@ fn genai_of_routed(
     let verdict = judge(&current, seen.as_ref(), ended, caller_gone, error);
     (genai.outcome, genai.error) = verdict;
     if let Some(seen) = seen {
-        respond(&mut genai, seen, &current, routed, end);
+        let estimate = ctx.endpoint.as_ref().is_some_and(|endpoint| endpoint.dialect().is_some());
+        respond(&mut genai, seen, &current, estimate.then_some(&routed.facts), end);
     }
     if ctx.snapshot.settings.genai.capture_content {
         content::capture_request(&mut genai, &routed.facts);
@@ -156,9 +157,10 @@ fn judge(
     (Outcome::Complete, None)
 }
 
-fn respond(genai: &mut GenAi, seen: Seen, current: &Current, routed: &Routed, end: Instant) {
+/// `facts` are there where tokens may be estimated: of chat alone.
+fn respond(genai: &mut GenAi, seen: Seen, current: &Current, facts: Option<&Facts>, end: Instant) {
     let Seen { stream, times, transcript, tool_calls } = seen;
-    let (usage, usage_source) = usage(genai.outcome, stream, &transcript, &routed.facts);
+    let (usage, usage_source) = usage(genai.outcome, stream, &transcript, facts);
     genai.response = Response {
         id: transcript.id().map(str::to_owned),
         model: transcript.model().map(str::to_owned),
@@ -200,18 +202,18 @@ fn usage(
     outcome: Outcome,
     stream: bool,
     transcript: &tollgate_providers::Transcript,
-    facts: &Facts,
+    facts: Option<&Facts>,
 ) -> (Option<Usage>, UsageSource) {
     let reported = transcript.usage();
     let broken_off = stream && outcome != Outcome::Complete;
     if let (Some(usage), false) = (reported, broken_off) {
         return (Some(usage), UsageSource::Reported);
     }
-    if transcript.output_bytes() == 0 {
+    let Some(facts) = facts.filter(|_| transcript.output_bytes() > 0) else {
         // What a stream says at its beginning is true of its input, whatever came of the rest.
         let source = if reported.is_some() { UsageSource::Reported } else { UsageSource::Unknown };
         return (reported, source);
-    }
+    };
     let mut usage = reported.unwrap_or_default();
     let tokens = transcript.output_bytes().div_ceil(BYTES_PER_TOKEN);
     usage.output = Some(usage.output.map_or(tokens, |said| said.max(tokens)));

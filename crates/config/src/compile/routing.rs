@@ -69,7 +69,8 @@ pub(super) fn table<'d>(
     routes.extend(compiler.bare_routes());
     let functions = document.functions.iter().map(|it| compiler.function(it)).collect();
     let passthrough = providers.iter().flat_map(|provider| compiler.passthrough(provider));
-    let table = Table::new(passthrough.collect::<Vec<_>>(), routes, functions);
+    let table = Table::new(passthrough.collect::<Vec<_>>(), routes, functions)
+        .with_hosts(providers.iter().map(host));
     Compiled { table, credential_sources: compiler.credential_sources }
 }
 
@@ -234,6 +235,19 @@ impl<'d> Compiler<'d> {
         let targets = names.value.iter().filter_map(|name| self.targets.get(name.value.as_str()));
         Step::of_targets(strategy_of(strategy), targets.cloned())
     }
+}
+
+/// Where requests go that name no model. The provider's own credential is used where the file gives
+/// it one, else the caller's.
+fn host(provider: &Arc<Provider>) -> Arc<Target> {
+    Arc::new(Target {
+        name: Arc::clone(&provider.name),
+        provider: Arc::clone(provider),
+        model: "".into(),
+        weight: 1,
+        credential: provider.credential.clone().map_or(Credential::Caller, Credential::Managed),
+        deadlines: Deadlines { head: provider.timeout, ..Deadlines::default() },
+    })
 }
 
 fn strategy_of(written: Option<&Located<Strategy>>) -> Strategy {

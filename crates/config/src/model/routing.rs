@@ -14,12 +14,13 @@ const BACKOFF_BASE_MS_MAX: u64 = 10_000;
 /// The highest sampling temperature that any provider takes.
 const TEMPERATURE_MAX: f64 = 2.0;
 
-const ENDPOINTS: [(&str, EndpointKind); 5] = [
+const ENDPOINTS: [(&str, EndpointKind); 6] = [
     ("chat", EndpointKind::Chat),
     ("embeddings", EndpointKind::Embeddings),
     ("audio_speech", EndpointKind::AudioSpeech),
     ("audio_transcription", EndpointKind::AudioTranscription),
     ("image_generation", EndpointKind::ImageGeneration),
+    ("rerank", EndpointKind::Rerank),
 ];
 const STRATEGIES: [(&str, Strategy); 3] = [
     ("single", Strategy::Single),

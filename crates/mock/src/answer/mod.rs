@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::ordered::Json;
+use crate::ordered::object;
 use crate::reading::{Api, Ask, Target};
 use crate::scenario::{Fault, Scenario};
 
@@ -14,8 +14,10 @@ mod chat;
 mod cohere;
 mod errors;
 mod faults;
+mod files;
 mod gemini;
 mod listing;
+mod media;
 mod messages;
 mod pace;
 mod reply;
@@ -23,6 +25,7 @@ mod responses;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use files::Shelf;
 use reply::{Event, Reply};
 
 const JSON: &str = "application/json";
@@ -81,6 +84,9 @@ pub(crate) struct Request<'a> {
     pub(crate) headers: &'a HeaderMap,
     /// The error is what is wrong with the body.
     pub(crate) ask: Result<&'a Ask, &'a str>,
+    pub(crate) body: &'a Bytes,
+    /// What was uploaded before.
+    pub(crate) shelf: &'a Shelf,
     /// The requests answered before this one.
     pub(crate) number: u64,
 }
@@ -135,8 +141,19 @@ fn answer_api(scenario: &Scenario, request: &Request<'_>) -> Answer {
     let ask = request.ask.unwrap_or(&nothing);
     let api = request.target.api;
     let body = match api {
-        Api::Models => listing::models(request.target.model_id.as_deref(), request.anthropic()),
+        Api::Models => listing::models(request.target.id.as_deref(), request.anthropic()),
         Api::Embeddings => listing::embeddings(scenario, ask),
+        Api::CountTokens => object! { "input_tokens" => scenario.usage.map_or(0, |it| it.input) },
+        Api::Rerank => media::ranking(scenario, ask),
+        Api::Files | Api::File | Api::FileContent => return request.shelf.answer(request),
+        Api::Images | Api::Speech | Api::Transcriptions => {
+            let reply = Reply::new(scenario, ask, api, request.number);
+            if ask.stream {
+                return answer_stream(&reply, api);
+            }
+            let (content_type, bytes) = media::plain(&reply, api);
+            return answer_bytes(scenario, request, bytes, content_type);
+        }
         _ => {
             let mut reply = Reply::new(scenario, ask, api, request.number);
             reply.generate(match api {
@@ -158,7 +175,7 @@ fn answer_api(scenario: &Scenario, request: &Request<'_>) -> Answer {
             }
         }
     };
-    answer_plain(scenario, request, &body)
+    answer_bytes(scenario, request, Bytes::from(body.text()), JSON)
 }
 
 fn answer_stream(reply: &Reply<'_>, api: Api) -> Answer {
@@ -167,6 +184,7 @@ fn answer_stream(reply: &Reply<'_>, api: Api) -> Answer {
         Api::Responses => responses::stream(reply),
         Api::Cohere => cohere::stream(reply),
         Api::Gemini => gemini::stream(reply),
+        Api::Images | Api::Speech | Api::Transcriptions => media::stream(reply, api),
         _ => chat::stream(reply),
     };
     let end = faults::on_events(&mut events, reply, api);
@@ -178,13 +196,19 @@ fn answer_stream(reply: &Reply<'_>, api: Api) -> Answer {
     answer
 }
 
-fn answer_plain(scenario: &Scenario, request: &Request<'_>, body: &Json) -> Answer {
+fn answer_bytes(
+    scenario: &Scenario,
+    request: &Request<'_>,
+    body: Bytes,
+    content_type: &'static str,
+) -> Answer {
     if let Some(Fault::ErrorEventAfter(_)) = scenario.fault {
         let overloaded = if request.anthropic() { errors::OVERLOADED } else { 500 };
         let status = StatusCode::from_u16(overloaded).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         return request.refusal(status, None);
     }
-    let mut answer = Answer::plain(StatusCode::OK, Bytes::from(body.text()));
+    let mut answer = Answer::plain(StatusCode::OK, body);
+    answer.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer.wait = Duration::from_millis(scenario.first_delay_ms);
     let number = if scenario.unique { request.number } else { 0 };
     answer.headers.extend(request_id(request.anthropic(), number));
@@ -239,16 +263,16 @@ impl Request<'_> {
         let body = errors::envelope(self.anthropic(), status, message);
         let mut answer = Answer::plain(status, Bytes::from(body.text()));
         answer.headers.extend(request_id(self.anthropic(), 0));
-        if status == StatusCode::METHOD_NOT_ALLOWED
-            && let Ok(allow) = HeaderValue::try_from(self.target.api.method().as_str())
-        {
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            let allow = HeaderValue::from_static(self.target.api.allow());
             answer.headers.insert(header::ALLOW, allow);
         }
         answer
     }
 
     fn anthropic(&self) -> bool {
-        self.target.api == Api::Messages || self.headers.contains_key("anthropic-version")
+        matches!(self.target.api, Api::Messages | Api::CountTokens)
+            || self.headers.contains_key("anthropic-version")
     }
 
     /// Every key that came, whichever way.
@@ -266,12 +290,12 @@ impl Request<'_> {
         if api == Api::Unknown {
             return Some((StatusCode::NOT_FOUND, "Unknown request URL.".to_owned()));
         }
-        if *self.method != api.method() {
+        if !api.allow().split(", ").any(|allowed| allowed == self.method.as_str()) {
             let message = format!("Not allowed to {} here.", self.method);
             return Some((StatusCode::METHOD_NOT_ALLOWED, message));
         }
         match self.ask {
-            _ if api == Api::Models => None,
+            _ if !api.names_model() => None,
             Err(problem) => Some((StatusCode::BAD_REQUEST, problem.to_owned())),
             Ok(ask) if ask.model.is_none() => {
                 Some((StatusCode::BAD_REQUEST, "you must provide a model parameter".to_owned()))

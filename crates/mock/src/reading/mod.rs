@@ -2,13 +2,16 @@
 //! the answer needs.
 
 use bytes::Bytes;
-use http::Method;
+use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+mod form;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use form::{Field, fields};
 
 /// The API that a path belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,14 @@ pub(crate) enum Api {
     Gemini,
     Embeddings,
     Models,
+    CountTokens,
+    Rerank,
+    Images,
+    Speech,
+    Transcriptions,
+    Files,
+    File,
+    FileContent,
     Unknown,
 }
 
@@ -29,8 +40,8 @@ pub(crate) struct Target {
     /// The scenario named by `/@name/...`.
     pub(crate) name: Option<String>,
     pub(crate) api: Api,
-    /// The model of `/models/{id}`.
-    pub(crate) model_id: Option<String>,
+    /// The model of `/models/{id}`, the file of `/files/{id}` and `/files/{id}/content`.
+    pub(crate) id: Option<String>,
     /// The path asks for a stream (Gemini).
     pub(crate) stream: bool,
 }
@@ -50,6 +61,10 @@ pub(crate) struct Ask {
     /// Whether embeddings are wanted in base64.
     pub(crate) base64: bool,
     pub(crate) dimensions: Option<usize>,
+    /// How many documents are to be ranked.
+    pub(crate) documents: usize,
+    /// `response_format` of a transcription.
+    pub(crate) response_format: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +81,8 @@ struct Body<'a> {
     contents: Option<&'a RawValue>,
     encoding_format: Option<String>,
     dimensions: Option<usize>,
+    documents: Option<Vec<Value>>,
+    stream_format: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -79,15 +96,19 @@ impl Target {
     pub(crate) fn read(path: &str) -> Self {
         let (name, path) = split_name(path);
         let path = path.trim_end_matches('/');
-        let (api, model_id, stream) = match path.rsplit_once("/models/") {
-            Some((_, id)) if !id.is_empty() => match id.rsplit_once(':') {
-                Some((id, "generateContent")) => (Api::Gemini, Some(id.to_owned()), false),
-                Some((id, "streamGenerateContent")) => (Api::Gemini, Some(id.to_owned()), true),
-                _ => (Api::Models, Some(id.to_owned()), false),
+        let (api, id) = match (path.rsplit_once("/models/"), path.rsplit_once("/files/")) {
+            (Some((_, id)), _) if !id.is_empty() => match id.rsplit_once(':') {
+                Some((id, "generateContent" | "streamGenerateContent")) => (Api::Gemini, Some(id)),
+                _ => (Api::Models, Some(id)),
             },
-            _ => (Api::of(path), None, false),
+            (_, Some((_, id))) => match id.strip_suffix("/content") {
+                Some(id) => (Api::FileContent, Some(id)),
+                None => (Api::File, Some(id)),
+            },
+            _ => (Api::of(path), None),
         };
-        Self { name, api, model_id, stream }
+        let stream = path.ends_with(":streamGenerateContent");
+        Self { name, api, id: id.map(str::to_owned), stream }
     }
 }
 
@@ -109,32 +130,65 @@ impl Api {
             Some((_, "responses")) => Self::Responses,
             Some((_, "embeddings")) => Self::Embeddings,
             Some((_, "models")) => Self::Models,
+            Some((_, "count_tokens")) => Self::CountTokens,
+            Some((_, "rerank")) => Self::Rerank,
+            Some((before, "generations")) if before.ends_with("/images") => Self::Images,
+            Some((_, "speech")) => Self::Speech,
+            Some((_, "transcriptions")) => Self::Transcriptions,
+            Some((_, "files")) => Self::Files,
             _ => Self::Unknown,
         }
     }
 
-    /// The one method that the API takes.
-    pub(crate) const fn method(self) -> Method {
+    /// The methods that the API takes, as `Allow` has them.
+    pub(crate) const fn allow(self) -> &'static str {
         match self {
-            Self::Models => Method::GET,
-            _ => Method::POST,
+            Self::Models | Self::FileContent => "GET",
+            Self::Files => "GET, POST",
+            Self::File => "GET, DELETE",
+            _ => "POST",
         }
+    }
+
+    /// Whether a request names a model.
+    pub(crate) const fn names_model(self) -> bool {
+        !matches!(self, Self::Models | Self::Files | Self::File | Self::FileContent)
     }
 }
 
 // === impl Ask ===
 
 impl Ask {
-    /// With what the path says.
-    pub(crate) fn at(mut self, target: &Target) -> Self {
-        if target.api == Api::Gemini {
-            self.model.clone_from(&target.model_id);
-            self.stream = target.stream;
+    /// Reads a body as its API has it; the error is the provider's words for it.
+    pub(crate) fn of(target: &Target, headers: &HeaderMap, body: &Bytes) -> Result<Self, String> {
+        match target.api {
+            Api::Transcriptions => Self::read_form(headers, body),
+            Api::Gemini => {
+                let (model, stream) = (target.id.clone(), target.stream);
+                Ok(Self { model, stream, ..Self::read(body)? })
+            }
+            _ => Self::read(body),
         }
-        self
     }
 
-    /// Reads a body; the error is the provider's words for it.
+    fn read_form(headers: &HeaderMap, body: &Bytes) -> Result<Self, String> {
+        let fields = fields(headers, body).ok_or("We could not parse your multipart form")?;
+        let text = |name: &str| {
+            let field = fields.iter().find(|field| field.name == name && field.file_name.is_none());
+            field.map(|field| String::from_utf8_lossy(field.content).into_owned())
+        };
+        if !fields.iter().any(|field| field.name == "file" && field.file_name.is_some()) {
+            return Err("you must provide a file".to_owned());
+        }
+        Ok(Self {
+            model: text("model"),
+            stream: text("stream").as_deref() == Some("true"),
+            response_format: text("response_format"),
+            ..Self::default()
+        })
+    }
+
+    /// Reads a JSON body.
     pub(crate) fn read(body: &Bytes) -> Result<Self, String> {
         let body: Body<'_> = serde_json::from_slice(body).map_err(|problem| {
             format!("We could not parse the JSON body of your request: {problem}")
@@ -149,7 +203,7 @@ impl Ask {
         let input = body.input.map(RawValue::get);
         Ok(Self {
             model: body.model,
-            stream: body.stream.unwrap_or(false),
+            stream: body.stream.unwrap_or(false) || body.stream_format.as_deref() == Some("sse"),
             include_usage: body.stream_options.and_then(|o| o.include_usage).unwrap_or(false),
             tools,
             user_text: [body.messages, body.input, body.contents]
@@ -160,6 +214,8 @@ impl Ask {
             inputs: input.map(read_inputs).unwrap_or_default(),
             base64: body.encoding_format.as_deref() == Some("base64"),
             dimensions: body.dimensions,
+            documents: body.documents.map_or(0, |documents| documents.len()),
+            response_format: None,
         })
     }
 }

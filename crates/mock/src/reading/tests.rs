@@ -10,25 +10,34 @@ fn ask(body: &'static str) -> Ask {
 
 #[test]
 fn the_path_says_which_api_and_which_scenario() {
-    for (path, name, api, model_id, stream) in [
-        ("/v1/chat/completions", None, Api::Chat, None, false),
-        ("/chat/completions/", None, Api::Chat, None, false),
-        ("/@a/v1/messages", Some("a"), Api::Messages, None, false),
-        ("/v1/v1/messages", None, Api::Messages, None, false),
-        ("/@b/responses", Some("b"), Api::Responses, None, false),
-        ("/v1/embeddings", None, Api::Embeddings, None, false),
-        ("/v1/models", None, Api::Models, None, false),
-        ("/v1/models/gpt-4o", None, Api::Models, Some("gpt-4o"), false),
-        ("/v1/models/org/name", None, Api::Models, Some("org/name"), false),
-        ("/@only", Some("only"), Api::Unknown, None, false),
-        ("/v1/completions", None, Api::Unknown, None, false),
-        ("/v1/messages/count_tokens", None, Api::Unknown, None, false),
-        ("/v2/chat", None, Api::Cohere, None, false),
-        ("/v1beta/models/g:generateContent", None, Api::Gemini, Some("g"), false),
-        ("/v1beta/models/g:streamGenerateContent", None, Api::Gemini, Some("g"), true),
+    for (path, name, api, id) in [
+        ("/v1/chat/completions", None, Api::Chat, None),
+        ("/chat/completions/", None, Api::Chat, None),
+        ("/@a/v1/messages", Some("a"), Api::Messages, None),
+        ("/v1/v1/messages", None, Api::Messages, None),
+        ("/@b/responses", Some("b"), Api::Responses, None),
+        ("/v1/embeddings", None, Api::Embeddings, None),
+        ("/v1/models", None, Api::Models, None),
+        ("/v1/models/gpt-4o", None, Api::Models, Some("gpt-4o")),
+        ("/v1/models/org/name", None, Api::Models, Some("org/name")),
+        ("/@only", Some("only"), Api::Unknown, None),
+        ("/v1/completions", None, Api::Unknown, None),
+        ("/v1/messages/count_tokens", None, Api::CountTokens, None),
+        ("/v1/rerank", None, Api::Rerank, None),
+        ("/@x/v2/rerank", Some("x"), Api::Rerank, None),
+        ("/v1/images/generations", None, Api::Images, None),
+        ("/v1/audio/speech", None, Api::Speech, None),
+        ("/v1/audio/transcriptions", None, Api::Transcriptions, None),
+        ("/v1/files", None, Api::Files, None),
+        ("/v1/files/file-1", None, Api::File, Some("file-1")),
+        ("/v1/files/file-1/content", None, Api::FileContent, Some("file-1")),
+        ("/v2/chat", None, Api::Cohere, None),
+        ("/v1beta/models/g:generateContent", None, Api::Gemini, Some("g")),
+        ("/v1beta/models/g:streamGenerateContent", None, Api::Gemini, Some("g")),
     ] {
-        let (name, model_id) = (name.map(str::to_owned), model_id.map(str::to_owned));
-        let expected = Target { name, api, model_id, stream };
+        let stream = path.contains("stream");
+        let (name, id) = (name.map(str::to_owned), id.map(str::to_owned));
+        let expected = Target { name, api, id, stream };
         assert_eq!(Target::read(path), expected, "{path}");
     }
 }

@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::answer::{Answer, Outcome, Request as Asked, answer};
+use crate::answer::{Answer, Outcome, Request as Asked, Shelf, answer};
 use crate::choosing::{Chosen, Scenarios};
 use crate::log::{Ended, LOG_BODY_BYTES_MAX, Log, Received, Witness};
 use crate::reading::{Ask, Target};
@@ -54,6 +54,7 @@ pub struct Mock {
 struct Provider {
     scenarios: Scenarios,
     log: Arc<Log>,
+    shelf: Shelf,
     connections: AtomicU64,
     requests: AtomicU64,
 }
@@ -162,6 +163,7 @@ impl Mock {
         let provider = Arc::new(Provider {
             scenarios: Scenarios::default(),
             log: Arc::new(Log::new(LOG_BODY_BYTES_MAX)),
+            shelf: Shelf::default(),
             connections: AtomicU64::new(0),
             requests: AtomicU64::new(0),
         });
@@ -289,13 +291,15 @@ impl Provider {
     ) -> (Outcome, u64) {
         witness.body(body.clone());
         let target = Target::read(head.uri.path());
-        let ask = Ask::read(body).map(|ask| ask.at(&target));
+        let ask = Ask::of(&target, &head.headers, body);
         let nothing = Ask::default();
         let asked = Asked {
             method: &head.method,
             target: &target,
             headers: &head.headers,
             ask: ask.as_ref().map_err(String::as_str),
+            body,
+            shelf: &self.shelf,
             number,
         };
         let known = ask.as_ref().unwrap_or(&nothing);
@@ -320,6 +324,8 @@ fn refuse(head: &Parts, status: StatusCode) -> Answer {
         target: &target,
         headers: &head.headers,
         ask: Err("the body was not read"),
+        body: &Bytes::new(),
+        shelf: &Shelf::default(),
         number: 0,
     };
     asked.refusal(status, None)

@@ -4,8 +4,13 @@ use http::{HeaderMap, Method};
 
 use crate::provider::Dialect;
 
+mod upstream;
+
 #[cfg(test)]
 mod tests;
+
+/// The header by which a caller picks the provider where no model does, or in passthrough.
+pub const PROVIDER_HEADER: &str = "x-genai-provider";
 
 /// What kind of work an endpoint does. A route matches on the model and on this.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -21,6 +26,8 @@ pub enum EndpointKind {
     AudioTranscription,
     /// Image generation.
     ImageGeneration,
+    /// Documents in the order of their relevance.
+    Rerank,
 }
 
 /// One endpoint, found by exact match on the raw path.
@@ -52,9 +59,17 @@ pub enum Endpoint {
     AudioTranscriptions,
     /// `POST /v1/rerank`.
     Rerank,
-    /// `/v1/files` and below.
+    /// `/v1/files`: upload and list.
     Files,
+    /// `/v1/files/{id}`: get and delete.
+    File(FileId),
+    /// `GET /v1/files/{id}/content`.
+    FileContent(FileId),
 }
+
+/// The id of a file: letters, digits, `_`, `.` and `-`, not dots alone. Safe in a path as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileId(String);
 
 /// Why a request line is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +94,7 @@ impl EndpointKind {
             Self::AudioSpeech => "audio_speech",
             Self::AudioTranscription => "audio_transcription",
             Self::ImageGeneration => "image_generation",
+            Self::Rerank => "rerank",
         }
     }
 
@@ -90,6 +106,7 @@ impl EndpointKind {
             Self::AudioSpeech,
             Self::AudioTranscription,
             Self::ImageGeneration,
+            Self::Rerank,
         ]
         .into_iter()
         .find(|kind| kind.name() == name)
@@ -138,16 +155,20 @@ impl Endpoint {
                     return Some(Self::Model(percent_decoded(id)?));
                 }
                 let file = rest.strip_prefix("files/")?;
-                let id = file.strip_suffix("/content").unwrap_or(file);
-                return (!id.is_empty() && !id.contains('/')).then_some(Self::Files);
+                return match file.strip_suffix("/content") {
+                    Some(id) => FileId::parse(id).map(Self::FileContent),
+                    None => FileId::parse(file).map(Self::File),
+                };
             }
         })
     }
 
     const fn methods(&self) -> &'static str {
         match self {
-            Self::Health | Self::Models | Self::Model(_) => "GET",
-            Self::Files => "GET, POST, DELETE",
+            Self::Health | Self::Models | Self::Model(_) => "GET, HEAD",
+            Self::Files => "GET, POST",
+            Self::File(_) => "GET, DELETE",
+            Self::FileContent(_) => "GET",
             _ => "POST",
         }
     }
@@ -155,7 +176,8 @@ impl Endpoint {
     /// The kind that routes match on.
     pub const fn kind(&self) -> EndpointKind {
         match self {
-            Self::Embeddings | Self::Rerank => EndpointKind::Embeddings,
+            Self::Embeddings => EndpointKind::Embeddings,
+            Self::Rerank => EndpointKind::Rerank,
             Self::ImageGenerations => EndpointKind::ImageGeneration,
             Self::AudioSpeech => EndpointKind::AudioSpeech,
             Self::AudioTranscriptions => EndpointKind::AudioTranscription,
@@ -178,25 +200,25 @@ impl Endpoint {
         matches!(self, Self::ChatCompletions | Self::Responses | Self::Messages)
     }
 
-    /// Whether a provider of this dialect serves the endpoint as it is.
-    pub const fn is_served_by(&self, dialect: Dialect) -> bool {
+    /// The family of chat API that the endpoint belongs to.
+    pub const fn family(&self) -> Dialect {
         match self {
-            Self::Messages | Self::CountTokens => matches!(dialect, Dialect::Messages),
-            Self::Rerank => matches!(dialect, Dialect::Chat | Dialect::Responses | Dialect::Cohere),
-            _ => matches!(dialect, Dialect::Chat | Dialect::Responses),
+            Self::Messages | Self::CountTokens => Dialect::Messages,
+            _ => Dialect::Chat,
         }
     }
 
-    /// Whether requests here are forwarded: a JSON body that names a model.
-    pub const fn is_forwarded(&self) -> bool {
+    /// Whether a request names a model, in JSON or in a form; without one, the provider is found
+    /// by [`PROVIDER_HEADER`] or is the first that serves this.
+    pub const fn names_model(&self) -> bool {
         !matches!(
             self,
             Self::Health
                 | Self::Models
                 | Self::Model(_)
-                | Self::AudioTranscriptions
-                | Self::Rerank
                 | Self::Files
+                | Self::File(_)
+                | Self::FileContent(_)
         )
     }
 
@@ -208,25 +230,6 @@ impl Endpoint {
             Some(Self::Messages | Self::CountTokens) => Dialect::Messages,
             Some(Self::Models | Self::Model(_)) | None if anthropic => Dialect::Messages,
             _ => Dialect::Chat,
-        }
-    }
-
-    /// The path behind a provider's base URL.
-    pub const fn upstream_path(&self) -> &'static str {
-        match self {
-            Self::Health => "/health",
-            Self::Models | Self::Model(_) => "/models",
-            Self::ChatCompletions => "/chat/completions",
-            Self::Completions => "/completions",
-            Self::Responses => "/responses",
-            Self::Messages => "/messages",
-            Self::CountTokens => "/messages/count_tokens",
-            Self::Embeddings => "/embeddings",
-            Self::ImageGenerations => "/images/generations",
-            Self::AudioSpeech => "/audio/speech",
-            Self::AudioTranscriptions => "/audio/transcriptions",
-            Self::Rerank => "/rerank",
-            Self::Files => "/files",
         }
     }
 
@@ -247,6 +250,8 @@ impl Endpoint {
             Self::AudioTranscriptions => "/v1/audio/transcriptions",
             Self::Rerank => "/v1/rerank",
             Self::Files => "/v1/files",
+            Self::File(_) => "/v1/files/{file_id}",
+            Self::FileContent(_) => "/v1/files/{file_id}/content",
         }
     }
 
@@ -272,6 +277,22 @@ impl Endpoint {
             Self::AudioSpeech => "speech",
             _ => "text",
         }
+    }
+}
+
+// === impl FileId ===
+
+impl FileId {
+    /// An id that cannot lead anywhere else in a path.
+    pub fn parse(id: &str) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+        let sound = id.bytes().all(plain) && id.bytes().any(|byte| byte != b'.');
+        sound.then(|| Self(id.to_owned()))
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

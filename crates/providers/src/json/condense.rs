@@ -8,6 +8,8 @@ use memchr::memchr2;
 
 /// How much of a string is kept, in bytes.
 const STRING_BYTES_MAX: usize = 1_024;
+/// How much of a string is kept behind the key that was asked for, in bytes.
+const LONG_BYTES_MAX: usize = 20 * 1_024;
 /// From this size of the result on, array elements are left out.
 const ARRAYS_BYTES_MAX: usize = 24 * 1_024;
 /// The result's bound. What does not fit is lost.
@@ -19,6 +21,10 @@ const ESCAPE_BEGINS: u8 = u8::MAX;
 #[derive(Debug, Default)]
 pub(crate) struct Condenser {
     out: Vec<u8>,
+    /// Strings behind this (a key with its quotes and its colon) are kept longer.
+    long_key: &'static [u8],
+    /// How much of the string at hand is kept.
+    string_bytes_max: usize,
     /// Bytes of the string at hand; `None` outside of strings.
     string: Option<usize>,
     /// Bytes of an escape that are still to come, or [`ESCAPE_BEGINS`].
@@ -33,13 +39,18 @@ pub(crate) struct Condenser {
 }
 
 impl Condenser {
+    /// Keeps strings behind `long_key`, written `"key":`, up to the result's bound.
+    pub(crate) fn keeping(long_key: &'static [u8]) -> Self {
+        Self { long_key, ..Self::default() }
+    }
+
     /// Takes the next bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some((byte, after)) = rest.split_first() {
             match self.string {
                 // Megabytes of an image: straight to where the string may end.
-                Some(length) if length >= STRING_BYTES_MAX && self.escape == 0 => {
+                Some(length) if length >= self.string_bytes_max && self.escape == 0 => {
                     let Some(at) = memchr2(b'"', b'\\', rest) else { return };
                     let (_, here) = rest.split_at_checked(at).unwrap_or_default();
                     self.in_string(here.first().copied().unwrap_or(b'"'));
@@ -47,6 +58,15 @@ impl Condenser {
                     continue;
                 }
                 Some(_) => self.in_string(*byte),
+                // Megabytes of numbers: straight to where the array may end.
+                None if self.dropping_from.is_some() => {
+                    let matters = |b: &u8| matches!(b, b'"' | b'[' | b']' | b'{' | b'}');
+                    let Some(at) = rest.iter().position(matters) else { return };
+                    let (_, here) = rest.split_at_checked(at).unwrap_or_default();
+                    self.outside(here.first().copied().unwrap_or(b' '));
+                    rest = here.get(1..).unwrap_or_default();
+                    continue;
+                }
                 None => self.outside(*byte),
             }
             rest = after;
@@ -56,6 +76,12 @@ impl Condenser {
     /// The small text.
     pub(crate) fn finish(self) -> Vec<u8> {
         self.out
+    }
+
+    /// How much is held, in bytes.
+    #[cfg(test)]
+    pub(crate) const fn held_bytes(&self) -> usize {
+        self.out.len()
     }
 
     fn in_string(&mut self, byte: u8) {
@@ -72,7 +98,7 @@ impl Condenser {
             return;
         } else {
             // An escape is kept or dropped as a whole, by where its backslash stands.
-            self.keeps_char = length < STRING_BYTES_MAX;
+            self.keeps_char = length < self.string_bytes_max;
             self.escape = if byte == b'\\' { ESCAPE_BEGINS } else { 0 };
         }
         if self.keeps_char {
@@ -86,6 +112,8 @@ impl Condenser {
             b' ' | b'\n' | b'\r' | b'\t' => {}
             b'"' => {
                 self.string = Some(0);
+                let is_long = !self.long_key.is_empty() && self.out.ends_with(self.long_key);
+                self.string_bytes_max = if is_long { LONG_BYTES_MAX } else { STRING_BYTES_MAX };
                 self.keep(byte);
             }
             b'{' | b'[' => {

@@ -38,8 +38,10 @@ pub struct Peek<'a> {
     pub params: Params,
     /// Whether an image is among the content.
     pub has_image: bool,
-    /// `messages`, or `input`, as written.
+    /// `messages`, `input` or, where there is neither, the text in `prompt`, as written.
     pub messages: Option<&'a str>,
+    /// Whether `stream_format` asks for events: speech has that in the place of `stream`.
+    pub events_wanted: bool,
     /// `system` or `instructions`, as written.
     pub system: Option<&'a str>,
     /// `tools`, as written.
@@ -167,6 +169,11 @@ impl<'a> Peek<'a> {
                 self.has_image |= content::has_image(raw);
                 self.messages = Some(raw);
             }
+            // An object is the Responses API's reference to a prompt that is kept elsewhere.
+            "prompt" if !raw.starts_with('{') && raw != "null" => {
+                self.messages.get_or_insert(raw);
+            }
+            "stream_format" => self.events_wanted = raw == "\"sse\"",
             "system" | "instructions" => self.system = Some(raw).filter(|raw| *raw != "null"),
             "tools" => self.tools = Some(raw).filter(|raw| *raw != "null"),
             _ => self.params.take(key, raw),

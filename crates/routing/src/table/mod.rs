@@ -6,11 +6,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::plan::Plan;
+use crate::plan::{Layer, Plan};
 use crate::target::Target;
 use tollgate_providers::EndpointKind;
 
 mod explain;
+mod host;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,8 @@ pub struct Table {
     connection_by_name: HashMap<Arc<str>, usize>,
     /// Of the first provider in file order that serves the model.
     connection_by_model: HashMap<Arc<str>, usize>,
+    /// The plan of each provider for requests that name no model, in file order.
+    hosts: Vec<(Arc<str>, Plan)>,
 }
 
 /// Models that are sent to a plan of targets.
@@ -89,6 +92,12 @@ pub enum ResolveError {
     /// Nothing in the table answers to the name on this kind of endpoint.
     #[error("no function, route or provider answers to this model")]
     UnknownModel,
+    /// The caller asked for a provider that is not configured.
+    #[error("no provider is called this")]
+    UnknownProvider,
+    /// The provider asked for, or every one, does not have this endpoint.
+    #[error("no such provider serves this endpoint")]
+    NotServed,
 }
 
 /// A provider as passthrough sees it.
@@ -156,6 +165,28 @@ impl Table {
                 .or_else(|| self.first_connection(model)),
         };
         plan.cloned().ok_or(ResolveError::UnknownModel)
+    }
+
+    /// As [`Table::resolve`]; where the model would be passed through, to the provider that the
+    /// caller asks for beside it. Prefixes, functions and routes come first.
+    ///
+    /// # Errors
+    /// [`ResolveError::UnknownProvider`], [`ResolveError::UnknownModel`].
+    pub fn resolve_at(
+        &self,
+        model: &str,
+        kind: EndpointKind,
+        provider: Option<&str>,
+    ) -> Result<Plan, ResolveError> {
+        let plan = self.resolve(model, kind);
+        let Some(provider) = provider.filter(|_| self.split_prefix(model).is_none()) else {
+            return plan;
+        };
+        match plan {
+            Ok(plan) if plan.layer != Layer::Passthrough => Ok(plan),
+            _ if !self.has_provider(provider) => Err(ResolveError::UnknownProvider),
+            _ => self.connection(provider, model).cloned().ok_or(ResolveError::UnknownModel),
+        }
     }
 
     /// What callers may ask for: functions, the models of routes, those of providers; each once.

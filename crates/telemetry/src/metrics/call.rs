@@ -57,6 +57,10 @@ impl Metrics {
         {
             return;
         }
+        // Media endpoints report the duration above and nothing else.
+        if !matches!(genai.operation, "chat" | "generate_content" | "embeddings") {
+            return;
+        }
         self.instruments.request_duration.record(span.as_secs_f64(), &labels);
         self.record_tokens(genai, &labels);
         if let Some(timing) = &genai.timing {
@@ -65,9 +69,7 @@ impl Metrics {
     }
 
     fn record_tokens(&self, genai: &GenAi, labels: &[KeyValue]) {
-        // Media endpoints report durations only.
-        let counted = matches!(genai.operation, "chat" | "generate_content" | "embeddings");
-        let Some(usage) = genai.response.usage.filter(|_| counted) else { return };
+        let Some(usage) = genai.response.usage else { return };
         for (kind, tokens) in [("input", usage.input_total()), ("output", usage.output)] {
             if let Some(tokens) = tokens {
                 let mut labels = labels.to_vec();
