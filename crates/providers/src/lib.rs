@@ -26,6 +26,7 @@ pub mod sse;
 mod stream;
 mod transcript;
 pub mod translate;
+mod upstream_error;
 
 pub use endpoint::{Endpoint, EndpointKind};
 pub use error_class::ErrorClass;
@@ -35,3 +36,4 @@ pub use provider::{AuthStyle, BaseUrl, Capabilities, Dialect, Provider};
 pub use secret::{Secret, SecretError, SecretSource};
 pub use stream::StreamReader;
 pub use transcript::{ToolCall, Transcript, inspect};
+pub use upstream_error::UpstreamError;

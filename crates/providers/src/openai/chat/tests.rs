@@ -236,6 +236,7 @@ fn a_failure_inside_the_stream_has_many_forms() {
     let cut = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"length"}],"usage":{"prompt_tokens":3},"error":{"code":502,"message":"gone"}}"#;
     let told = transcript(Chat, &[cut]);
     assert_eq!((told.error(), told.usage().unwrap().input), (Some("gone"), Some(3)));
+    assert!(said(Chat, &[cut]).contains(&r#"error Some("502") Some("gone")"#.to_owned()));
     assert_eq!(said(Chat, &[r#"{"error":"overloaded"}"#]), [r#"error None Some("overloaded")"#]);
     assert_eq!(said(Chat, &[r#"{"choices":[],"error":null}"#]), [""; 0]);
 }
