@@ -45,8 +45,11 @@ fn judged(case: &Map<String, Value>) -> Map<String, Value> {
     judged.insert("class".into(), json!(error.class.code()));
     for caller in CALLERS {
         let out = translate(upstream, caller, &error, &body, REQUEST_ID);
-        let out =
-            if out == body { json!("as it came") } else { serde_json::from_slice(&out).unwrap() };
+        let out = if upstream == caller && out == body {
+            json!("as it came")
+        } else {
+            serde_json::from_slice(&out).unwrap()
+        };
         judged.insert(caller.name().into(), out);
     }
     judged

@@ -54,8 +54,8 @@ fn content_may_be_a_list_of_text_and_thinking() {
 #[test]
 fn refusals_audio_and_images_are_content() {
     assert_eq!(delta(r#"{"refusal":"no"}"#), ["refusal 0 no"]);
-    assert_eq!(delta(r#"{"audio":{"data":"UklG"}}"#), ["media 0"]);
-    assert_eq!(delta(r#"{"images":[{"image_url":{"url":"data:"}}],"audio":null}"#), ["media 0"]);
+    assert_eq!(delta(r#"{"audio":{"data":"UklG"}}"#), ["audio 0"]);
+    assert_eq!(delta(r#"{"images":[{"image_url":{"url":"data:"}}],"audio":null}"#), ["image 0"]);
 }
 
 #[test]
