@@ -10,7 +10,7 @@ use tollgate_providers::{Dialect, ErrorClass};
 fuzz_target!(|data: &[u8]| {
     for dialect in [Dialect::Chat, Dialect::Messages, Dialect::Responses] {
         let _broken = read_body(dialect, data, &mut |event| drop(format!("{event:?}")));
-        let _class = ErrorClass::classify(StatusCode::BAD_REQUEST, dialect, data);
+        let _class = ErrorClass::classify(StatusCode::BAD_REQUEST, data);
         let _redacted = redact_5xx(dialect, StatusCode::BAD_GATEWAY, data);
     }
 });

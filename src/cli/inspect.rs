@@ -1,10 +1,10 @@
-//! `tollgate inspect FILE|- --api chat|responses|messages`: what a recorded response says.
+//! `tollgate inspect FILE|- --api API`: what a recorded response says.
 
 use std::fs;
 use std::io::{self, Read};
 
 use clap::{Args, ValueEnum};
-use tollgate_providers::{Dialect, inspect};
+use tollgate_providers::{Cut, Dialect, inspect};
 
 use super::{Failure, Outcome, print};
 
@@ -21,28 +21,58 @@ pub(super) struct Options {
     /// Feed it in one piece instead of in many small ones.
     #[arg(long)]
     at_once: bool,
+    /// Feed it in pieces cut at random places that follow from this number.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "at_once")]
+    seed: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Api {
     /// OpenAI chat completions.
     Chat,
+    /// OpenAI's legacy completions.
+    Completions,
     /// OpenAI Responses.
     Responses,
     /// Anthropic Messages.
+    #[value(alias = "anthropic")]
     Messages,
+    /// Cohere chat, version 2.
+    Cohere,
+    /// Gemini.
+    Gemini,
+    /// Embeddings.
+    Embeddings,
+    /// Images, generated or edited.
+    Images,
+    /// Speech and transcriptions.
+    Audio,
 }
 
 pub(super) fn run(options: &Options) -> Outcome {
     let bytes = read(&options.file)
         .map_err(|error| Failure::failed(format!("cannot read {}: {error}", options.file)))?;
-    let dialect = match options.api {
-        Api::Chat => Dialect::Chat,
-        Api::Responses => Dialect::Responses,
-        Api::Messages => Dialect::Messages,
+    let cut = match options.seed {
+        Some(seed) => Cut::Random(seed),
+        None if options.at_once => Cut::Whole,
+        None => Cut::Small,
     };
-    let transcript = inspect(dialect, &bytes, options.at_once);
+    let transcript = inspect(options.api.recorded(), &bytes, cut);
     print(&format!("{}\n", transcript.to_json()))
+}
+
+impl Api {
+    const fn recorded(self) -> Dialect {
+        match self {
+            Self::Chat | Self::Completions | Self::Embeddings | Self::Images | Self::Audio => {
+                Dialect::Chat
+            }
+            Self::Responses => Dialect::Responses,
+            Self::Messages => Dialect::Messages,
+            Self::Cohere => Dialect::Cohere,
+            Self::Gemini => Dialect::Gemini,
+        }
+    }
 }
 
 fn read(file: &str) -> io::Result<Vec<u8>> {

@@ -58,7 +58,9 @@ pub(crate) fn written(event: &StreamEvent<'_>) -> String {
             text(opaque.data)
         ),
         StreamEvent::Refusal { choice, text: t } => format!("refusal {choice} {}", text(t)),
-        StreamEvent::Media { choice } => format!("media {choice}"),
+        StreamEvent::Media { choice, medium } => {
+            format!("{} {choice}", format!("{medium:?}").to_ascii_lowercase())
+        }
         StreamEvent::ToolCallStart { call, id, name } => {
             format!("start {call} {} {}", text(id), text(name))
         }

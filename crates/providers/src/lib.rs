@@ -16,6 +16,7 @@ mod error_class;
 pub mod event;
 #[cfg(test)]
 mod fixtures;
+pub mod inspect;
 mod json;
 pub mod media;
 pub mod multipart;
@@ -28,12 +29,15 @@ pub mod sse;
 mod stream;
 mod transcript;
 pub mod translate;
+mod upstream_error;
 
 pub use endpoint::{Endpoint, EndpointKind};
 pub use error_class::ErrorClass;
-pub use event::{JsonStr, Opaque, StreamEvent, Usage};
+pub use event::{JsonStr, Medium, Opaque, StreamEvent, Usage};
+pub use inspect::{Cut, inspect};
 pub use peek::{Peek, PeekError};
 pub use provider::{AuthStyle, BaseUrl, Capabilities, Dialect, Provider};
 pub use secret::{Secret, SecretError, SecretSource};
 pub use stream::StreamReader;
-pub use transcript::{ToolCall, Transcript, inspect};
+pub use transcript::{ToolCall, Transcript};
+pub use upstream_error::UpstreamError;

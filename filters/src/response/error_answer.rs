@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 use tollgate_providers::error_body::{redact_5xx, translate};
-use tollgate_providers::{Dialect, ErrorClass};
+use tollgate_providers::{Dialect, ErrorClass, UpstreamError};
 
 use super::pipeline::Translation;
 
@@ -68,11 +68,10 @@ impl ErrorAnswer {
 
     pub(super) fn on_end(&mut self) -> Bytes {
         let body = std::mem::take(&mut self.body);
-        if self.class.is_none() {
-            self.class = Some(ErrorClass::classify(self.status, self.upstream, &body));
-        }
+        let error = UpstreamError::read(self.status, None, &body);
+        self.class.get_or_insert(error.class);
         if let Some((caller, request_id)) = &self.translated {
-            return translate(self.upstream, *caller, self.status, &body, request_id).into();
+            return translate(self.upstream, *caller, &error, &body, request_id).into();
         }
         match redact_5xx(self.upstream, self.status, &body) {
             Some(redacted) => redacted.into(),

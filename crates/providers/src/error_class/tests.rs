@@ -3,21 +3,20 @@
 use http::StatusCode;
 
 use super::ErrorClass;
-use crate::provider::Dialect;
 
-fn class(status: u16, dialect: Dialect, body: &str) -> &'static str {
+fn class(status: u16, body: &str) -> &'static str {
     let status = StatusCode::from_u16(status).unwrap();
-    ErrorClass::classify(status, dialect, body.as_bytes()).code()
+    ErrorClass::classify(status, body.as_bytes()).code()
 }
 
 fn openai(status: u16, kind: &str, code: &str, message: &str) -> &'static str {
     let body = format!(r#"{{"error":{{"message":"{message}","type":"{kind}","code":"{code}"}}}}"#);
-    class(status, Dialect::Chat, &body)
+    class(status, &body)
 }
 
 fn anthropic(status: u16, kind: &str, message: &str) -> &'static str {
     let body = format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"{message}"}}}}"#);
-    class(status, Dialect::Messages, &body)
+    class(status, &body)
 }
 
 #[test]
@@ -37,7 +36,7 @@ fn without_words_the_status_decides() {
         (529, "overloaded"),
     ] {
         for body in ["", "<html>busy</html>", "{}", r#"{"error":null}"#] {
-            assert_eq!(class(status, Dialect::Chat, body), code, "{status} {body}");
+            assert_eq!(class(status, body), code, "{status} {body}");
         }
     }
 }

@@ -30,7 +30,7 @@ pub enum StreamEvent<'a> {
     /// A refusal in place of text.
     Refusal { choice: u32, text: JsonStr<'a> },
     /// A piece of audio or of an image: content, but no text.
-    Media { choice: u32 },
+    Media { choice: u32, medium: Medium },
     /// A tool call opens. `call` numbers the response's calls from 0, in order of appearance.
     ToolCallStart { call: u32, id: JsonStr<'a>, name: JsonStr<'a> },
     /// A piece of a call's arguments (itself JSON, escaped once more as a string).
@@ -55,6 +55,15 @@ pub enum StreamEvent<'a> {
         /// It carried usage and nothing that a caller who did not ask for usage expects.
         usage_only: bool,
     },
+}
+
+/// What content is that is no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// Sound.
+    Audio,
+    /// A picture.
+    Image,
 }
 
 /// Reasoning that only its provider understands.
@@ -94,6 +103,8 @@ pub struct Usage {
     pub cache_creation_1h: Option<u64>,
     /// Reasoning tokens.
     pub reasoning: Option<u64>,
+    /// Length of the audio that was transcribed, in milliseconds, where that is what is billed.
+    pub duration_ms: Option<u64>,
     /// Whether `input` leaves `cache_read` and `cache_creation` out (Anthropic).
     pub input_excludes_cache: bool,
     /// Whether `output` leaves `reasoning` out (xAI chat).
@@ -166,7 +177,8 @@ impl Usage {
 
     /// Whether nothing was reported.
     pub fn is_empty(&self) -> bool {
-        self.input.is_none() && self.output.is_none() && self.total.is_none()
+        let tokens = self.input.or(self.output).or(self.total);
+        tokens.is_none() && self.duration_ms.is_none()
     }
 
     /// Takes every field that `later` has.
@@ -184,6 +196,7 @@ impl Usage {
         take(&mut self.cache_creation_5m, later.cache_creation_5m);
         take(&mut self.cache_creation_1h, later.cache_creation_1h);
         take(&mut self.reasoning, later.reasoning);
+        take(&mut self.duration_ms, later.duration_ms);
         self.input_excludes_cache |= later.input_excludes_cache;
         self.output_excludes_reasoning |= later.output_excludes_reasoning;
     }

@@ -11,11 +11,13 @@ pub(crate) fn read_error<'a>(
     cursor: &mut Cursor<'a>,
     sink: &mut dyn FnMut(StreamEvent<'_>),
 ) -> Option<()> {
-    let (mut kind, mut message) = (None, None);
+    let (mut kind, mut message, mut number) = (None, None, None);
     match cursor.kind()? {
         Kind::Object => cursor.object(|cursor, key| {
             match key {
-                b"type" => kind = text(cursor)?,
+                b"type" => kind = text(cursor)?.or(kind),
+                // OpenRouter and Gemini give the status that the answer would have had.
+                b"code" if cursor.kind()? == Kind::Number => number = Some(cursor.raw()?),
                 b"code" if kind.is_none() => kind = text(cursor)?,
                 b"message" => message = text(cursor)?,
                 _ => cursor.skip()?,
@@ -25,6 +27,7 @@ pub(crate) fn read_error<'a>(
         Kind::String => message = text(cursor)?,
         _ => return cursor.skip(),
     }
+    let kind = kind.or(number.map(JsonStr::new));
     sink(StreamEvent::Error { kind, message });
     Some(())
 }

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-use crate::event::{JsonStr, StreamEvent, Usage};
+use crate::event::{JsonStr, Medium, StreamEvent, Usage};
 use crate::provider::Dialect;
-use crate::{StreamReader, body};
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +31,10 @@ pub struct Transcript {
     reasoning: String,
     refusal: String,
     first: Vec<(&'static str, u64)>,
+    /// The dialect has no event that opens a call: its first fragment is as good as any.
+    opens_by_fragment: bool,
+    /// Where a call's first arguments stand, until it is known that the call goes on after them.
+    first_arguments: Option<u64>,
     error: Option<String>,
     events: u64,
     done: bool,
@@ -57,6 +60,11 @@ impl Transcript {
         Self { content_bytes_max, ..Self::default() }
     }
 
+    /// For a recording in `dialect`: all content is kept.
+    pub(crate) fn of_recording(dialect: Dialect) -> Self {
+        Self { opens_by_fragment: dialect == Dialect::Chat, ..Self::new(usize::MAX) }
+    }
+
     /// Takes the next event.
     pub fn on_event(&mut self, event: &StreamEvent<'_>) {
         match event {
@@ -70,17 +78,21 @@ impl Transcript {
             }
             StreamEvent::Text { choice, text } => self.on_text(*choice, *text),
             StreamEvent::Reasoning { text, .. } => {
-                let kept = self.on_generated("reasoning", *text);
+                self.on_first("reasoning");
+                let kept = self.on_generated(*text);
                 self.reasoning.push_str(&kept);
             }
             StreamEvent::Refusal { text, .. } => {
-                let kept = self.on_generated("refusal", *text);
+                self.on_first("refusal");
+                let kept = self.on_generated(*text);
                 self.refusal.push_str(&kept);
             }
-            StreamEvent::Media { .. } => self.on_first("audio"),
+            StreamEvent::Media { medium: Medium::Audio, .. } => self.on_first("audio"),
+            StreamEvent::Media { medium: Medium::Image, .. } => self.on_first("image"),
             StreamEvent::ToolCallStart { call, id, name } => self.on_call(*call, *id, *name),
             StreamEvent::ToolCallArguments { call, fragment } => {
-                let text = self.on_generated("tool", *fragment);
+                self.first_arguments.get_or_insert(self.events);
+                let text = self.on_generated(*fragment);
                 if let Some(call) = self.tool_calls.get_mut(*call as usize) {
                     call.arguments.push_str(&text);
                 }
@@ -107,8 +119,17 @@ impl Transcript {
                 self.error.get_or_insert(said);
             }
             StreamEvent::Done => self.done = true,
-            StreamEvent::Boundary { .. } => self.events += 1,
-            StreamEvent::ToolCallEnd { .. } | StreamEvent::Opaque(_) => {}
+            StreamEvent::Boundary { .. } => {
+                if self.first_arguments == Some(self.events) {
+                    self.on_first("tool");
+                }
+                self.events += 1;
+            }
+            // Arguments that come with the call's end were not generated there.
+            StreamEvent::ToolCallEnd { .. } => {
+                self.first_arguments = self.first_arguments.filter(|at| *at < self.events);
+            }
+            StreamEvent::Opaque(_) => {}
         }
     }
 
@@ -184,8 +205,9 @@ impl Transcript {
             .iter()
             .map(|call| json!({ "id": call.id, "name": call.name, "arguments": call.arguments }))
             .collect();
-        let first: Map<_, _> =
-            self.first.iter().map(|(kind, at)| ((*kind).to_owned(), json!(at))).collect();
+        // A plain answer comes all at once.
+        let first = self.first.iter().filter(|_| self.events > 0);
+        let first: Map<_, _> = first.map(|(kind, at)| ((*kind).to_owned(), json!(at))).collect();
         let reasons: Vec<_> = self.finish_reasons().collect();
         json!({
             "id": self.id,
@@ -203,7 +225,8 @@ impl Transcript {
     }
 
     fn on_text(&mut self, choice: u32, text: JsonStr<'_>) {
-        let text = self.on_generated("text", text);
+        self.on_first("text");
+        let text = self.on_generated(text);
         let choice = (choice as usize).min(CALLS_MAX);
         if self.content_bytes_max == 0 {
             return;
@@ -217,14 +240,13 @@ impl Transcript {
     }
 
     /// Something that the model generated: what is kept of it.
-    fn on_generated<'a>(&mut self, kind: &'static str, text: JsonStr<'a>) -> Cow<'a, str> {
-        self.on_first(kind);
+    fn on_generated<'a>(&mut self, text: JsonStr<'a>) -> Cow<'a, str> {
         self.output_bytes += text.raw().len() as u64;
         if self.content_bytes_max == 0 { Cow::Borrowed("") } else { self.admit(text.decode()) }
     }
 
     fn on_call(&mut self, call: u32, id: JsonStr<'_>, called: JsonStr<'_>) {
-        self.on_first("tool_start");
+        self.on_first(if self.opens_by_fragment { "tool" } else { "tool_start" });
         if call as usize >= CALLS_MAX {
             return;
         }
@@ -274,33 +296,13 @@ impl Transcript {
     }
 }
 
-/// Reads a recorded body, SSE or JSON, and folds it; in many small pieces unless `at_once`.
-pub fn inspect(dialect: Dialect, bytes: &[u8], at_once: bool) -> Transcript {
-    let mut transcript = Transcript::new(usize::MAX);
-    let begins = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    if begins == Some(&b'{') {
-        // A broken body gives what could be read of it.
-        let _broken = body::read_body(dialect, bytes, &mut |event| transcript.on_event(&event));
-        return transcript;
-    }
-    let mut reader = StreamReader::new(dialect);
-    let mut sink = |event: StreamEvent<'_>| transcript.on_event(&event);
-    if at_once {
-        reader.feed(bytes, &mut sink);
-    } else {
-        // Sizes that share no divisor with anything, so that splits fall everywhere.
-        let (mut rest, mut sizes) = (bytes, [7, 1, 13, 3, 61, 2, 1_021].iter().cycle());
-        while let (false, Some(size)) = (rest.is_empty(), sizes.next()) {
-            let (piece, later) = rest.split_at((*size).min(rest.len()));
-            reader.feed(piece, &mut sink);
-            rest = later;
-        }
-    }
-    reader.finish(&mut sink);
-    transcript
-}
-
 fn usage_json(usage: &Usage) -> Value {
+    if let Some(milliseconds) = usage.duration_ms {
+        let seconds = std::time::Duration::from_millis(milliseconds);
+        let whole = seconds.subsec_millis() == 0;
+        let seconds = if whole { json!(seconds.as_secs()) } else { json!(seconds.as_secs_f64()) };
+        return json!({ "type": "duration", "seconds": seconds });
+    }
     let mut object = json!({
         "input_tokens": usage.input,
         "output_tokens": usage.output,

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::{CALLS_MAX, NAME_BYTES_MAX, Transcript, inspect};
+use super::{CALLS_MAX, NAME_BYTES_MAX, Transcript};
 use crate::event::{JsonStr, StreamEvent, Usage};
-use crate::fixtures::{sse, transcript};
+use crate::fixtures::transcript;
 use crate::provider::Dialect;
 
 fn text(text: &str) -> JsonStr<'_> {
@@ -169,17 +169,4 @@ fn the_json_has_the_names_of_the_contract() {
     );
     assert_eq!(json["error"], json!(null));
     assert_eq!(json["tool_calls"], json!([]));
-}
-
-#[test]
-fn inspect_tells_a_plain_body_from_a_stream() {
-    let body = br#" {"id":"c","model":"m","choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
-    let told = inspect(Dialect::Chat, body, true);
-    assert_eq!((told.text(), told.to_json()["n_events"].as_u64()), ("hi", Some(0)));
-    let stream =
-        sse(&[r#"{"id":"c","choices":[{"index":0,"delta":{"content":"h\u00e9"}}]}"#, "[DONE]"]);
-    for at_once in [true, false] {
-        let told = inspect(Dialect::Chat, stream.as_bytes(), at_once);
-        assert_eq!((told.text(), told.is_done()), ("hé", true));
-    }
 }

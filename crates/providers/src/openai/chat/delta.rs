@@ -2,7 +2,7 @@
 
 use super::reader::ChatReader;
 use crate::calls::Fragment;
-use crate::event::{JsonStr, StreamEvent};
+use crate::event::{JsonStr, Medium, StreamEvent};
 use crate::json::{Cursor, Kind};
 
 const EMPTY: JsonStr<'static> = JsonStr::new(&[]);
@@ -34,13 +34,13 @@ impl ChatReader {
                 }
                 b"audio" => {
                     if cursor.kind()? == Kind::Object {
-                        sink(StreamEvent::Media { choice });
+                        sink(StreamEvent::Media { choice, medium: Medium::Audio });
                     }
                     cursor.skip()?;
                 }
                 b"images" => {
                     if cursor.kind()? == Kind::Array {
-                        sink(StreamEvent::Media { choice });
+                        sink(StreamEvent::Media { choice, medium: Medium::Image });
                     }
                     cursor.skip()?;
                 }

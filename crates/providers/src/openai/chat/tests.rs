@@ -54,8 +54,8 @@ fn content_may_be_a_list_of_text_and_thinking() {
 #[test]
 fn refusals_audio_and_images_are_content() {
     assert_eq!(delta(r#"{"refusal":"no"}"#), ["refusal 0 no"]);
-    assert_eq!(delta(r#"{"audio":{"data":"UklG"}}"#), ["media 0"]);
-    assert_eq!(delta(r#"{"images":[{"image_url":{"url":"data:"}}],"audio":null}"#), ["media 0"]);
+    assert_eq!(delta(r#"{"audio":{"data":"UklG"}}"#), ["audio 0"]);
+    assert_eq!(delta(r#"{"images":[{"image_url":{"url":"data:"}}],"audio":null}"#), ["image 0"]);
 }
 
 #[test]
@@ -236,6 +236,7 @@ fn a_failure_inside_the_stream_has_many_forms() {
     let cut = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"length"}],"usage":{"prompt_tokens":3},"error":{"code":502,"message":"gone"}}"#;
     let told = transcript(Chat, &[cut]);
     assert_eq!((told.error(), told.usage().unwrap().input), (Some("gone"), Some(3)));
+    assert!(said(Chat, &[cut]).contains(&r#"error Some("502") Some("gone")"#.to_owned()));
     assert_eq!(said(Chat, &[r#"{"error":"overloaded"}"#]), [r#"error None Some("overloaded")"#]);
     assert_eq!(said(Chat, &[r#"{"choices":[],"error":null}"#]), [""; 0]);
 }

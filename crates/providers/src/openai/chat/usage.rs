@@ -30,6 +30,8 @@ pub(crate) fn read_usage(cursor: &mut Cursor<'_>) -> Option<Usage> {
                 let reasoning = cursor.count()?;
                 usage.reasoning = usage.reasoning.or(reasoning);
             }
+            // A transcription may be counted by its length.
+            b"seconds" => usage.duration_ms = milliseconds(cursor.raw()?),
             _ => cursor.skip()?,
         }
         Some(())
@@ -42,6 +44,12 @@ pub(crate) fn read_usage(cursor: &mut Cursor<'_>) -> Option<Usage> {
         usage.output_excludes_reasoning = total == all;
     }
     Some(usage)
+}
+
+/// Seconds, with or without a fraction.
+fn milliseconds(number: &[u8]) -> Option<u64> {
+    let seconds: f64 = std::str::from_utf8(number).ok()?.parse().ok()?;
+    std::time::Duration::try_from_secs_f64(seconds).ok()?.as_millis().try_into().ok()
 }
 
 fn input_details(cursor: &mut Cursor<'_>, usage: &mut Usage) -> Option<()> {

@@ -1,7 +1,7 @@
 //! Events of a stream, or the whole of a plain answer, to events.
 
 use crate::calls::{Calls, Fragment, kept};
-use crate::event::{JsonStr, StreamEvent};
+use crate::event::{JsonStr, Medium, StreamEvent};
 use crate::json::{Cursor, Kind};
 use crate::openai::chat::read_usage;
 use crate::openai::{emit, read_error};
@@ -158,10 +158,11 @@ impl ResponsesReader {
             {
                 sink(StreamEvent::Reasoning { choice, text: delta });
             }
-            b"response.output_audio.delta"
-            | b"response.audio.delta"
-            | b"response.image_generation_call.partial_image" => {
-                sink(StreamEvent::Media { choice });
+            b"response.output_audio.delta" | b"response.audio.delta" => {
+                sink(StreamEvent::Media { choice, medium: Medium::Audio });
+            }
+            b"response.image_generation_call.partial_image" => {
+                sink(StreamEvent::Media { choice, medium: Medium::Image });
             }
             b"response.function_call_arguments.delta"
             | b"response.custom_tool_call_input.delta" => {

@@ -109,7 +109,7 @@ fn text_reasoning_refusal_and_images_are_content() {
     assert_eq!(told(&[delta("reasoning_text")]), ["reasoning 0 x"]);
     let image =
         r#"{"type":"response.image_generation_call.partial_image","partial_image_b64":"iVBO"}"#;
-    assert_eq!(said(Responses, &[image]), ["media 0"]);
+    assert_eq!(said(Responses, &[image]), ["image 0"]);
     assert_eq!(said(Responses, &[r#"{"type":"keepalive","sequence_number":3}"#]), [""; 0]);
 }
 

@@ -7,6 +7,8 @@ use super::{ErrorBody, error_body, error_event, redact_5xx};
 use crate::fixtures::events_of;
 use crate::provider::Dialect;
 
+mod golden;
+
 const ERROR: ErrorBody<'static> = ErrorBody {
     status: StatusCode::NOT_FOUND,
     code: "model_not_found",
