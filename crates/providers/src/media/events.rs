@@ -1,7 +1,7 @@
 //! The events of a media stream. Each names its `type`.
 
 use super::emit_usage;
-use crate::event::{JsonStr, StreamEvent};
+use crate::event::{JsonStr, Medium, StreamEvent};
 use crate::json::{Cursor, Kind};
 use crate::openai::{read_error, text};
 use crate::sse::SseEvent;
@@ -134,7 +134,11 @@ impl Events {
                     sink(StreamEvent::Text { choice: 0, text });
                 }
             }
-            What::Media | What::LastMedia => sink(StreamEvent::Media { choice: 0 }),
+            What::Media | What::LastMedia => {
+                let image = kind.starts_with(b"image");
+                let medium = if image { Medium::Image } else { Medium::Audio };
+                sink(StreamEvent::Media { choice: 0, medium });
+            }
             What::End | What::Error | What::Unknown => {}
         }
         if let Some(mut usage) = usage {
