@@ -2,4 +2,5 @@
 
 mod meter;
 mod pipeline;
+mod translate;
 mod withhold;

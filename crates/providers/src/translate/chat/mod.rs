@@ -4,6 +4,8 @@ mod content;
 mod decode;
 mod encode;
 mod messages;
+#[cfg(test)]
+mod tests;
 mod whole;
 mod writer;
 
