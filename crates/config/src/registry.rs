@@ -1,7 +1,7 @@
 //! Which provider serves which model, and with which credential: what validation and compilation
 //! must agree on.
 
-use tollgate_providers::{BaseUrl, Dialect, SecretSource, catalog};
+use tollgate_providers::{AuthStyle, BaseUrl, Dialect, SecretSource, catalog};
 
 use crate::error::Problem;
 use crate::fields::{Entry, Located};
@@ -109,8 +109,9 @@ pub(crate) fn credential_source(
     if provider.value.auth_type.as_ref().is_some_and(|auth| auth.value == AuthType::None) {
         return CredentialSource::None;
     }
-    let source = SecretSource::Env(conventional_variable(&provider.name));
-    let optional = base_url(provider).is_some_and(|url| is_local(&url.host));
+    let source = SecretSource::Env(catalog::key_variable(&provider.name));
+    let wants_none = row(provider).is_some_and(|row| row.auth() == AuthStyle::None);
+    let optional = wants_none || base_url(provider).is_some_and(|url| is_local(&url.host));
     CredentialSource::Convention { source, optional }
 }
 
@@ -118,21 +119,24 @@ pub(crate) fn credential_source(
 pub(crate) fn base_url(provider: &Entry<ProviderEntry>) -> Option<BaseUrl> {
     match &provider.value.base_url {
         Some(written) => written.value.parse().ok(),
-        None => catalog::known(&provider.name).map(|known| known.base_url),
+        None => catalog::find(&provider.name).and_then(catalog::Row::base_url),
     }
 }
 
 /// The dialect as written, else the catalogue's, else chat completions.
 pub(crate) fn dialect(provider: &Entry<ProviderEntry>) -> Dialect {
-    let known = || catalog::known(&provider.name).map(|known| known.dialect);
+    let known = || catalog::find(&provider.name).map(|row| row.dialect);
     provider.value.dialect.or_else(known).unwrap_or(Dialect::Chat)
 }
 
-/// `OPENAI_API_KEY` for `openai`, `AZURE_OPENAI_API_KEY` for `azure-openai`.
-fn conventional_variable(provider: &str) -> String {
-    let upper = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    let stem: String = provider.chars().map(upper).collect();
-    format!("{stem}_API_KEY")
+/// What the catalogue knows of the provider, unless the file says that it speaks something else.
+pub(crate) fn row(provider: &Entry<ProviderEntry>) -> Option<&'static catalog::Row> {
+    catalog::find(&provider.name).filter(|row| row.dialect == dialect(provider))
+}
+
+/// Whether it serves what it is asked for: a known provider whose models nobody listed.
+pub(crate) fn is_open(provider: &Entry<ProviderEntry>) -> bool {
+    !provider.value.has_models && catalog::find(&provider.name).is_some()
 }
 
 fn lists(provider: &Entry<ProviderEntry>, model: &str) -> bool {

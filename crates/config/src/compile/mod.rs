@@ -18,7 +18,7 @@ use crate::model::{
     AuthType, CacheEntry, Document, LimitsEntry, OtlpEntry, ProviderEntry, ServerEntry, StoreEntry,
     StoreKind,
 };
-use crate::registry::{base_url, dialect, models_of};
+use crate::registry::{base_url, dialect, models_of, row};
 use crate::settings::{
     Cache, Collector, Control, GenAi, Keys, Limits, OtlpSettings, Price, Profile, Security, Server,
     Settings, StoreSettings, TlsFiles,
@@ -88,16 +88,15 @@ fn provider(
     document: &Document,
     vault: &Vault,
 ) -> Option<Arc<Provider>> {
-    let known = catalog::known(&entry.name);
+    let known = row(entry);
     let dialect = dialect(entry);
     let timeout_ms = entry.value.timeout_ms.or(document.provider_timeout_ms);
-    let capabilities =
-        known.as_ref().map_or(Capabilities::assumed(dialect), |known| known.capabilities);
+    let capabilities = known.map_or(Capabilities::assumed(dialect), |known| known.capabilities);
     let credential = entry.value.credential.as_ref();
     Some(Arc::new(Provider {
         name: entry.name.as_str().into(),
         base_url: base_url(entry)?,
-        auth: auth(&entry.value, known.map(|known| known.auth), dialect),
+        auth: auth(&entry.value, known.map(known_auth), dialect),
         credential: credential.and_then(|source| vault.get(&source.value)),
         models: models_of(entry).map(|model| model.value.as_str().into()).collect(),
         dialect,
@@ -105,6 +104,14 @@ fn provider(
         ca_file: entry.value.ca_file.as_ref().map(|file| file.value.clone().into()),
         timeout: timeout_ms.map_or(Deadlines::HEAD, Duration::from_millis),
     }))
+}
+
+/// A server that wants no key takes the one that it is given as others do.
+fn known_auth(row: &catalog::Row) -> AuthStyle {
+    match row.auth() {
+        AuthStyle::None => AuthStyle::Bearer,
+        style => style,
+    }
 }
 
 fn auth(entry: &ProviderEntry, known: Option<AuthStyle>, dialect: Dialect) -> AuthStyle {

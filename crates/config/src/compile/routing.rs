@@ -14,7 +14,7 @@ use crate::fields::{Entry, Located};
 use crate::model::{
     Document, FunctionEntry, RetryEntry, RouteEntry, StepEntry, TargetEntry, VariantEntry,
 };
-use crate::registry::{CredentialSource, Registry, credential_source};
+use crate::registry::{CredentialSource, Registry, credential_source, is_open};
 use crate::validate::bare_targets;
 use crate::vault::Vault;
 
@@ -42,6 +42,9 @@ struct Parts<'d> {
     provider: Option<&'d Located<String>>,
     entry: Option<&'d TargetEntry>,
 }
+
+/// Stands for a model that callers name.
+const ANY_MODEL: &str = "*";
 
 pub(super) fn table<'d>(
     document: &'d Document,
@@ -71,6 +74,11 @@ pub(super) fn table<'d>(
     let passthrough = providers.iter().flat_map(|provider| compiler.passthrough(provider));
     let table = Table::new(passthrough.collect::<Vec<_>>(), routes, functions)
         .with_hosts(providers.iter().map(host));
+    let open = document.providers.iter().filter(|entry| is_open(entry));
+    let open = open.filter_map(|entry| compiler.providers.get(entry.name.as_str()));
+    let table = open.fold(table, |table, provider| {
+        table.open(compiler.caller_target(provider, &ANY_MODEL.into()))
+    });
     Compiled { table, credential_sources: compiler.credential_sources }
 }
 
@@ -119,17 +127,18 @@ impl<'d> Compiler<'d> {
     }
 
     fn passthrough(&self, provider: &Arc<Provider>) -> Vec<Arc<Target>> {
-        let target = |model: &Arc<str>| {
-            Arc::new(Target {
-                name: Arc::clone(&provider.name),
-                provider: Arc::clone(provider),
-                model: Arc::clone(model),
-                weight: 1,
-                credential: Credential::Caller,
-                deadlines: self.deadlines(model, provider),
-            })
-        };
-        provider.models.iter().map(target).collect()
+        provider.models.iter().map(|model| self.caller_target(provider, model)).collect()
+    }
+
+    fn caller_target(&self, provider: &Arc<Provider>, model: &Arc<str>) -> Arc<Target> {
+        Arc::new(Target {
+            name: Arc::clone(&provider.name),
+            provider: Arc::clone(provider),
+            model: Arc::clone(model),
+            weight: 1,
+            credential: Credential::Caller,
+            deadlines: self.deadlines(model, provider),
+        })
     }
 
     fn route(&self, entry: &Entry<RouteEntry>) -> Route {

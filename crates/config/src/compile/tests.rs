@@ -160,3 +160,57 @@ functions: { f: { strategy: single, targets: [called] } }
     assert_eq!(path("b"), RoutingPath::Passthrough, "the route answers to `x`");
     assert_eq!(path("c"), RoutingPath::Passthrough);
 }
+
+#[test]
+fn a_known_provider_needs_no_models_and_takes_any_by_its_prefix() {
+    let text = "providers: { openai: {}, groq: { credential: 'env::K' }, azure-openai: { base_url: 'https://r.openai.azure.com/openai/v1' } }";
+    let settings =
+        crate::load_str("f", text, |name| (name == "K").then(|| "k".to_owned())).unwrap().0;
+    for (asked, provider) in
+        [("openai::gpt-9", "openai"), ("groq::a/b", "groq"), ("azure-openai::mine", "azure-openai")]
+    {
+        let plan = settings.table.resolve(asked, EndpointKind::Chat).unwrap();
+        assert_eq!(plan.path, RoutingPath::Passthrough);
+        let target = &plan.steps[0].choices[0].target;
+        let model = asked.split_once("::").unwrap().1;
+        assert_eq!((&*target.model, &*target.provider.name), (model, provider));
+        assert!(matches!(target.credential, Credential::Caller));
+    }
+    for unknown in ["gpt-9", "openai::", "mistral::m"] {
+        assert!(settings.table.resolve(unknown, EndpointKind::Chat).is_err(), "{unknown}");
+    }
+    assert!(settings.table.models().is_empty(), "nobody knows what there is");
+    let listed = loaded("providers: { openai: { models: [a] } }");
+    assert!(listed.table.resolve("openai::b", EndpointKind::Chat).is_err(), "a list is a list");
+    assert!(
+        crate::load_str("f", "providers: { acme: { base_url: 'http://a.b' } }", |_| None).is_err()
+    );
+}
+
+#[test]
+fn what_the_catalogue_knows_holds_without_its_base_url_but_not_in_another_dialect() {
+    let azure = loaded(
+        "providers: { azure-openai: { base_url: 'https://r.openai.azure.com/openai/v1', models: [m] } }",
+    );
+    let azure = &azure.providers[0];
+    assert_eq!(azure.auth, AuthStyle::ApiKeyHeader("api-key".parse().unwrap()));
+    assert!(azure.capabilities.responses);
+    let other = loaded(
+        "providers: { azure-openai: { base_url: 'https://r.example/anthropic', models: [m], dialect: messages } }",
+    );
+    let other = &other.providers[0];
+    assert_eq!(other.auth, AuthStyle::ApiKeyHeader("x-api-key".parse().unwrap()));
+    assert!(!other.capabilities.responses);
+}
+
+#[test]
+fn a_server_that_wants_no_key_is_given_one_that_there_is() {
+    let text = "providers: { vllm: { base_url: 'https://gpu.example/v1', models: [m] } }\n\
+                targets: { t: { model: m } }";
+    let without = crate::load_str("f", text, |_| None).unwrap().0;
+    assert!(matches!(targets(&without, "m")[0].credential, Credential::None));
+    let key = |name: &str| (name == "VLLM_API_KEY").then(|| "k".to_owned());
+    let with = crate::load_str("f", text, key).unwrap().0;
+    assert!(matches!(targets(&with, "m")[0].credential, Credential::Managed(_)));
+    assert_eq!(with.providers[0].auth, AuthStyle::Bearer);
+}

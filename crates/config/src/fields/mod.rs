@@ -83,11 +83,14 @@ impl<'n, 'p> Fields<'n, 'p> {
         self.entries.iter().any(|(key, _)| key.name == name)
     }
 
+    /// Whether a field has a value, of whatever type.
+    pub(crate) fn has_value(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, node)| key.name == name && node.value != Value::Null)
+    }
+
     /// Reports a field that must be there and is not.
     pub(crate) fn require(&mut self, name: &str, hint: &str) {
-        let present =
-            self.entries.iter().any(|(key, node)| key.name == name && node.value != Value::Null);
-        if !present {
+        if !self.has_value(name) {
             let message = format!("`{name}` is missing");
             self.problems.push(Problem::new(&self.place, message).hint(hint));
         }

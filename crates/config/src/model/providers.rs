@@ -19,6 +19,8 @@ pub(crate) struct ProviderEntry {
     pub(crate) base_url: Option<Located<String>>,
     /// Whether there is a `base_url`, well or badly written.
     pub(crate) has_base_url: bool,
+    /// Whether there are `models`, well or badly written.
+    pub(crate) has_models: bool,
     pub(crate) models: Option<Located<Vec<Located<String>>>>,
     pub(crate) credential: Option<Located<SecretSource>>,
     pub(crate) timeout_ms: Option<u64>,
@@ -44,9 +46,10 @@ pub(super) fn defaults(fields: &mut Fields<'_, '_>) -> Option<u64> {
 }
 
 pub(super) fn provider(fields: &mut Fields<'_, '_>) -> ProviderEntry {
-    let provider = ProviderEntry {
+    ProviderEntry {
         base_url: fields.text("base_url"),
         has_base_url: fields.has("base_url"),
+        has_models: fields.has_value("models"),
         models: fields.texts("models"),
         credential: fields.secret("credential"),
         timeout_ms: super::timeout_ms(fields, "timeout_ms"),
@@ -74,9 +77,7 @@ pub(super) fn provider(fields: &mut Fields<'_, '_>) -> ProviderEntry {
                 ],
             )
             .map(|dialect| dialect.value),
-    };
-    fields.require("models", "list the models that the provider serves: `models: [...]`");
-    provider
+    }
 }
 
 pub(super) fn model(fields: &mut Fields<'_, '_>) -> ModelOverride {

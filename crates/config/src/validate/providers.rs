@@ -9,7 +9,7 @@ use super::{Findings, distinct, not_empty};
 use crate::error::Problem;
 use crate::fields::{Entry, Located};
 use crate::model::{AuthType, Document, ProviderEntry};
-use crate::registry::Registry;
+use crate::registry::{Registry, is_open};
 
 /// The longest model name, in characters.
 const MODEL_CHARS_MAX: usize = 256;
@@ -18,8 +18,8 @@ pub(super) fn run(document: &Document, findings: &mut Findings) {
     let problems = &mut findings.problems;
     for provider in &document.providers {
         name(provider, problems);
-        base_url(provider, problems);
         models(provider, problems);
+        base_url(provider, problems);
         auth(&provider.value, problems);
         if let Some(file) = &provider.value.ca_file {
             readable(file, problems);
@@ -44,9 +44,13 @@ fn name(provider: &Entry<ProviderEntry>, problems: &mut Vec<Problem>) {
 
 fn base_url(provider: &Entry<ProviderEntry>, problems: &mut Vec<Problem>) {
     let Some(written) = &provider.value.base_url else {
-        if !provider.value.has_base_url && catalog::known(&provider.name).is_none() {
+        let row = catalog::find(&provider.name);
+        if !provider.value.has_base_url && row.and_then(catalog::Row::base_url).is_none() {
             let message = "`base_url` is missing";
-            let hint = format!("`{}` is no provider whose URL is known", provider.name);
+            let hint = match row {
+                Some(_) => format!("every customer of `{}` has one of their own", provider.name),
+                None => format!("`{}` is no provider whose URL is known", provider.name),
+            };
             problems.push(Problem::new(&provider.place, message).hint(hint));
         }
         return;
@@ -66,7 +70,14 @@ pub(super) fn url(written: &Located<String>, problems: &mut Vec<Problem>) {
 }
 
 fn models(provider: &Entry<ProviderEntry>, problems: &mut Vec<Problem>) {
-    let Some(models) = &provider.value.models else { return };
+    let Some(models) = &provider.value.models else {
+        if !provider.value.has_models && !is_open(provider) {
+            let problem = Problem::new(&provider.place, "`models` is missing");
+            problems
+                .push(problem.hint("list the models that the provider serves: `models: [...]`"));
+        }
+        return;
+    };
     if not_empty(models, problems) {
         distinct(&models.value, "model", problems);
         for model in &models.value {

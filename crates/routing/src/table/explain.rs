@@ -78,9 +78,13 @@ impl Table {
     }
 
     fn about_connection(&self, provider: &str, model: &str) -> String {
-        let lists = self.connection(provider, model).is_some();
-        let verb = if lists { "lists" } else { "does not list" };
-        format!("provider `{provider}` {verb} `{model}`")
+        if self.connection(provider, model).is_some() {
+            format!("provider `{provider}` lists `{model}`")
+        } else if self.opened(provider, model).is_some() {
+            format!("provider `{provider}` lists no models: it is asked for whatever callers name")
+        } else {
+            format!("provider `{provider}` does not list `{model}`")
+        }
     }
 }
 

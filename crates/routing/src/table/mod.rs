@@ -106,6 +106,8 @@ struct Connection {
     provider: Arc<str>,
     models: Vec<Arc<str>>,
     plans: HashMap<Arc<str>, Plan>,
+    /// What a target for any other model is made from.
+    open: Option<Arc<Target>>,
 }
 
 // === impl Table ===
@@ -134,14 +136,28 @@ impl Table {
         table
     }
 
-    fn connect(&mut self, target: Arc<Target>) {
-        let name = &target.provider.name;
-        let at = *self.connection_by_name.entry(Arc::clone(name)).or_insert_with(|| {
-            let provider = Arc::clone(name);
-            let models = Vec::new();
-            self.passthrough.push(Connection { provider, models, plans: HashMap::new() });
+    /// Opens a provider for models that nobody listed: callers reach them by its prefix, each by a
+    /// copy of `template` with the model's name.
+    #[must_use]
+    pub fn open(mut self, template: Arc<Target>) -> Self {
+        let at = self.connection_at(&template.provider.name);
+        if let Some(connection) = self.passthrough.get_mut(at) {
+            connection.open = Some(template);
+        }
+        self
+    }
+
+    fn connection_at(&mut self, name: &Arc<str>) -> usize {
+        *self.connection_by_name.entry(Arc::clone(name)).or_insert_with(|| {
+            let (provider, models) = (Arc::clone(name), Vec::new());
+            let plans = HashMap::new();
+            self.passthrough.push(Connection { provider, models, plans, open: None });
             self.passthrough.len() - 1
-        });
+        })
+    }
+
+    fn connect(&mut self, target: Arc<Target>) {
+        let at = self.connection_at(&target.provider.name);
         let model = Arc::clone(&target.model);
         self.connection_by_model.entry(Arc::clone(&model)).or_insert(at);
         if let Some(connection) = self.passthrough.get_mut(at) {
@@ -158,7 +174,10 @@ impl Table {
         let plan = match self.split_prefix(model) {
             Some((FUNCTION_PREFIX, name)) => self.function(name, kind),
             Some((ROUTE_PREFIX, name)) => self.route_named(name, kind),
-            Some((provider, name)) => self.connection(provider, name),
+            Some((provider, name)) => match self.connection(provider, name) {
+                None => return self.opened(provider, name).ok_or(ResolveError::UnknownModel),
+                plan => plan,
+            },
             None => self
                 .function(model, kind)
                 .or_else(|| self.route_for(model, kind))
@@ -218,9 +237,16 @@ impl Table {
             plan: route.plan.clone(),
         });
         let passthrough = self.passthrough.iter().filter_map(|connection| {
-            let plan = connection.plans.get(connection.models.first()?)?.clone();
-            let name = Arc::clone(&connection.provider);
-            Some(Row { name, models: connection.models.clone(), endpoint: None, plan })
+            let mut models = connection.models.clone();
+            let plan = match (models.first(), &connection.open) {
+                (Some(first), _) => connection.plans.get(first)?.clone(),
+                (None, Some(template)) => Plan::passthrough(Arc::clone(template)),
+                (None, None) => return None,
+            };
+            if connection.open.is_some() {
+                models.push(format!("{}{SEPARATOR}*", connection.provider).into());
+            }
+            Some(Row { name: Arc::clone(&connection.provider), models, endpoint: None, plan })
         });
         functions.chain(routes).chain(passthrough).collect()
     }
@@ -251,6 +277,13 @@ impl Table {
 
     fn connection(&self, provider: &str, model: &str) -> Option<&Plan> {
         self.passthrough.get(*self.connection_by_name.get(provider)?)?.plans.get(model)
+    }
+
+    /// The plan for a model that an open provider may serve.
+    fn opened(&self, provider: &str, model: &str) -> Option<Plan> {
+        let connection = self.passthrough.get(*self.connection_by_name.get(provider)?)?;
+        let template = connection.open.as_ref().filter(|_| !model.is_empty())?;
+        Some(Plan::passthrough(Arc::new(Target { model: model.into(), ..Target::clone(template) })))
     }
 
     fn first_connection(&self, model: &str) -> Option<&Plan> {

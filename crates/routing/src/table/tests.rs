@@ -209,3 +209,24 @@ proptest! {
         prop_assert!(kinds.iter().any(|kind| resolved(id, *kind).is_ok()), "{id}");
     }
 }
+
+#[test]
+fn an_open_provider_takes_any_model_but_only_by_its_prefix() {
+    let mut template = (*target("acme", 1)).clone();
+    template.model = "*".into();
+    let table = table().open(template.into());
+    let plan = table.resolve("acme::some/model:v2", EndpointKind::Embeddings).unwrap();
+    assert_eq!((plan.path, plan.layer), (RoutingPath::Passthrough, Layer::Passthrough));
+    assert_eq!(&*plan.steps[0].choices[0].target.model, "some/model:v2");
+    for unknown in ["some/model:v2", "acme::", "acme", "openai::some/model:v2"] {
+        assert_eq!(
+            table.resolve(unknown, EndpointKind::Chat).err(),
+            Some(ResolveError::UnknownModel)
+        );
+    }
+    let row = table.rows().pop().unwrap();
+    assert_eq!((&*row.name, &*row.models[0], row.models.len()), ("acme", "acme::*", 1));
+    let told = table.explain("acme::x", EndpointKind::Chat).join("\n");
+    assert!(told.contains("lists no models") && told.contains("acme: x at acme"), "{told}");
+    assert!(!table.models().iter().any(|model| model.id.contains('*')));
+}

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{ROWS, find, key_variable, known};
+mod deviations;
+
+use super::{ROWS, find, key_variable};
 use crate::provider::{AuthStyle, Dialect};
 
 #[test]
@@ -10,7 +12,7 @@ fn every_base_url_can_be_parsed_and_every_name_stands_once() {
     let names: HashSet<_> = ROWS.iter().map(|row| row.name).collect();
     assert_eq!(names.len(), ROWS.len());
     for row in &ROWS {
-        assert_eq!(known(row.name).is_some(), row.base_url.is_some(), "{}", row.name);
+        assert_eq!(row.base_url().is_some(), row.base_url.is_some(), "{}", row.name);
         assert!(!row.semconv_name.is_empty());
         let _reachable_without_a_panic = row.auth();
     }
@@ -23,9 +25,9 @@ fn anthropic_alone_has_a_dialect_and_a_header_of_its_own() {
         assert_eq!(row.dialect == Dialect::Messages, own, "{}", row.name);
         assert_eq!(row.needs_anthropic_version(), own, "{}", row.name);
     }
-    let anthropic = known("anthropic").unwrap();
-    assert_eq!(anthropic.auth, AuthStyle::ApiKeyHeader("x-api-key".parse().unwrap()));
-    assert_eq!(&*anthropic.base_url.host, "api.anthropic.com");
+    let anthropic = find("anthropic").unwrap();
+    assert_eq!(anthropic.auth(), AuthStyle::ApiKeyHeader("x-api-key".parse().unwrap()));
+    assert_eq!(&*anthropic.base_url().unwrap().host, "api.anthropic.com");
     assert!(!anthropic.capabilities.stream_options);
 }
 
@@ -40,9 +42,25 @@ fn keys_go_where_each_provider_looks_for_them() {
 
 #[test]
 fn a_provider_whose_customers_have_their_own_host_is_found_but_needs_its_base_url() {
-    assert!(known("azure-openai").is_none());
-    assert_eq!(find("azure-openai").unwrap().semconv_name, "azure.ai.openai");
+    let own_host: Vec<_> =
+        ROWS.iter().filter(|row| row.base_url().is_none()).map(|row| row.name).collect();
+    assert_eq!(own_host, ["azure-openai", "gcp-vertex-ai", "vertex", "aws-bedrock", "bedrock"]);
+    let azure = find("azure-openai").unwrap();
+    assert_eq!(azure.semconv_name, "azure.ai.openai");
+    assert!(azure.capabilities.responses && azure.capabilities.max_completion_tokens);
     assert!(find("acme").is_none());
+}
+
+#[test]
+fn what_a_provider_rejects_is_not_in_its_capabilities() {
+    let those = |has: fn(&crate::Capabilities) -> bool| -> Vec<_> {
+        ROWS.iter().filter(|row| has(&row.capabilities)).map(|row| row.name).collect()
+    };
+    assert_eq!(those(|c| !c.stream_options), ["anthropic", "mistral", "perplexity", "ai21"]);
+    assert_eq!(those(|c| !c.tools), ["perplexity"]);
+    assert_eq!(those(|c| !c.json_schema), ["deepseek", "ai21", "moonshot"]);
+    let responses = ["openai", "xai", "groq", "fireworks", "openrouter", "azure-openai"];
+    assert_eq!(those(|c| c.responses), [&responses[..], &["ollama", "vllm"]].concat());
 }
 
 #[test]
