@@ -75,3 +75,37 @@ fn the_key_variable_follows_from_the_name() {
     assert_eq!(key_variable("azure-openai"), "AZURE_OPENAI_API_KEY");
     assert_eq!(key_variable("ai21"), "AI21_API_KEY");
 }
+
+/// The walk-through shows code: what it shows must be there.
+#[test]
+fn the_documented_steps_hold() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let page = std::fs::read_to_string(format!("{root}/docs/add-a-provider.md")).unwrap();
+    // The row of the page, built as the page builds it.
+    let row = super::Row {
+        capabilities: crate::Capabilities { stream_options: false, ..super::COMPATIBLE },
+        deviations: &[super::Deviation::UsageInFinishChunk],
+        ..super::compatible("acme", "https://api.acme.example/v1", "acme")
+    };
+    assert_eq!(&*row.base_url().unwrap().host, "api.acme.example");
+    assert_eq!((row.auth(), row.dialect), (AuthStyle::Bearer, Dialect::Chat));
+    assert!(page.contains(&key_variable(row.name)));
+    let source = include_str!("mod.rs").replace("super::", "").replace("crate::", "");
+    let shown = page.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    for line in shown.lines().map(str::trim).filter(|line| line.ends_with(',') && *line != "},") {
+        let line = line.replace("&[", "&[Deviation::");
+        assert!(source.contains(line.trim_end_matches(',')), "the page shows `{line}`");
+    }
+    // Every file and folder that it names.
+    for path in page.split('`').filter(|word| word.starts_with("crates/") && !word.contains("acme"))
+    {
+        assert!(std::path::Path::new(&format!("{root}/{path}")).exists(), "{path}");
+    }
+    for test in ["every_providers_errors", "golden", "catalog"] {
+        assert!(page.contains(test));
+    }
+    for field in ["stream_options", "tools", "json_schema", "responses", "max_completion_tokens"] {
+        assert!(page.contains(&format!("`{field}: ")), "{field}");
+        assert!(format!("{:?}", row.capabilities).contains(field), "{field}");
+    }
+}
