@@ -28,6 +28,11 @@ impl Decode {
         !matches!(self, Self::Opaque)
     }
 
+    /// Whether something was too long to be read whole.
+    pub(super) fn lost(&self) -> bool {
+        matches!(self, Self::Stream(reader) if reader.lost())
+    }
+
     pub(super) fn on_chunk(&mut self, chunk: &Bytes, sink: &mut dyn FnMut(StreamEvent<'_>)) {
         match self {
             Self::Stream(reader) => reader.feed(chunk, sink),

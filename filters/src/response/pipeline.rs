@@ -5,7 +5,7 @@ use http::StatusCode;
 use tokio::time::Instant;
 use tollgate_providers::error_body::{ErrorBody, error_event};
 use tollgate_providers::media::{MediaForm, MediaReader};
-use tollgate_providers::translate::{Reply, Writer};
+use tollgate_providers::translate::{ANSWER_BYTES_MAX, Reply, WriteError, Writer};
 use tollgate_providers::{
     Dialect, EndpointKind, ErrorClass, StreamEvent, StreamReader, Transcript,
 };
@@ -104,7 +104,13 @@ impl Pipeline {
     /// For one response.
     pub fn new(body: Body, settings: Settings) -> Self {
         let decode = match body {
-            Body::Stream(dialect) => Decode::Stream(Box::new(StreamReader::new(dialect))),
+            Body::Stream(dialect) => {
+                let reader = StreamReader::new(dialect);
+                // What is translated has to be read whole, or it would be cut.
+                let translated = settings.translation.is_some();
+                let reader = if translated { reader.holding(ANSWER_BYTES_MAX) } else { reader };
+                Decode::Stream(Box::new(reader))
+            }
             Body::Whole(dialect) => Decode::Whole { dialect, pieces: Vec::new(), bytes: 0 },
             Body::Media(kind, form) => Decode::Media(Box::new(MediaReader::new(kind, form))),
             Body::Error(_) | Body::Opaque => Decode::Opaque,
@@ -155,7 +161,15 @@ impl Pipeline {
                 writer.on_event(&event, &mut written);
             }
         });
-        let leaves = if self.writer.is_some() { written.into() } else { chunk };
+        let leaves = match &mut self.writer {
+            Some(writer) => {
+                if self.decode.lost() {
+                    writer.fail(&WriteError::TooLong.to_string(), &mut written);
+                }
+                written.into()
+            }
+            None => chunk,
+        };
         if let Some(message) = self.failed_early() {
             let _held = self.withhold.on_chunk(leaves, false);
             return Flow::Failed(message);

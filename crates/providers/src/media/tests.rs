@@ -98,7 +98,9 @@ fn a_transcript_is_told_in_every_format() {
     assert_eq!(spoken.usage().unwrap().output, Some(45));
     let seconds = r#"{"task":"transcribe","duration":2.9,"text":"Hello.","segments":[{"id":0,"text":" Hello."}],"usage":{"type":"duration","seconds":3}}"#;
     let spoken = told(AudioTranscription, MediaForm::Json, seconds);
-    assert_eq!((spoken.text(), spoken.usage()), ("Hello.", None), "seconds are no tokens");
+    let usage = spoken.usage().unwrap();
+    assert_eq!((spoken.text(), usage.duration_ms), ("Hello.", Some(3_000)));
+    assert_eq!((usage.input, usage.output), (None, None), "seconds are no tokens");
     let plain = told(AudioTranscription, MediaForm::Text, "C:\\dir said \"é\"\nbye\n");
     assert_eq!(plain.text(), "C:\\dir said \"é\"\nbye");
     assert!(told(AudioTranscription, MediaForm::Text, "").texts().is_empty());

@@ -2,7 +2,7 @@
 //!
 //! Invariant: any split of the input gives the same events. An event that lies whole in one chunk
 //! is handed out where it lies; only what is unfinished at the end of a chunk is copied, at most
-//! [`MAX_EVENT_BYTES`]. A longer event is not held but condensed (see `json::Condenser`).
+//! [`MAX_EVENT_BYTES`] unless told otherwise. A longer event is not held but condensed (see `json::Condenser`).
 
 use memchr::memchr2;
 
@@ -43,6 +43,7 @@ pub struct SseDecoder {
     /// The line at hand is a data line that goes straight to the condenser.
     condensing_line: bool,
     lost: bool,
+    event_bytes_max: usize,
 }
 
 impl Default for SseDecoder {
@@ -54,6 +55,11 @@ impl Default for SseDecoder {
 impl SseDecoder {
     /// At the beginning of a stream.
     pub const fn new() -> Self {
+        Self::holding(MAX_EVENT_BYTES)
+    }
+
+    /// At the beginning of a stream of which events of up to `event_bytes_max` bytes are read whole.
+    pub const fn holding(event_bytes_max: usize) -> Self {
         Self {
             line: Vec::new(),
             data: Vec::new(),
@@ -64,6 +70,7 @@ impl SseDecoder {
             condenser: None,
             condensing_line: false,
             lost: false,
+            event_bytes_max,
         }
     }
 
@@ -181,7 +188,7 @@ impl SseDecoder {
             }
             return;
         }
-        if self.line.len() + rest.len() <= MAX_EVENT_BYTES + DATA_NAME.len() + 1 {
+        if self.line.len() + rest.len() <= self.event_bytes_max + DATA_NAME.len() + 1 {
             self.line.extend_from_slice(rest);
             return;
         }
@@ -220,7 +227,7 @@ impl SseDecoder {
             condenser.push(value);
             return;
         }
-        if self.data.len() + value.len() > MAX_EVENT_BYTES {
+        if self.data.len() + value.len() > self.event_bytes_max {
             let condenser = self.condenser();
             condenser.push(b"\n");
             condenser.push(value);
@@ -248,7 +255,7 @@ impl SseDecoder {
     fn dispatch(&mut self, first: Option<&[u8]>, end: usize, sink: &mut impl FnMut(SseEvent<'_>)) {
         let is_error = std::mem::take(&mut self.is_error);
         if let Some(data) = first {
-            if data.len() <= MAX_EVENT_BYTES {
+            if data.len() <= self.event_bytes_max {
                 sink(SseEvent { data, is_error, end });
                 return;
             }

@@ -53,6 +53,12 @@ impl StreamReader {
         Self { decoder: SseDecoder::new(), parser }
     }
 
+    /// Reads events of up to `event_bytes_max` bytes whole, for those who pass on what they say.
+    #[must_use]
+    pub fn holding(self, event_bytes_max: usize) -> Self {
+        Self { decoder: SseDecoder::holding(event_bytes_max), ..self }
+    }
+
     /// Reads the next bytes.
     pub fn feed(&mut self, chunk: &[u8], sink: &mut dyn FnMut(StreamEvent<'_>)) {
         let Self { decoder, parser } = self;

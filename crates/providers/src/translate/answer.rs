@@ -8,7 +8,7 @@ use super::sealed::Sealed;
 
 /// The most of one answer that is kept, in bytes. The Responses API repeats the answer in its last
 /// event, and a plain body has to be rewritten as a whole.
-pub(crate) const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What an answer said.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -32,6 +32,7 @@ use serde_json::Value;
 use crate::provider::{Capabilities, Dialect};
 use request::{Draft, Request};
 
+pub use answer::ANSWER_BYTES_MAX;
 pub use writer::{Reply, WriteError, Writer};
 
 /// What a target changes in a request, beside its dialect.

@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde_json::Value;
 use tokio::time::Instant;
 use tollgate_providers::error_body::ErrorBody;
-use tollgate_providers::translate::Reply;
+use tollgate_providers::translate::{ANSWER_BYTES_MAX, Reply};
 use tollgate_providers::{Dialect, ErrorClass};
 
 use crate::response::{Body, Flow, Pipeline, Settings, Translation};
@@ -147,4 +147,22 @@ fn an_error_is_told_in_the_callers_envelope() {
     assert_eq!(text(feed(&mut page, &long)), "");
     let told = text(page.on_end(Instant::now()));
     assert!(told.contains("provider returned status 502") && told.len() < 500, "{told}");
+}
+
+#[test]
+fn a_long_event_is_translated_whole_and_one_above_the_limit_is_an_error() {
+    let delta = |length: usize| {
+        let text = "x".repeat(length);
+        format!(
+            "data: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":\"{text}\"}}}}\n\n"
+        )
+    };
+    let frame = delta(0).len() - "data: \n\n".len();
+    let at_limit = ANSWER_BYTES_MAX - frame;
+    let mut whole = pipeline(Body::Stream(Dialect::Messages), 200, true, false);
+    let said = text(feed(&mut whole, &delta(at_limit)));
+    assert!(said.len() > at_limit && !said.contains("\"error\""));
+    let mut above = pipeline(Body::Stream(Dialect::Messages), 200, true, false);
+    let said = text(feed(&mut above, &delta(at_limit + 1)));
+    assert!(said.contains("\"error\"") && said.contains("too long"));
 }
