@@ -10,12 +10,14 @@ mod anthropic;
 pub mod body;
 mod calls;
 pub mod catalog;
+mod cohere;
 pub mod endpoint;
 pub mod error_body;
 mod error_class;
 pub mod event;
 #[cfg(test)]
 mod fixtures;
+mod gemini;
 pub mod inspect;
 mod json;
 pub mod media;

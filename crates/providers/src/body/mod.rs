@@ -1,7 +1,9 @@
 //! A plain JSON answer of any dialect: the events that a stream would have had.
 
 use crate::anthropic::MessagesReader;
+use crate::cohere::CohereReader;
 use crate::event::StreamEvent;
+use crate::gemini::GeminiReader;
 use crate::json::Cursor;
 use crate::openai::chat::ChatReader;
 use crate::openai::responses::ResponsesReader;
@@ -35,7 +37,16 @@ pub fn read_body(
             reader.read_message(&mut Cursor::new(body), sink).ok_or(BodyError)?;
             reader.end(sink);
         }
-        Dialect::Cohere | Dialect::Gemini => return Err(BodyError),
+        Dialect::Cohere => {
+            let mut reader = CohereReader::default();
+            reader.read_answer(body, sink).ok_or(BodyError)?;
+            reader.end(sink);
+        }
+        Dialect::Gemini => {
+            let mut reader = GeminiReader::default();
+            reader.read(body, sink).ok_or(BodyError)?;
+            reader.end(sink);
+        }
         Dialect::Responses => {
             let mut reader = ResponsesReader::default();
             reader.read_response(&mut Cursor::new(body), true, sink).ok_or(BodyError)?;

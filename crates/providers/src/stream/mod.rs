@@ -1,7 +1,9 @@
 //! A stream of any dialect: bytes in any split, events out.
 
 use crate::anthropic::MessagesReader;
+use crate::cohere::CohereReader;
 use crate::event::StreamEvent;
+use crate::gemini::GeminiReader;
 use crate::openai::chat::ChatReader;
 use crate::openai::responses::ResponsesReader;
 use crate::provider::Dialect;
@@ -35,6 +37,8 @@ enum Reader {
     Chat(ChatReader),
     Messages(MessagesReader),
     Responses(ResponsesReader),
+    Cohere(CohereReader),
+    Gemini(GeminiReader),
 }
 
 // === impl StreamReader ===
@@ -43,11 +47,11 @@ impl StreamReader {
     /// At the beginning of a response in `dialect`.
     pub fn new(dialect: Dialect) -> Self {
         let reader = match dialect {
-            Dialect::Chat | Dialect::Cohere | Dialect::Gemini => {
-                Reader::Chat(ChatReader::default())
-            }
+            Dialect::Chat => Reader::Chat(ChatReader::default()),
             Dialect::Messages => Reader::Messages(MessagesReader::default()),
             Dialect::Responses => Reader::Responses(ResponsesReader::default()),
+            Dialect::Cohere => Reader::Cohere(CohereReader::default()),
+            Dialect::Gemini => Reader::Gemini(GeminiReader::default()),
         };
         let parser = Parser { reader, template: Template::default() };
         Self { decoder: SseDecoder::new(), parser }
@@ -118,6 +122,8 @@ impl Reader {
             Self::Chat(reader) => return reader.read_event(data, is_error, sink),
             Self::Messages(reader) => reader.read_event(data, sink),
             Self::Responses(reader) => reader.read_event(data, sink),
+            Self::Cohere(reader) => reader.read_event(data, sink),
+            Self::Gemini(reader) => reader.read(data, sink),
         };
         false
     }
@@ -127,6 +133,8 @@ impl Reader {
             Self::Chat(reader) => reader.end(sink),
             Self::Messages(reader) => reader.end(sink),
             Self::Responses(reader) => reader.end(sink),
+            Self::Cohere(reader) => reader.end(sink),
+            Self::Gemini(reader) => reader.end(sink),
         }
     }
 }

@@ -1,0 +1,89 @@
+//! Responses as Gemini sends them.
+
+use crate::Dialect::Gemini;
+use crate::Transcript;
+use crate::body::read_body;
+use crate::fixtures::{events_of, said, sse, transcript};
+
+const THOUGHT: &str = r#"{"candidates":[{"content":{"parts":[{"text":"Let me see","thought":true}],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":7,"totalTokenCount":12,"thoughtsTokenCount":5},"modelVersion":"gemini-x","responseId":"r1"}"#;
+const TEXT: &str = r#"{"candidates":[{"content":{"parts":[{"text":"It is "},{"text":"22 \u00b0C."}],"role":"model"}}],"responseId":"r1"}"#;
+const CALLS: &str = r#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":1}},"thoughtSignature":"c2ln"},{"functionCall":{"name":"f","args":{"a":2},"id":"own"}}],"role":"model"},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":20,"totalTokenCount":32,"thoughtsTokenCount":5,"cachedContentTokenCount":3,"toolUsePromptTokenCount":2}}"#;
+
+#[test]
+fn thoughts_text_and_calls_are_told_apart() {
+    assert_eq!(
+        said(Gemini, &[THOUGHT, TEXT])[..6],
+        [
+            "reasoning 0 Let me see",
+            "usage Usage { input: Some(7), output: Some(0), total: Some(12), cache_read: None, cache_creation: None, cache_creation_5m: None, cache_creation_1h: None, reasoning: Some(5), duration_ms: None, input_excludes_cache: false, output_excludes_reasoning: true }",
+            "model gemini-x",
+            "id r1",
+            "text 0 It is ",
+            "text 0 22 °C.",
+        ]
+    );
+}
+
+#[test]
+fn two_calls_of_one_name_without_ids_are_two_and_the_signature_comes_before_its_part() {
+    let events = said(Gemini, &[CALLS]);
+    assert_eq!(
+        events[..8],
+        [
+            "opaque 0 google-gemini-v1 signs=false  c2ln",
+            "start 0  f",
+            "input 0 {\"a\":1}",
+            "end 0",
+            "start 1 own f",
+            "input 1 {\"a\":2}",
+            "end 1",
+            "finish 0 STOP",
+        ]
+    );
+}
+
+#[test]
+fn usage_counts_thoughts_beside_and_tools_prompts_inside() {
+    let usage = transcript(Gemini, &[THOUGHT, TEXT, CALLS]).usage().unwrap();
+    assert_eq!((usage.input_total(), usage.output_total()), (Some(9), Some(25)));
+    assert_eq!((usage.cache_read, usage.reasoning, usage.total), (Some(3), Some(5), Some(32)));
+}
+
+#[test]
+fn any_split_gives_the_same_events() {
+    let stream = sse(&[THOUGHT, TEXT, CALLS]).replace("\n\n", "\r\n\r\n");
+    let bytes = stream.as_bytes();
+    let whole = events_of(Gemini, [bytes]);
+    for at in 0..=bytes.len() {
+        assert_eq!(events_of(Gemini, [&bytes[..at], &bytes[at..]]), whole, "split at {at}");
+    }
+}
+
+#[test]
+fn a_blocked_prompt_and_an_error_are_told() {
+    let blocked =
+        r#"{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":4}}"#;
+    assert_eq!(said(Gemini, &[blocked])[0], "finish 0 SAFETY");
+    let vague = r#"{"promptFeedback":{"blockReason":"OTHER"}}"#;
+    assert_eq!(said(Gemini, &[vague]), ["finish 0 PROHIBITED_CONTENT"]);
+    let error = r#"{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}"#;
+    assert_eq!(said(Gemini, &[error]), ["error Some(\"503\") Some(\"overloaded\")"]);
+}
+
+#[test]
+fn a_plain_body_is_one_response_or_a_list_of_them() {
+    let read = |body: &str| {
+        let mut transcript = Transcript::new(1_000);
+        read_body(Gemini, body.as_bytes(), &mut |event| transcript.on_event(&event)).unwrap();
+        transcript
+    };
+    let one = read(CALLS);
+    assert_eq!(
+        (one.tool_calls().len(), one.finish_reasons().collect::<Vec<_>>()),
+        (2, vec!["STOP"])
+    );
+    let list = read(&format!("[{THOUGHT},\n{TEXT},{CALLS}]"));
+    assert_eq!((list.text(), list.reasoning()), ("It is 22 °C.", "Let me see"));
+    assert_eq!(list.tool_calls()[1].arguments, "{\"a\": 2}");
+    assert!(read_body(Gemini, b"<html>", &mut |_| {}).is_err());
+}
