@@ -68,6 +68,7 @@ struct Whole {
 impl Writer {
     /// For a caller of `dialect` that wants a stream.
     pub fn events(dialect: Dialect, reply: Reply) -> Self {
+        let blocks = Blocks::new(&reply.request_id);
         let codec = match dialect {
             Dialect::Messages => Codec::Messages(messages::EventWriter::new(reply)),
             Dialect::Responses => Codec::Responses(responses::EventWriter::new(reply)),
@@ -76,13 +77,14 @@ impl Writer {
                 Codec::Chat(chat::EventWriter::new(reply))
             }
         };
-        Self { dialect, blocks: Blocks::default(), codec }
+        Self { dialect, blocks, codec }
     }
 
     /// For a caller of `dialect` that wants one body.
     pub fn whole(dialect: Dialect, reply: Reply) -> Self {
+        let blocks = Blocks::new(&reply.request_id);
         let whole = Whole { reply, answer: Answer::default(), fits: true };
-        Self { dialect, blocks: Blocks::default(), codec: Codec::Whole(Box::new(whole)) }
+        Self { dialect, blocks, codec: Codec::Whole(Box::new(whole)) }
     }
 
     /// Whether it writes a stream.

@@ -20,6 +20,9 @@ mod tests;
 /// The most that waits for an open block, in bytes.
 pub(crate) const WAITING_BYTES_MAX: usize = 64 * 1024;
 
+/// How much of the answer's id goes into the ids that are made: some APIs take 40 characters.
+const MADE_ID_CHARS: usize = 24;
+
 /// What a block holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -51,6 +54,8 @@ pub(crate) enum Step<'a> {
 /// Orders one answer's events. Only the first choice counts: a request for more is not translated.
 #[derive(Debug, Default)]
 pub(crate) struct Blocks {
+    /// Makes up for ids that the upstream does not give.
+    request_id: String,
     id: String,
     model: String,
     usage: Option<Usage>,
@@ -90,6 +95,11 @@ struct Waiting {
 pub(crate) type Sink<'s> = &'s mut dyn FnMut(Step<'_>);
 
 impl Blocks {
+    /// For the answer to the request of this id.
+    pub(crate) fn new(request_id: &str) -> Self {
+        Self { request_id: request_id.to_owned(), ..Self::default() }
+    }
+
     /// Takes the next event.
     pub(crate) fn on_event(&mut self, event: &StreamEvent<'_>, sink: Sink<'_>) {
         if self.over {
@@ -222,6 +232,7 @@ impl Blocks {
             return;
         }
         self.calls_opened = call + 1;
+        let id = if id.is_empty() { self.made_id(call) } else { id };
         let kind = Kind::ToolCall { id, name };
         if self.call_is_open() {
             self.wait(kind, Some(call), "", None);
@@ -229,6 +240,18 @@ impl Blocks {
         }
         self.close(sink);
         self.open(kind, Some(call), sink);
+    }
+
+    /// An id that no other call of the conversation has, of characters and a length that every API
+    /// takes.
+    fn made_id(&self, call: u32) -> String {
+        let unique = if self.id.is_empty() { &self.request_id } else { &self.id };
+        let letters: Vec<char> = unique.chars().filter(char::is_ascii_alphanumeric).collect();
+        let from = letters.len().saturating_sub(MADE_ID_CHARS);
+        format!(
+            "call_{}_{call}",
+            letters.get(from..).unwrap_or_default().iter().collect::<String>()
+        )
     }
 
     fn arguments(&mut self, call: u32, text: &str, sink: Sink<'_>) {

@@ -185,6 +185,20 @@ fn an_answer_without_its_end_is_broken_and_one_without_a_reason_is_not() {
 }
 
 #[test]
+fn calls_without_ids_get_ids_of_their_own() {
+    let call = |call| start(call, "");
+    let end = StreamEvent::ToolCallEnd { call: 0 };
+    let long = StreamEvent::Id(text("resp-0123456789abcdefghijklmnopqrstuvwxyz"));
+    let steps = steps(&[long, call(0), arguments(0, "{}"), end, call(1), STOP]);
+    assert_eq!(steps[1], "open 0 call_cdefghijklmnopqrstuvwxyz_0");
+    assert_eq!(steps[4], "open 1 call_cdefghijklmnopqrstuvwxyz_1");
+    let mut unnamed = Blocks::new("req:1");
+    let mut ids = Vec::new();
+    unnamed.on_event(&call(0), &mut |step| ids.push(written(&step)));
+    assert_eq!(ids[1], "open 0 call_req1_0");
+}
+
+#[test]
 fn nothing_follows_a_failure() {
     let failure = StreamEvent::Error { kind: None, message: Some(text("no")) };
     let said = StreamEvent::Text { choice: 0, text: text("x") };

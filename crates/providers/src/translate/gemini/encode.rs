@@ -1,15 +1,123 @@
 //! A request for an upstream, written.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
+use super::contents;
+use super::generation::thinks_by_level;
 use crate::provider::Capabilities;
 use crate::translate::Untranslatable;
-use crate::translate::request::Draft;
+use crate::translate::request::{Draft, Format, Tool, ToolChoice};
 
-/// Writes the body.
+/// Lets the model think as much as it finds right.
+const THINKING_DYNAMIC: i64 = -1;
+
+/// Writes the body. The model and whether to stream stand in the path.
 pub(in crate::translate) fn encode(
-    _draft: &mut Draft,
-    _capabilities: Capabilities,
+    draft: &mut Draft,
+    _: Capabilities,
 ) -> Result<Value, Untranslatable> {
-    Err(Untranslatable::new("model", "the target's dialect is not written"))
+    draft.one_answer()?;
+    let (system, turns) = contents::write(draft)?;
+    let mut body = Map::new();
+    if !system.is_empty() {
+        body.insert("systemInstruction".into(), json!({ "parts": system }));
+    }
+    body.insert("contents".into(), turns.into());
+    tools(draft, &mut body)?;
+    let config = config(draft);
+    if !config.is_empty() {
+        body.insert("generationConfig".into(), config.into());
+    }
+    draft.drop_if(draft.request.user.is_some(), "user");
+    Ok(Value::Object(body))
+}
+
+fn tools(draft: &mut Draft, body: &mut Map<String, Value>) -> Result<(), Untranslatable> {
+    let (mut functions, mut strictly) = (Vec::new(), false);
+    for (at, tool) in draft.request.tools.iter().enumerate() {
+        let Tool::Function { name, description, parameters, strict, cache: _ } = tool else {
+            let reason = "the target knows functions alone";
+            return Err(Untranslatable::new(format!("tools[{at}]"), reason));
+        };
+        strictly |= *strict == Some(true);
+        let mut function = json!({ "name": name });
+        if let Some(description) = description {
+            function["description"] = description.as_str().into();
+        }
+        if let Some(parameters) = parameters {
+            // Takes JSON schema as it is, where `parameters` takes a part of it.
+            function["parametersJsonSchema"] = parameters.clone();
+        }
+        functions.push(function);
+    }
+    if functions.is_empty() {
+        return Ok(());
+    }
+    body.insert("tools".into(), json!([{ "functionDeclarations": functions }]));
+    let config = match &draft.request.tool_choice {
+        None => None,
+        Some(ToolChoice::Auto) => Some(json!({ "mode": "AUTO" })),
+        Some(ToolChoice::None) => Some(json!({ "mode": "NONE" })),
+        Some(ToolChoice::Required) => Some(json!({ "mode": "ANY" })),
+        Some(ToolChoice::Named(name)) => {
+            Some(json!({ "mode": "ANY", "allowedFunctionNames": [name] }))
+        }
+    };
+    if let Some(config) = config {
+        body.insert("toolConfig".into(), json!({ "functionCallingConfig": config }));
+    }
+    draft.drop_if(strictly, "strict");
+    draft.drop_if(draft.request.parallel_tool_calls == Some(false), "parallel_tool_calls");
+    let marked = |tool: &Tool| matches!(tool, Tool::Function { cache: Some(_), .. });
+    draft.drop_if(draft.request.tools.iter().any(marked), "cache_control");
+    Ok(())
+}
+
+fn config(draft: &mut Draft) -> Map<String, Value> {
+    let request = &draft.request;
+    let sampling = &request.sampling;
+    let mut config = Map::new();
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            config.insert(name.into(), value);
+        }
+    };
+    put("maxOutputTokens", sampling.max_tokens.map(Value::from));
+    put("temperature", sampling.temperature.map(Value::from));
+    put("topP", sampling.top_p.map(Value::from));
+    put("topK", sampling.top_k.map(Value::from));
+    put("frequencyPenalty", sampling.frequency_penalty.map(Value::from));
+    put("presencePenalty", sampling.presence_penalty.map(Value::from));
+    put("seed", sampling.seed.map(Value::from));
+    put("stopSequences", (!sampling.stop.is_empty()).then(|| sampling.stop.clone().into()));
+    put("responseMimeType", request.format.as_ref().map(|_| "application/json".into()));
+    if let Some(Format::JsonSchema { schema, .. }) = &request.format {
+        put("responseJsonSchema", Some(schema.clone()));
+    }
+    put("thinkingConfig", thinking(draft));
+    config
+}
+
+/// How much to think: in tokens up to the second generation, by level from the third on.
+fn thinking(draft: &Draft) -> Option<Value> {
+    let budget = draft.request.reasoning.as_ref()?;
+    let by_level = thinks_by_level(&draft.request.model);
+    let shown = !budget.is_off();
+    if budget.adaptive {
+        let mut config = json!({ "includeThoughts": shown });
+        if !by_level {
+            config["thinkingBudget"] = THINKING_DYNAMIC.into();
+        }
+        return Some(config);
+    }
+    if by_level {
+        let level = match budget.effort()? {
+            "none" | "minimal" => "minimal",
+            "low" => "low",
+            "medium" => "medium",
+            _ => "high",
+        };
+        return Some(json!({ "thinkingLevel": level, "includeThoughts": shown }));
+    }
+    Some(json!({ "thinkingBudget": budget.tokens()?, "includeThoughts": shown }))
 }

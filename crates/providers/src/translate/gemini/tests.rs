@@ -1,0 +1,179 @@
+//! Requests as Gemini takes them.
+
+use serde_json::{Value, json};
+
+use super::encode;
+use super::generation::thinks_by_level;
+use crate::event::Opaque;
+use crate::provider::{Capabilities, Dialect};
+use crate::translate::chat;
+use crate::translate::request::{Draft, ReasoningBudget};
+
+fn try_write(body: Value, model: &str) -> Result<(Value, Vec<String>), String> {
+    let mut request = chat::decode(body).unwrap();
+    request.model = model.to_owned();
+    let mut draft = Draft::new(request);
+    let value = encode(&mut draft, Capabilities::assumed(Dialect::Gemini));
+    value.map(|value| (value, draft.into_dropped())).map_err(|refusal| refusal.field)
+}
+
+fn write(body: Value) -> Value {
+    try_write(body, "gemini-2.5-flash").unwrap().0
+}
+
+fn conversation(details: Value) -> Value {
+    json!({ "messages": [
+        { "role": "system", "content": "be brief" },
+        { "role": "user", "content": [
+            { "type": "text", "text": "look" },
+            { "type": "image_url", "image_url": { "url": "data:image/png;base64,QUJD" } },
+            { "type": "input_audio", "input_audio": { "data": "QUJD", "format": "wav" } }
+        ] },
+        { "role": "assistant", "content": "I will.", "reasoning_details": details, "tool_calls": [
+            { "id": "c0", "type": "function", "function": { "name": "f", "arguments": "{\"a\":1}" } },
+            { "id": "c1", "type": "function", "function": { "name": "g", "arguments": "" } }
+        ] },
+        { "role": "tool", "tool_call_id": "c0", "content": "one" },
+        { "role": "tool", "tool_call_id": "c1", "content": "{\"two\":2}" },
+        { "role": "user", "content": "and?" }
+    ] })
+}
+
+#[test]
+fn a_conversation_has_two_roles_and_results_name_their_function() {
+    let body = write(conversation(json!([])));
+    assert_eq!(body["systemInstruction"], json!({ "parts": [{ "text": "be brief" }] }));
+    assert_eq!(
+        body["contents"],
+        json!([
+            { "role": "user", "parts": [
+                { "text": "look" },
+                { "inlineData": { "mimeType": "image/png", "data": "QUJD" } },
+                { "inlineData": { "mimeType": "audio/wav", "data": "QUJD" } }
+            ] },
+            { "role": "model", "parts": [
+                { "text": "I will." },
+                { "functionCall": { "id": "c0", "name": "f", "args": { "a": 1 } } },
+                { "functionCall": { "id": "c1", "name": "g", "args": {} } }
+            ] },
+            { "role": "user", "parts": [
+                { "functionResponse": { "id": "c0", "name": "f", "response": { "result": "one" } } },
+                { "functionResponse": { "id": "c1", "name": "g", "response": { "two": 2 } } },
+                { "text": "and?" }
+            ] }
+        ])
+    );
+}
+
+#[test]
+fn a_signature_goes_back_on_the_part_that_follows_it() {
+    let detail =
+        json!([{ "type": "reasoning.encrypted", "format": Opaque::GEMINI, "data": "sig" }]);
+    let body = write(conversation(detail));
+    assert_eq!(body["contents"][1]["parts"][0]["thoughtSignature"], "sig");
+    let foreign =
+        json!([{ "type": "reasoning.encrypted", "format": Opaque::ANTHROPIC, "data": "s" }]);
+    let (body, dropped) = try_write(conversation(foreign), "gemini-2.5-pro").unwrap();
+    assert!(!body.to_string().contains("thoughtSignature"));
+    assert_eq!(dropped, ["reasoning"]);
+}
+
+#[test]
+fn a_turn_of_another_model_is_marked_as_such_where_signatures_are_wanted() {
+    let (body, _) = try_write(conversation(json!([])), "gemini-3-pro-preview").unwrap();
+    let parts = &body["contents"][1]["parts"];
+    assert_eq!(parts[1]["thoughtSignature"], "skip_thought_signature_validator");
+    assert_eq!(parts[2].get("thoughtSignature"), None, "the first call of a turn alone");
+}
+
+#[test]
+fn tools_choice_and_format_have_their_places() {
+    let schema = json!({ "type": "object", "additionalProperties": false });
+    let tool = json!({ "type": "function", "function": { "name": "f", "description": "d", "parameters": schema, "strict": true } });
+    let body = |choice: Value| json!({ "messages": [], "tools": [tool], "tool_choice": choice, "parallel_tool_calls": false });
+    let (named, dropped) =
+        try_write(body(json!({ "type": "function", "function": { "name": "f" } })), "g").unwrap();
+    assert_eq!(
+        named["tools"],
+        json!([{ "functionDeclarations": [{ "name": "f", "description": "d", "parametersJsonSchema": schema }] }])
+    );
+    assert_eq!(
+        named["toolConfig"]["functionCallingConfig"],
+        json!({ "mode": "ANY", "allowedFunctionNames": ["f"] })
+    );
+    assert_eq!(dropped, ["strict", "parallel_tool_calls"]);
+    for (choice, mode) in [("auto", "AUTO"), ("none", "NONE"), ("required", "ANY")] {
+        let written = write(body(json!(choice)));
+        assert_eq!(written["toolConfig"]["functionCallingConfig"], json!({ "mode": mode }));
+    }
+    let format = json!({ "type": "json_schema", "json_schema": { "name": "n", "schema": schema } });
+    let written = write(json!({ "messages": [], "response_format": format }));
+    assert_eq!(
+        written["generationConfig"],
+        json!({ "responseMimeType": "application/json", "responseJsonSchema": schema })
+    );
+}
+
+#[test]
+fn sampling_goes_along_and_the_rest_is_named() {
+    let (body, dropped) = try_write(
+        json!({
+            "messages": [], "max_tokens": 9, "temperature": 0.5, "top_p": 0.9, "top_k": 4, "seed": 3,
+            "frequency_penalty": 0.1, "presence_penalty": 0.2, "stop": "x", "user": "u", "logit_bias": {}
+        }),
+        "gemini-2.5-flash",
+    )
+    .unwrap();
+    assert_eq!(
+        body["generationConfig"],
+        json!({
+            "maxOutputTokens": 9, "temperature": 0.5, "topP": 0.9, "topK": 4, "frequencyPenalty": 0.1,
+            "presencePenalty": 0.2, "seed": 3, "stopSequences": ["x"]
+        })
+    );
+    assert_eq!(dropped, ["user", "logit_bias"]);
+}
+
+#[test]
+fn thinking_is_asked_for_in_the_way_of_the_models_generation() {
+    let thinking = |model: &str, budget: ReasoningBudget| {
+        let mut request = chat::decode(json!({ "messages": [] })).unwrap();
+        (request.model, request.reasoning) = (model.to_owned(), Some(budget));
+        let body = encode(&mut Draft::new(request), Capabilities::assumed(Dialect::Gemini));
+        body.unwrap()["generationConfig"]["thinkingConfig"].clone()
+    };
+    let effort =
+        |effort: &str| ReasoningBudget { effort: Some(effort.into()), ..Default::default() };
+    let older = thinking("gemini-2.5-flash", effort("low"));
+    assert_eq!(older, json!({ "thinkingBudget": 1_024, "includeThoughts": true }));
+    let newer = thinking("gemini-3.5-flash", effort("xhigh"));
+    assert_eq!(newer, json!({ "thinkingLevel": "high", "includeThoughts": true }));
+    let off = thinking("gemini-2.5-flash", effort("none"));
+    assert_eq!(off, json!({ "thinkingBudget": 0, "includeThoughts": false }));
+    let adaptive = ReasoningBudget { adaptive: true, ..Default::default() };
+    assert_eq!(thinking("gemini-2.5-pro", adaptive)["thinkingBudget"], -1);
+    assert!(thinks_by_level("models/gemini-flash-latest") && !thinks_by_level("gemma-3"));
+}
+
+#[test]
+fn what_cannot_be_said_is_refused_by_name() {
+    let call = |arguments: &str| json!({ "id": "c", "type": "function", "function": { "name": "f", "arguments": arguments } });
+    for (body, field) in [
+        (json!({ "messages": [], "n": 2 }), "n"),
+        (json!({ "messages": [], "tools": [{ "type": "web_search" }] }), "tools[0]"),
+        (
+            json!({ "messages": [{ "role": "tool", "tool_call_id": "x", "content": "" }] }),
+            "messages[0]",
+        ),
+        (
+            json!({ "messages": [{ "role": "assistant", "tool_calls": [call("[1]")] }] }),
+            "messages[0]",
+        ),
+        (
+            json!({ "messages": [{ "role": "user", "content": [{ "type": "file", "file": { "file_id": "f" } }] }] }),
+            "messages[0]",
+        ),
+    ] {
+        assert_eq!(try_write(body.clone(), "g").unwrap_err(), field, "{body}");
+    }
+}
