@@ -36,7 +36,6 @@ enum Api {
     /// OpenAI Responses.
     Responses,
     /// Anthropic Messages.
-    #[value(alias = "anthropic")]
     Messages,
     /// Cohere chat, version 2.
     Cohere,

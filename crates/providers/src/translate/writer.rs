@@ -3,9 +3,10 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::error_body::{ErrorBody, error_event};
+use crate::error_body::{ErrorBody, error_event, told_message, translate_event};
 use crate::event::StreamEvent;
 use crate::provider::Dialect;
+use crate::upstream_error::UpstreamError;
 
 use super::answer::Answer;
 use super::blocks::{Blocks, Step};
@@ -45,6 +46,7 @@ pub enum WriteError {
 #[derive(Debug)]
 pub struct Writer {
     dialect: Dialect,
+    request_id: String,
     blocks: Blocks,
     codec: Codec,
 }
@@ -68,6 +70,7 @@ struct Whole {
 impl Writer {
     /// For a caller of `dialect` that wants a stream.
     pub fn events(dialect: Dialect, reply: Reply) -> Self {
+        let request_id = reply.request_id.clone();
         let codec = match dialect {
             Dialect::Messages => Codec::Messages(messages::EventWriter::new(reply)),
             Dialect::Responses => Codec::Responses(responses::EventWriter::new(reply)),
@@ -76,13 +79,15 @@ impl Writer {
                 Codec::Chat(chat::EventWriter::new(reply))
             }
         };
-        Self { dialect, blocks: Blocks::default(), codec }
+        Self { dialect, request_id, blocks: Blocks::default(), codec }
     }
 
     /// For a caller of `dialect` that wants one body.
     pub fn whole(dialect: Dialect, reply: Reply) -> Self {
+        let request_id = reply.request_id.clone();
         let whole = Whole { reply, answer: Answer::default(), fits: true };
-        Self { dialect, blocks: Blocks::default(), codec: Codec::Whole(Box::new(whole)) }
+        let codec = Codec::Whole(Box::new(whole));
+        Self { dialect, request_id, blocks: Blocks::default(), codec }
     }
 
     /// Whether it writes a stream.
@@ -92,8 +97,15 @@ impl Writer {
 
     /// Takes the next event and appends what the caller is told.
     pub fn on_event(&mut self, event: &StreamEvent<'_>, out: &mut Vec<u8>) {
-        let Self { blocks, codec, .. } = self;
-        blocks.on_event(event, &mut |step| codec.write(&step, out));
+        let Self { dialect, request_id, blocks, codec } = self;
+        blocks.on_event(event, &mut |step| match step {
+            // What the provider says is told by one rule for all callers.
+            Step::Fail { kind: Some(kind), message } if !matches!(codec, Codec::Whole(_)) => {
+                let error = UpstreamError::in_stream(Some(kind), Some(message));
+                out.extend(translate_event(*dialect, &error, request_id));
+            }
+            _ => codec.write(&step, out),
+        });
     }
 
     /// The upstream's response ended by itself: the rest of the answer, or all of a plain one.
@@ -131,8 +143,9 @@ impl Codec {
 impl Whole {
     fn finish(&mut self, dialect: Dialect, out: &mut Vec<u8>) -> Result<(), WriteError> {
         let Self { reply, answer, fits } = self;
-        if let Some((_, message)) = &answer.failure {
-            return Err(WriteError::Failed(message.clone()));
+        if let Some((kind, message)) = &answer.failure {
+            let error = UpstreamError::in_stream(kind.as_deref(), Some(message));
+            return Err(WriteError::Failed(told_message(dialect, &error)));
         }
         if !*fits {
             return Err(WriteError::TooLong);
