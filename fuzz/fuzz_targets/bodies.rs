@@ -4,13 +4,14 @@
 use http::StatusCode;
 use libfuzzer_sys::fuzz_target;
 use tollgate_providers::body::read_body;
-use tollgate_providers::error_body::redact_5xx;
-use tollgate_providers::{Dialect, ErrorClass};
+use tollgate_providers::error_body::{redact_5xx, translate};
+use tollgate_providers::{Dialect, UpstreamError};
 
 fuzz_target!(|data: &[u8]| {
     for dialect in [Dialect::Chat, Dialect::Messages, Dialect::Responses] {
         let _broken = read_body(dialect, data, &mut |event| drop(format!("{event:?}")));
-        let _class = ErrorClass::classify(StatusCode::BAD_REQUEST, data);
+        let error = UpstreamError::read(StatusCode::BAD_REQUEST, None, data);
+        let _translated = translate(Dialect::Gemini, dialect, &error, data, "r");
         let _redacted = redact_5xx(dialect, StatusCode::BAD_GATEWAY, data);
     }
 });

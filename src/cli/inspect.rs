@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{self, Read};
 
 use clap::{Args, ValueEnum};
-use tollgate_providers::{Cut, Dialect, inspect};
+use tollgate_providers::inspect::Api as Recorded;
+use tollgate_providers::{Cut, Dialect, EndpointKind, inspect};
 
 use super::{Failure, Outcome, print};
 
@@ -35,7 +36,6 @@ enum Api {
     /// OpenAI Responses.
     Responses,
     /// Anthropic Messages.
-    #[value(alias = "anthropic")]
     Messages,
     /// Cohere chat, version 2.
     Cohere,
@@ -62,15 +62,16 @@ pub(super) fn run(options: &Options) -> Outcome {
 }
 
 impl Api {
-    const fn recorded(self) -> Dialect {
+    const fn recorded(self) -> Recorded {
         match self {
-            Self::Chat | Self::Completions | Self::Embeddings | Self::Images | Self::Audio => {
-                Dialect::Chat
-            }
-            Self::Responses => Dialect::Responses,
-            Self::Messages => Dialect::Messages,
-            Self::Cohere => Dialect::Cohere,
-            Self::Gemini => Dialect::Gemini,
+            Self::Chat | Self::Completions => Recorded::Chat(Dialect::Chat),
+            Self::Responses => Recorded::Chat(Dialect::Responses),
+            Self::Messages => Recorded::Chat(Dialect::Messages),
+            Self::Cohere => Recorded::Chat(Dialect::Cohere),
+            Self::Gemini => Recorded::Chat(Dialect::Gemini),
+            Self::Embeddings => Recorded::Other(EndpointKind::Embeddings),
+            Self::Images => Recorded::Other(EndpointKind::ImageGeneration),
+            Self::Audio => Recorded::Other(EndpointKind::AudioTranscription),
         }
     }
 }

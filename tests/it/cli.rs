@@ -84,6 +84,13 @@ fn inspect_says_what_a_span_would_hold() {
         assert_eq!(said["tool_calls"][0]["arguments"], "{\"x\":1}");
         assert_eq!(said["finish_reasons"], serde_json::json!(["tool_calls"]));
     }
+    let seeded = |seed| tollgate(&["inspect", &path, "--api", "chat", "--seed", seed]).stdout;
+    assert_eq!(seeded("1"), seeded("2"), "wherever it is cut");
+    for api in ["embeddings", "images", "audio", "completions", "messages", "cohere", "gemini"] {
+        assert_eq!(tollgate(&["inspect", &path, "--api", api]).status.code(), Some(0), "{api}");
+    }
+    let both = tollgate(&["inspect", &path, "--api", "chat", "--seed", "1", "--at-once"]);
+    assert_eq!(both.status.code(), Some(2), "one or the other");
     assert_eq!(tollgate(&["inspect", "nowhere.sse", "--api", "chat"]).status.code(), Some(1));
     assert_eq!(tollgate(&["inspect", &path]).status.code(), Some(2), "the api must be named");
 }

@@ -36,7 +36,7 @@ mod upstream_error;
 pub use endpoint::{Endpoint, EndpointKind};
 pub use error_class::ErrorClass;
 pub use event::{JsonStr, Medium, Opaque, StreamEvent, Usage};
-pub use inspect::{Cut, inspect};
+pub use inspect::{Api, Cut, inspect};
 pub use peek::{Peek, PeekError};
 pub use provider::{AuthStyle, BaseUrl, Capabilities, Dialect, Provider};
 pub use secret::{Secret, SecretError, SecretSource};

@@ -87,10 +87,11 @@ fn a_response_says_what_its_stream_would() {
 fn an_error_body_is_an_error_in_every_dialect() {
     let openai =
         r#"{"error":{"message":"no","type":"invalid_request_error","param":null,"code":"x"}}"#;
-    let expected = [r#"error Some("invalid_request_error") Some("no")"#];
+    let expected = [r#"error Some("x") Some("no")"#];
     assert_eq!(read(Dialect::Chat, openai).unwrap(), expected);
     assert_eq!(read(Dialect::Responses, openai).unwrap(), expected);
     let anthropic = r#"{"type":"error","error":{"type":"invalid_request_error","message":"no"}}"#;
+    let expected = [r#"error Some("invalid_request_error") Some("no")"#];
     assert_eq!(read(Dialect::Messages, anthropic).unwrap(), expected);
 }
 

@@ -44,14 +44,14 @@ pub fn translate(
     if upstream == caller {
         return redact_5xx(caller, error.status, body).unwrap_or_else(|| body.to_vec());
     }
-    let message = message(caller, error);
+    let message = told_message(caller, error);
     envelope(caller, &worded(caller, error, &message, request_id)).to_string().into_bytes()
 }
 
 /// The event that ends a stream for a caller of another dialect than the upstream's, whose stream
 /// reported this.
 pub fn translate_event(caller: Dialect, error: &UpstreamError, request_id: &str) -> Vec<u8> {
-    let message = message(caller, error);
+    let message = told_message(caller, error);
     event(caller, &worded(caller, error, &message, request_id))
 }
 
@@ -68,8 +68,8 @@ fn worded<'a>(
     Worded { kind, code, message, param: error.param.as_deref(), request_id }
 }
 
-/// The message, or what the status says where there is none to be shown.
-fn message(caller: Dialect, error: &UpstreamError) -> String {
+/// What may be told: the message, or what the status says where there is none to be shown.
+pub(crate) fn told_message(caller: Dialect, error: &UpstreamError) -> String {
     match &error.message {
         Some(message) if !error.status.is_server_error() => {
             let known = message.to_ascii_lowercase().contains(TOO_LONG_AT_ANTHROPIC);

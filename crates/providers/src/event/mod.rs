@@ -43,7 +43,7 @@ pub enum StreamEvent<'a> {
     FinishReason { choice: u32, reason: JsonStr<'a> },
     /// Token counts; where several come, later fields overwrite earlier ones.
     Usage(Usage),
-    /// The provider reports a failure inside a 200 answer.
+    /// The provider reports a failure inside a 200 answer; `kind` is its code, else its type.
     Error { kind: Option<JsonStr<'a>>, message: Option<JsonStr<'a>> },
     /// The dialect's own end mark was seen (`[DONE]`, `message_stop`, `response.completed`, ...).
     Done,

@@ -1,7 +1,9 @@
 //! Recorded answers: what a span would say of one, read as it came or cut anew.
 
 use crate::body;
+use crate::endpoint::EndpointKind;
 use crate::event::StreamEvent;
+use crate::media::{MediaForm, MediaReader};
 use crate::provider::Dialect;
 use crate::stream::StreamReader;
 use crate::transcript::Transcript;
@@ -13,6 +15,15 @@ mod tests;
 const SMALL_BYTES: [usize; 7] = [7, 1, 13, 3, 61, 2, 1_021];
 /// Longest piece between two random cuts, in bytes.
 const RANDOM_BYTES_MAX: u64 = 300;
+
+/// What answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// A chat endpoint, or legacy completions.
+    Chat(Dialect),
+    /// An endpoint of another kind.
+    Other(EndpointKind),
+}
 
 /// In which pieces a recording is fed to the reader. The outcome is the same for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,19 +37,59 @@ pub enum Cut {
 }
 
 /// Reads a recorded body, SSE or JSON, and folds it.
-pub fn inspect(dialect: Dialect, bytes: &[u8], cut: Cut) -> Transcript {
-    let mut transcript = Transcript::of_recording(dialect);
+pub fn inspect(api: impl Into<Api>, bytes: &[u8], cut: Cut) -> Transcript {
     let begins = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    if matches!(begins, Some(b'{' | b'[')) {
-        // A broken body gives what could be read of it.
-        let _broken = body::read_body(dialect, bytes, &mut |event| transcript.on_event(&event));
-        return transcript;
+    let is_json = matches!(begins, Some(b'{' | b'['));
+    match api.into() {
+        Api::Chat(dialect) if is_json => {
+            let mut transcript = Transcript::of_recording(dialect);
+            // A broken body gives what could be read of it.
+            let _broken = body::read_body(dialect, bytes, &mut |event| transcript.on_event(&event));
+            transcript
+        }
+        Api::Chat(dialect) => {
+            let mut transcript = Transcript::of_recording(dialect);
+            let mut sink = |event: StreamEvent<'_>| transcript.on_event(&event);
+            let mut reader = StreamReader::new(dialect);
+            cut.pieces(bytes, &mut |piece| reader.feed(piece, &mut sink));
+            reader.finish(&mut sink);
+            transcript
+        }
+        Api::Other(kind) => {
+            let form = if is_json {
+                MediaForm::Json
+            } else if is_events(bytes) {
+                MediaForm::Events
+            } else {
+                MediaForm::Text
+            };
+            let mut transcript = Transcript::new(usize::MAX);
+            // With a picture, text is the prompt as it was used; the picture is the answer.
+            let answers = |event: &StreamEvent<'_>| {
+                kind != EndpointKind::ImageGeneration || !matches!(event, StreamEvent::Text { .. })
+            };
+            let mut sink = |event: StreamEvent<'_>| {
+                if answers(&event) {
+                    transcript.on_event(&event);
+                }
+            };
+            let mut reader = MediaReader::new(kind, form);
+            cut.pieces(bytes, &mut |piece| reader.feed(piece, &mut sink));
+            reader.finish(&mut sink);
+            transcript
+        }
     }
-    let mut reader = StreamReader::new(dialect);
-    let mut sink = |event: StreamEvent<'_>| transcript.on_event(&event);
-    cut.pieces(bytes, &mut |piece| reader.feed(piece, &mut sink));
-    reader.finish(&mut sink);
-    transcript
+}
+
+/// Whether it begins as server-sent events do.
+fn is_events(bytes: &[u8]) -> bool {
+    [&b"data:"[..], b"event:", b":"].iter().any(|field| bytes.starts_with(field))
+}
+
+impl From<Dialect> for Api {
+    fn from(dialect: Dialect) -> Self {
+        Self::Chat(dialect)
+    }
 }
 
 // === impl Cut ===

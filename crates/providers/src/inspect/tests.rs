@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{Cut, inspect};
+use super::{Api, Cut, inspect};
+use crate::EndpointKind;
 use crate::fixtures::sse;
 use crate::provider::Dialect;
 
@@ -58,4 +59,38 @@ fn a_call_begins_where_its_dialect_says_so() {
         (&silent["first"], &silent["tool_calls"][0]["arguments"]),
         (&json!({ "tool_start": 0 }), &json!("{}"))
     );
+}
+
+#[test]
+fn answers_of_other_endpoints_are_read_in_all_their_forms() {
+    let told = |kind, body: &str, cut| inspect(Api::Other(kind), body.as_bytes(), cut).to_json();
+    for cut in CUTS {
+        let vectors = r#"{"object":"list","data":[{"index":0,"embedding":"AAAA"}],"model":"e","usage":{"prompt_tokens":8,"total_tokens":8}}"#;
+        let said = told(EndpointKind::Embeddings, vectors, cut);
+        assert_eq!((&said["model"], &said["usage"]["input_tokens"]), (&json!("e"), &json!(8)));
+        let transcript = r#"{"text":"Halló","usage":{"type":"duration","seconds":37}}"#;
+        let said = told(EndpointKind::AudioTranscription, transcript, cut);
+        assert_eq!(said["text"], "Halló");
+        assert_eq!(said["usage"], json!({ "type": "duration", "seconds": 37 }));
+        let pieces = concat!(
+            "data: {\"type\":\"transcript.text.delta\",\"delta\":\"Hal\"}\r\n\r\n",
+            "data: {\"type\":\"transcript.text.delta\",\"delta\":\"ló\"}\r\n\r\n",
+            "data: {\"type\":\"transcript.text.done\",\"text\":\"Halló\",\"usage\":{\"type\":\"tokens\",\"input_tokens\":14,\"output_tokens\":4,\"total_tokens\":18}}\r\n\r\n",
+        );
+        let said = told(EndpointKind::AudioTranscription, pieces, cut);
+        assert_eq!((&said["text"], &said["usage"]["output_tokens"]), (&json!("Halló"), &json!(4)));
+        assert_eq!((&said["first"], &said["n_events"]), (&json!({ "text": 0 }), &json!(3)));
+        let image = "event: image_generation.completed\ndata: {\"type\":\"image_generation.completed\",\"b64_json\":\"AAAA\",\"usage\":{\"input_tokens\":5,\"output_tokens\":6,\"total_tokens\":11}}\n\n";
+        let said = told(EndpointKind::ImageGeneration, image, cut);
+        assert_eq!(
+            (&said["first"], &said["usage"]["total_tokens"]),
+            (&json!({ "image": 0 }), &json!(11))
+        );
+        let error = r#"{"error":{"message":"no","type":"invalid_request_error"}}"#;
+        assert_eq!(told(EndpointKind::ImageGeneration, error, cut)["error"], "no");
+        assert_eq!(
+            told(EndpointKind::AudioTranscription, "1\n00:00 --> 00:01\nHalló\n", cut)["text"],
+            "1\n00:00 --> 00:01\nHalló"
+        );
+    }
 }

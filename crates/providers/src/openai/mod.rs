@@ -11,14 +11,14 @@ pub(crate) fn read_error<'a>(
     cursor: &mut Cursor<'a>,
     sink: &mut dyn FnMut(StreamEvent<'_>),
 ) -> Option<()> {
-    let (mut kind, mut message, mut number) = (None, None, None);
+    let (mut kind, mut code, mut number, mut message) = (None, None, None, None);
     match cursor.kind()? {
         Kind::Object => cursor.object(|cursor, key| {
             match key {
-                b"type" => kind = text(cursor)?.or(kind),
+                b"type" => kind = text(cursor)?,
                 // OpenRouter and Gemini give the status that the answer would have had.
                 b"code" if cursor.kind()? == Kind::Number => number = Some(cursor.raw()?),
-                b"code" if kind.is_none() => kind = text(cursor)?,
+                b"code" => code = text(cursor)?,
                 b"message" => message = text(cursor)?,
                 _ => cursor.skip()?,
             }
@@ -27,7 +27,8 @@ pub(crate) fn read_error<'a>(
         Kind::String => message = text(cursor)?,
         _ => return cursor.skip(),
     }
-    let kind = kind.or(number.map(JsonStr::new));
+    // The code tells more than the type.
+    let kind = code.or(kind).or(number.map(JsonStr::new));
     sink(StreamEvent::Error { kind, message });
     Some(())
 }

@@ -3,9 +3,10 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::error_body::{ErrorBody, error_event};
+use crate::error_body::{ErrorBody, error_event, told_message, translate_event};
 use crate::event::StreamEvent;
 use crate::provider::Dialect;
+use crate::upstream_error::UpstreamError;
 
 use super::answer::Answer;
 use super::blocks::{Blocks, Step};
@@ -133,8 +134,9 @@ impl Codec {
 impl Whole {
     fn finish(&mut self, dialect: Dialect, out: &mut Vec<u8>) -> Result<(), WriteError> {
         let Self { reply, answer, fits } = self;
-        if let Some((_, message)) = &answer.failure {
-            return Err(WriteError::Failed(message.clone()));
+        if let Some((kind, message)) = &answer.failure {
+            let error = UpstreamError::in_stream(kind.as_deref(), Some(message));
+            return Err(WriteError::Failed(told_message(dialect, &error)));
         }
         if !*fits {
             return Err(WriteError::TooLong);
@@ -155,8 +157,19 @@ impl Whole {
     }
 }
 
-/// Appends the event that ends a stream with an error.
-pub(crate) fn put_error(out: &mut Vec<u8>, dialect: Dialect, request_id: &str, message: &str) {
+/// Appends the event that ends a stream with an error: the provider's own, where it gave a `kind`.
+pub(crate) fn put_error(
+    out: &mut Vec<u8>,
+    dialect: Dialect,
+    request_id: &str,
+    kind: Option<&str>,
+    message: &str,
+) {
+    if kind.is_some() {
+        let error = UpstreamError::in_stream(kind, Some(message));
+        out.extend(translate_event(dialect, &error, request_id));
+        return;
+    }
     let status = StatusCode::BAD_GATEWAY;
     let body = ErrorBody { status, code: "upstream", message, param: None, request_id };
     out.extend(error_event(dialect, &body));

@@ -61,7 +61,7 @@ impl UpstreamError {
             said.name(kind);
             said.kind = word(kind);
         }
-        said.message = message.map(str::to_owned);
+        said.message = message.filter(|message| !message.is_empty()).map(str::to_owned);
         Self::of(said.status_in_stream(), said)
     }
 

@@ -47,7 +47,8 @@ pub(crate) enum Step<'a> {
     Close { index: u32, kind: &'a Kind },
     /// The answer is complete. Comes once, last.
     End { finish: Finish, usage: Option<Usage> },
-    /// The provider reports a failure. Comes once, last.
+    /// The provider reports a failure, with its type or none (`""`); or, without a `kind`, we do.
+    /// Comes once, last.
     Fail { kind: Option<&'a str>, message: &'a str },
 }
 
@@ -131,10 +132,11 @@ impl Blocks {
                 self.usage.get_or_insert_default().merge(&usage);
             }
             StreamEvent::Error { kind, message } => {
-                let kind = kind.map(JsonStr::decode);
-                let message = message.map_or(std::borrow::Cow::Borrowed("error"), JsonStr::decode);
+                let nothing = std::borrow::Cow::Borrowed("");
+                let kind = kind.map_or(nothing.clone(), JsonStr::decode);
+                let message = message.map_or(nothing, JsonStr::decode);
                 self.over = true;
-                sink(Step::Fail { kind: kind.as_deref(), message: &message });
+                sink(Step::Fail { kind: Some(&kind), message: &message });
             }
             // Told at once: some upstreams keep their connection open after their last word.
             StreamEvent::Done => self.complete(sink),

@@ -62,8 +62,8 @@ impl EventWriter {
                 self.call(json!({ "function": { "arguments": arguments("") } }), out);
             }
             Step::Open { .. } | Step::Close { .. } => {}
-            Step::Fail { message, .. } => {
-                put_error(out, Dialect::Chat, &self.reply.request_id, message);
+            Step::Fail { kind, message } => {
+                put_error(out, Dialect::Chat, &self.reply.request_id, *kind, message);
             }
             Step::End { finish, usage: reported } => {
                 self.chunk(json!({}), finish.chat().into(), out);

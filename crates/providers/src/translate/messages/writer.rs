@@ -16,8 +16,8 @@ impl EventWriter {
     }
 
     pub(in crate::translate) fn write(&mut self, step: &Step<'_>, out: &mut Vec<u8>) {
-        if let Step::Fail { message, .. } = step {
-            put_error(out, Dialect::Messages, &self.reply.request_id, message);
+        if let Step::Fail { kind, message } = step {
+            put_error(out, Dialect::Messages, &self.reply.request_id, *kind, message);
         }
     }
 }
