@@ -29,6 +29,8 @@ pub(crate) fn begin(
         attempt,
     };
     let written = spoken.and_then(|_| write(routed, &mut current, endpoint));
+    // The target's time begins here: what writing a long body took is ours.
+    current.started = Started::now();
     routed.current = Some(current);
     written
 }

@@ -62,7 +62,7 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     });
     let stream = routed.facts.stream;
     let kind = body_kind(&head.headers, status, endpoint.as_ref(), current.translated, stream);
-    let hold = may_hold && matches!(kind, Body::Stream(_));
+    let hold = may_hold && kind.is_stream();
     let capture = snapshot.settings.genai.capture_content;
     let pipeline = Pipeline::new(
         kind,

@@ -79,7 +79,7 @@ fn images_keep_their_prompts_and_only_some_models_count() {
     let world = World::new(MEDIA);
     let scenario = Scenario { event_bytes: 900_000, ..Scenario::text("A cat, revised.") };
     for (model, output, source) in [
-        ("dall-e-3", Some(r#"[{"content":"A cat, revised.","role":"assistant"}]"#), "unknown"),
+        ("dall-e-3", Some(r#"[{"role":"assistant","content":"A cat, revised."}]"#), "unknown"),
         ("gpt-image-1", None, "reported"),
     ] {
         world.mock.push("/v1/", scenario.clone());
@@ -241,7 +241,7 @@ fn tokens_are_counted_by_who_speaks_messages_and_refused_elsewhere() {
     let answer = post(world.gateway, path, &[], &other);
     assert_eq!((answer.status, answer.json()["type"].as_str()), (400, Some("error")));
     let message = answer.json()["error"]["message"].to_string();
-    assert!(message.contains("gpt-4o-transcribe") && message.contains(path), "{message}");
+    assert!(message.contains("`model`") && message.contains(path), "{message}");
     assert_eq!(world.upstream().len(), 1);
 }
 

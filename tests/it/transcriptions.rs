@@ -63,7 +63,7 @@ fn a_form_reaches_the_provider_byte_for_byte_with_the_model_behind_the_file() {
             ("gen_ai.input.messages", None),
             (
                 "gen_ai.output.messages",
-                Some(r#"[{"content":"What was said.","role":"assistant"}]"#),
+                Some(r#"[{"role":"assistant","content":"What was said."}]"#),
             ),
             ("gateway.usage.source", Some("reported")),
             ("gateway.outcome", Some("complete")),
@@ -99,7 +99,7 @@ fn twenty_mib_of_audio_fall_over_to_a_second_target_under_its_own_model() {
             ("gateway.routing.attempt", Some("2")),
             ("gateway.routing.path", Some("managed")),
             ("gen_ai.usage.output_tokens", None),
-            ("gateway.usage.source", Some("unknown")),
+            ("gateway.usage.source", Some("reported")),
         ],
     );
 }
@@ -123,7 +123,7 @@ fn a_streamed_transcription_passes_untouched_and_is_told() {
             ("gateway.outcome", Some("complete")),
             (
                 "gen_ai.output.messages",
-                Some(r#"[{"content":"One two three.","role":"assistant"}]"#),
+                Some(r#"[{"role":"assistant","content":"One two three."}]"#),
             ),
         ],
     );
@@ -141,7 +141,7 @@ fn a_plain_text_transcription_is_captured_too() {
     assert_eq!(answer.text(), "C:\\ \"quoted\"\n");
     let span = world.genai(&trace);
     let kept = attribute(&span, "gen_ai.output.messages").unwrap();
-    assert_eq!(kept, r#"[{"content":"C:\\ \"quoted\"","role":"assistant"}]"#);
+    assert_eq!(kept, r#"[{"role":"assistant","content":"C:\\ \"quoted\""}]"#);
     assert_eq!(attribute(&span, "gen_ai.request.temperature"), Some("0.2"));
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_providers::AuthStyle;
+use tollgate_providers::{AuthStyle, Endpoint};
 use tollgate_routing::{Credential, EndpointKind, RoutingPath};
 
 use crate::tests::{loaded, targets};
@@ -213,4 +213,35 @@ fn a_server_that_wants_no_key_is_given_one_that_there_is() {
     let with = crate::load_str("f", text, key).unwrap().0;
     assert!(matches!(targets(&with, "m")[0].credential, Credential::Managed(_)));
     assert_eq!(with.providers[0].auth, AuthStyle::Bearer);
+}
+
+#[test]
+fn every_provider_takes_requests_without_a_model_with_its_own_key_or_the_callers() {
+    let text = "
+providers:
+  claude: { base_url: 'http://localhost/v1', models: [a], dialect: messages }
+  keyless: { base_url: 'http://localhost/v1', models: [a], timeout_ms: 7000 }
+  keyed: { base_url: 'http://localhost/v1', models: [a], credential: 'env::KEY' }
+";
+    let settings = loaded(text);
+    let host = |provider| settings.table.host(provider, &Endpoint::Files).unwrap();
+    let first = host(None);
+    assert_eq!((&*first.targets()[0].name, first.path), ("keyless", RoutingPath::Passthrough));
+    assert_eq!(first.targets()[0].deadlines.head.as_millis(), 7_000);
+    assert!(matches!(first.targets()[0].credential, Credential::Caller));
+    let keyed = host(Some("keyed"));
+    assert!(matches!(keyed.targets()[0].credential, Credential::Managed(_)));
+    assert_eq!(keyed.path, RoutingPath::Managed);
+}
+
+#[test]
+fn a_route_may_be_for_reranking() {
+    let text = "
+providers: { local: { base_url: 'http://localhost/v1', models: [r] } }
+targets: { t: { model: r } }
+routes: { order: { endpoint: rerank, models: [best], strategy: single, targets: [t] } }
+";
+    let settings = loaded(text);
+    assert!(settings.table.resolve("best", EndpointKind::Rerank).is_ok());
+    assert!(settings.table.resolve("best", EndpointKind::Embeddings).is_err());
 }

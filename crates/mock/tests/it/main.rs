@@ -7,5 +7,6 @@ mod choosing;
 mod client;
 mod departures;
 mod faults;
+mod media;
 mod pacing;
 mod transports;

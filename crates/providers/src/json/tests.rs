@@ -170,3 +170,19 @@ proptest! {
         prop_assert_eq!(spaced, value);
     }
 }
+
+#[test]
+fn a_condensed_text_keeps_more_behind_the_key_that_was_asked_for() {
+    let long = "\\\"é".repeat(4_000);
+    let text = format!("{{\"a\": \"{long}\", \"p\" : \"{long}\", \"q\": \"p\", \"n\": 1}}");
+    for size in [1, 7, text.len()] {
+        let mut condenser = Condenser::keeping(b"\"p\":");
+        for piece in text.as_bytes().chunks(size) {
+            condenser.push(piece);
+        }
+        let value: Value = serde_json::from_slice(&condenser.finish()).unwrap();
+        let kept = |key: &str| value[key].as_str().unwrap().len();
+        assert!(kept("a") < 1_024 && kept("p") == 12_000, "{} and {}", kept("a"), kept("p"));
+        assert_eq!((value["q"].as_str(), value["n"].as_u64()), (Some("p"), Some(1)));
+    }
+}

@@ -173,3 +173,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_prompt_is_told_where_there_is_no_conversation() {
+    for (body, told) in [
+        (r#"{"model":"m","prompt":"a cat"}"#, Some("\"a cat\"")),
+        (r#"{"model":"m","prompt":["a","b"]}"#, Some(r#"["a","b"]"#)),
+        (r#"{"model":"m","prompt":null}"#, None),
+        (r#"{"model":"m","prompt":{"id":"pmpt_1"}}"#, None),
+        (r#"{"model":"m","prompt":"x","messages":[]}"#, Some("[]")),
+        (r#"{"model":"m","messages":[],"prompt":"x"}"#, Some("[]")),
+        (r#"{"model":"m","prompt":{"id":"pmpt_1"},"input":"hi"}"#, Some("\"hi\"")),
+    ] {
+        assert_eq!(Peek::of(body.as_bytes()).unwrap().messages, told, "{body}");
+    }
+    for (format, wanted) in [("\"sse\"", true), ("\"audio\"", false), ("null", false)] {
+        let body = format!(r#"{{"model":"m","stream_format":{format}}}"#);
+        let peek = Peek::of(body.as_bytes()).unwrap();
+        assert_eq!((peek.events_wanted, peek.stream), (wanted, false));
+    }
+}

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use tollgate_providers::{Dialect, Endpoint, Provider, Secret};
 
 use super::{Function, ResolveError, Route, Table};
 use crate::fixtures::{passthrough, provider, target, variant};
-use crate::{EndpointKind, Layer, Plan, RetryPolicy, RoutingPath, Step, Strategy};
+use crate::{
+    Credential, Deadlines, EndpointKind, Layer, Plan, RetryPolicy, RoutingPath, Step, Strategy,
+    Target,
+};
 
 fn plan(layer: Layer, name: &str) -> Plan {
     let step = Step::of_targets(Strategy::Single, [target("t", 1)]);
@@ -229,4 +233,80 @@ fn an_open_provider_takes_any_model_but_only_by_its_prefix() {
     let told = table.explain("acme::x", EndpointKind::Chat).join("\n");
     assert!(told.contains("lists no models") && told.contains("acme: x at acme"), "{told}");
     assert!(!table.models().iter().any(|model| model.id.contains('*')));
+}
+
+/// A provider for requests without a model.
+fn host(name: &str, dialect: Dialect, credential: Credential) -> Arc<Target> {
+    let known = provider(name, &[]);
+    let provider = Provider {
+        name: Arc::clone(&known.name),
+        base_url: known.base_url.clone(),
+        auth: known.auth.clone(),
+        credential: None,
+        models: Vec::new(),
+        dialect,
+        capabilities: known.capabilities,
+        ca_file: None,
+        timeout: known.timeout,
+    };
+    Arc::new(Target {
+        name: name.into(),
+        provider: Arc::new(provider),
+        model: "".into(),
+        weight: 1,
+        credential,
+        deadlines: Deadlines::default(),
+    })
+}
+
+#[test]
+fn without_a_model_the_first_provider_that_serves_or_the_one_asked_for_is_taken() {
+    let managed = Credential::Managed(Secret::new("canary"));
+    let table = Table::default().with_hosts([
+        host("claude", Dialect::Messages, Credential::Caller),
+        host("own", Dialect::Chat, Credential::Caller),
+        host("ours", Dialect::Chat, managed),
+    ]);
+    let found = |provider, endpoint: &Endpoint| {
+        let plan = table.host(provider, endpoint)?;
+        assert_eq!((plan.retry.max_retries, plan.attempts_max()), (0, 1), "sent once");
+        Ok((plan.targets()[0].name.to_string(), plan.path))
+    };
+    let files = Endpoint::Files;
+    assert_eq!(found(None, &files), Ok(("own".to_owned(), RoutingPath::Passthrough)));
+    assert_eq!(found(Some("ours"), &files), Ok(("ours".to_owned(), RoutingPath::Managed)));
+    assert_eq!(found(Some("claude"), &files), Err(ResolveError::NotServed));
+    assert_eq!(found(Some("Ours"), &files), Err(ResolveError::UnknownProvider));
+    let none = Table::default().with_hosts([host("c", Dialect::Messages, Credential::Caller)]);
+    assert!(matches!(none.host(None, &files), Err(ResolveError::NotServed)));
+    assert!(matches!(Table::default().host(None, &files), Err(ResolveError::NotServed)));
+}
+
+#[test]
+fn a_provider_asked_for_counts_only_where_a_model_is_passed_through() {
+    let found = |model: &str, provider: &str| {
+        let plan = table().resolve_at(model, EndpointKind::Chat, Some(provider))?;
+        Ok((plan.layer, plan.targets()[0].provider.name.to_string()))
+    };
+    let passed = |provider: &str| Ok((Layer::Passthrough, provider.to_owned()));
+    assert_eq!(found("gpt-5", "azure"), passed("azure"));
+    assert_eq!(found("o1", "azure"), Err(ResolveError::UnknownModel), "not in its list");
+    assert_eq!(found("gpt-5", "nobody"), Err(ResolveError::UnknownProvider));
+    assert_eq!(found("nothing", "nobody"), Err(ResolveError::UnknownProvider));
+    assert_eq!(found("nothing", "azure"), Err(ResolveError::UnknownModel));
+    assert_eq!(found("openai::gpt-4o", "azure"), passed("openai"), "a prefix says more");
+    assert_eq!(found("house-model", "azure").unwrap().0, Layer::Route);
+    assert_eq!(found("gpt-4o", "nobody").unwrap().0, Layer::Route, "nobody was needed");
+    let without = table().resolve_at("gpt-5", EndpointKind::Chat, None).unwrap();
+    assert_eq!(&*without.targets()[0].provider.name, "azure");
+}
+
+#[test]
+fn a_kind_of_its_own_has_routes_of_its_own() {
+    let routes = vec![route("order", &["m"], EndpointKind::Rerank)];
+    let table = Table::new([], routes, vec![]);
+    assert!(table.resolve("m", EndpointKind::Rerank).is_ok());
+    for other in [EndpointKind::Chat, EndpointKind::Embeddings] {
+        assert!(matches!(table.resolve("m", other), Err(ResolveError::UnknownModel)), "{other:?}");
+    }
 }

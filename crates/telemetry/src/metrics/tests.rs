@@ -192,11 +192,21 @@ fn media_endpoints_count_no_tokens_and_plain_answers_no_stream() {
     let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
     let speech = GenAi { operation: "audio_speech", timing: None, ..stream() };
     metrics.record(&call(Some(speech)), &Retries::default());
+    // Streamed media have an answer's times, too, and still only a duration to report.
+    for operation in ["image_generation", "audio_transcription"] {
+        metrics.record(&call(Some(GenAi { operation, ..stream() })), &Retries::default());
+    }
     let text = metrics.render();
-    assert!(
-        value(&text, &["gen_ai_client_operation_duration_seconds_count", "audio_speech"]).is_some()
-    );
-    for absent in ["token_usage_count", "time_to_first_token_seconds_count", "per_second_count"] {
+    for operation in ["audio_speech", "image_generation", "audio_transcription"] {
+        let name = "gen_ai_client_operation_duration_seconds_count";
+        assert!(value(&text, &[name, operation]).is_some(), "{operation} in\n{text}");
+    }
+    for absent in [
+        "token_usage_count",
+        "time_to_first_token_seconds_count",
+        "per_second_count",
+        "server_request_duration_seconds_count",
+    ] {
         assert!(!text.contains(absent), "{absent} in\n{text}");
     }
 }
