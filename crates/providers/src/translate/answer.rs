@@ -70,6 +70,11 @@ impl Answer {
         self.bytes <= ANSWER_BYTES_MAX
     }
 
+    /// How much of the answer is kept, in bytes.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// All text of one kind.
     pub(crate) fn text_of(&self, kind: &Kind) -> String {
         self.blocks.iter().filter(|block| block.kind == *kind).map(|b| b.text.as_str()).collect()

@@ -2,7 +2,7 @@
 
 use super::reader::ChatReader;
 use crate::calls::Fragment;
-use crate::event::{JsonStr, Medium, StreamEvent};
+use crate::event::{JsonStr, Medium, Opaque, StreamEvent};
 use crate::json::{Cursor, Kind};
 
 const EMPTY: JsonStr<'static> = JsonStr::new(&[]);
@@ -15,7 +15,7 @@ impl ChatReader {
         sink: &mut dyn FnMut(StreamEvent<'_>),
     ) -> Option<()> {
         let mut legacy_call = None;
-        let mut reasoned = false;
+        let (mut reasoned, mut details) = (false, None);
         cursor.object(|cursor, key| {
             match key {
                 b"content" => read_content(choice, cursor, sink)?,
@@ -47,11 +47,16 @@ impl ChatReader {
                 b"tool_calls" => {
                     cursor.array(|cursor| self.read_tool_call(choice, cursor, sink))?;
                 }
+                // Behind the text that it may sign, wherever that stands.
+                b"reasoning_details" => details = Some(cursor.raw()?),
                 b"function_call" => legacy_call = Some(cursor.raw()?),
                 _ => cursor.skip()?,
             }
             Some(())
         })?;
+        if let Some(raw) = details {
+            read_details(choice, raw, sink)?;
+        }
         // Sent beside `tool_calls` it is the same call once more.
         match legacy_call {
             Some(raw) if raw.first() == Some(&b'{') && !self.has_tool_calls(choice) => {
@@ -157,6 +162,37 @@ fn read_content<'a>(
             sink(StreamEvent::Text { choice, text });
         }
         thinking.map_or(Some(()), |raw| read_thinking(choice, raw, sink))
+    })
+}
+
+/// Signatures and encrypted reasoning, in OpenRouter's form; texts were said by `reasoning`.
+#[cold]
+fn read_details<'a>(
+    choice: u32,
+    raw: &'a [u8],
+    sink: &mut dyn FnMut(StreamEvent<'_>),
+) -> Option<()> {
+    if raw.first() != Some(&b'[') {
+        return Some(());
+    }
+    Cursor::new(raw).array(|cursor| {
+        let (mut format, mut id, mut signature, mut data) = (EMPTY, EMPTY, EMPTY, EMPTY);
+        cursor.object(|cursor, key| {
+            match key {
+                b"format" => format = cursor.text()?,
+                b"id" => id = cursor.text()?,
+                b"signature" => signature = cursor.text()?,
+                b"data" => data = cursor.text()?,
+                _ => cursor.skip()?,
+            }
+            Some(())
+        })?;
+        for (signs, data) in [(true, signature), (false, data)] {
+            if !data.is_empty() {
+                sink(StreamEvent::Opaque(Opaque { choice, format, signs, id, data }));
+            }
+        }
+        Some(())
     })
 }
 

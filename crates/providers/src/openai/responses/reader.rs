@@ -1,7 +1,7 @@
 //! Events of a stream, or the whole of a plain answer, to events.
 
 use crate::calls::{Calls, Fragment, kept};
-use crate::event::{JsonStr, Medium, StreamEvent};
+use crate::event::{JsonStr, Medium, Opaque, StreamEvent};
 use crate::json::{Cursor, Kind};
 use crate::openai::chat::read_usage;
 use crate::openai::{emit, read_error};
@@ -35,6 +35,8 @@ struct Item<'a> {
     call_id: JsonStr<'a>,
     name: JsonStr<'a>,
     arguments: JsonStr<'a>,
+    /// Reasoning that only the provider can read.
+    encrypted: JsonStr<'a>,
     content: Option<Cursor<'a>>,
     summary: Option<Cursor<'a>>,
 }
@@ -242,6 +244,7 @@ impl ResponsesReader {
         item: &Item<'a>,
         sink: &mut dyn FnMut(StreamEvent<'_>),
     ) {
+        item.write_encrypted(sink);
         // Some servers announce nothing and send no deltas: the item is all there is.
         let Some(call) = self.open(parts, item, sink) else { return };
         if !self.calls.is_written(call) && !item.arguments.is_empty() {
@@ -271,11 +274,26 @@ impl ResponsesReader {
             let mut parts = parts;
             parts.array(|cursor| read_part(reasoning, cursor, sink))?;
         }
+        item.write_encrypted(sink);
         Some(())
     }
 }
 
-impl Item<'_> {
+impl<'a> Item<'a> {
+    /// Goes with the text that the item has shown, if any.
+    fn write_encrypted(&self, sink: &mut dyn FnMut(StreamEvent<'_>)) {
+        if self.kind != b"reasoning" || self.encrypted.is_empty() {
+            return;
+        }
+        sink(StreamEvent::Opaque(Opaque {
+            choice: 0,
+            format: JsonStr::new(Opaque::RESPONSES.as_bytes()),
+            signs: true,
+            id: self.id,
+            data: self.encrypted,
+        }));
+    }
+
     fn is_call(&self) -> bool {
         matches!(self.kind, b"function_call" | b"custom_tool_call")
     }
@@ -288,6 +306,7 @@ fn read_item<'a>(cursor: &mut Cursor<'a>) -> Option<Item<'a>> {
         call_id: EMPTY,
         name: EMPTY,
         arguments: EMPTY,
+        encrypted: EMPTY,
         content: None,
         summary: None,
     };
@@ -298,6 +317,7 @@ fn read_item<'a>(cursor: &mut Cursor<'a>) -> Option<Item<'a>> {
             b"call_id" => item.call_id = cursor.text()?,
             b"name" => item.name = cursor.text()?,
             b"arguments" | b"input" => item.arguments = cursor.text()?,
+            b"encrypted_content" => item.encrypted = cursor.text()?,
             b"content" => {
                 item.content = Some(*cursor);
                 cursor.skip()?;

@@ -8,13 +8,12 @@ use crate::translate::Untranslatable;
 use crate::translate::request::{Draft, Format, Tool, ToolChoice};
 
 /// Members that callers of other dialects may give and that mean the same here.
-const SHARED: [&str; 8] = [
+const SHARED: [&str; 7] = [
     "metadata",
     "store",
     "service_tier",
     "prompt_cache_key",
     "safety_identifier",
-    "top_logprobs",
     "logit_bias",
     "verbosity",
 ];

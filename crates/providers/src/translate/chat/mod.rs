@@ -9,7 +9,7 @@ mod tests;
 mod whole;
 mod writer;
 
-pub(super) use content::url_of_source;
+pub(super) use content::{source_of_url, url_of_source};
 pub(super) use decode::decode;
 pub(super) use encode::encode;
 pub(super) use whole::whole;

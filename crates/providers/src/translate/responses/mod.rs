@@ -1,7 +1,13 @@
 //! The Responses API, as callers write it and as upstreams read it.
 
+mod content;
 mod decode;
 mod encode;
+mod input;
+mod items;
+#[cfg(test)]
+mod tests;
+mod tools;
 mod whole;
 mod writer;
 

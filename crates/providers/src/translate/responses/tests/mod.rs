@@ -1,0 +1,1 @@
+//! The Responses API read, written, and both in turn.
