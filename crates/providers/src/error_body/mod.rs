@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::provider::Dialect;
 use crate::upstream_error::UpstreamError;
 
-pub(crate) use translate::told_message;
+pub(crate) use translate::{Told, told, told_message};
 pub use translate::{translate, translate_event};
 
 /// What an error says.

@@ -55,6 +55,23 @@ pub fn translate_event(caller: Dialect, error: &UpstreamError, request_id: &str)
     event(caller, &worded(caller, error, &message, request_id))
 }
 
+/// An error as a caller is told of it.
+pub(crate) struct Told {
+    /// The type that the caller's API gives it.
+    pub(crate) kind: String,
+    /// Its code, where that API has codes.
+    pub(crate) code: Option<String>,
+    /// A sentence for people.
+    pub(crate) message: String,
+}
+
+/// What a caller is told of an upstream's error.
+pub(crate) fn told(caller: Dialect, error: &UpstreamError) -> Told {
+    let message = told_message(caller, error);
+    let Worded { kind, code, .. } = worded(caller, error, &message, "");
+    Told { kind: kind.to_owned(), code: code.map(str::to_owned), message }
+}
+
 fn worded<'a>(
     caller: Dialect,
     error: &'a UpstreamError,

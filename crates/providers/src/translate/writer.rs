@@ -157,14 +157,6 @@ impl Whole {
     }
 }
 
-/// What a caller is told of a failure: what a provider says may hold what is not for callers.
-pub(crate) fn told(dialect: Dialect, kind: Option<&str>, message: &str) -> String {
-    match kind {
-        Some(_) => told_message(dialect, &UpstreamError::in_stream(kind, Some(message))),
-        None => message.to_owned(),
-    }
-}
-
 /// Appends the event that ends a stream with an error: the provider's own, where it gave a `kind`.
 pub(crate) fn put_error(
     out: &mut Vec<u8>,

@@ -41,7 +41,9 @@ fn reasoning_has_two_spellings_and_counts_once() {
     assert_eq!(delta(r#"{"reasoning_content":"a"}"#), ["reasoning 0 a"]);
     assert_eq!(delta(r#"{"reasoning":"a","content":""}"#), ["reasoning 0 a"]);
     assert_eq!(delta(r#"{"reasoning":"a","reasoning_content":"a"}"#), ["reasoning 0 a"]);
-    assert_eq!(delta(r#"{"reasoning":null,"reasoning_details":[{"data":"x"}]}"#), [""; 0]);
+    let sealed =
+        r#"{"reasoning":null,"reasoning_details":[{"type":"reasoning.encrypted","data":"x"}]}"#;
+    assert_eq!(delta(sealed), ["opaque 0  signs=false  x"], "no text");
 }
 
 #[test]

@@ -4,10 +4,12 @@
 use serde_json::{Map, Value, json};
 
 use super::whole::{Status, arguments, closed, item_id, opened, part, response};
+use crate::error_body::{Told, told};
 use crate::provider::Dialect;
 use crate::translate::answer::{ANSWER_BYTES_MAX, Answer};
 use crate::translate::blocks::{Kind, Step};
-use crate::translate::writer::{Reply, WriteError, put_event, told};
+use crate::translate::writer::{Reply, WriteError, put_event};
+use crate::upstream_error::UpstreamError;
 
 /// The code that errors carry: ours inside `error`, and the API's own in a failed response.
 const UPSTREAM_CODE: &str = "upstream";
@@ -52,7 +54,7 @@ impl EventWriter {
         }
         let fits = self.answer.on_step(step) && self.answer.bytes() <= self.answer_bytes_max;
         if !fits {
-            self.fail(&WriteError::TooLong.to_string(), out);
+            self.fail(&ours(&WriteError::TooLong.to_string()), out);
             return;
         }
         match step {
@@ -69,7 +71,14 @@ impl EventWriter {
                 self.lifecycle(name, Status::Over, out);
             }
             Step::Fail { kind, message } => {
-                self.fail(&told(Dialect::Responses, *kind, message), out);
+                let told = match kind {
+                    Some(_) => {
+                        let error = UpstreamError::in_stream(*kind, Some(message));
+                        told(Dialect::Responses, &error)
+                    }
+                    None => ours(message),
+                };
+                self.fail(&told, out);
             }
         }
     }
@@ -176,16 +185,15 @@ impl EventWriter {
 
     /// The error for clients that look for one, then the response for those that wait for its end.
     /// An answer that has not begun has no response that could fail.
-    fn fail(&mut self, message: &str, out: &mut Vec<u8>) {
+    fn fail(&mut self, told: &Told, out: &mut Vec<u8>) {
         self.over = true;
+        let Told { kind, code, message } = told;
         // The API documents the flat form and sends the nested one; SDKs look for either.
         let data = json!({
-            "code": UPSTREAM_CODE,
+            "code": code,
             "message": message,
             "param": null,
-            "error": {
-                "type": FAILED_CODE, "code": UPSTREAM_CODE, "message": message, "param": null,
-            },
+            "error": { "type": kind, "code": code, "message": message, "param": null },
         });
         self.event("error", data, out);
         if self.begun {
@@ -219,5 +227,14 @@ impl EventWriter {
         }
         self.sequence += 1;
         put_event(out, Some(name), &event);
+    }
+}
+
+/// A failure of our own.
+fn ours(message: &str) -> Told {
+    Told {
+        kind: FAILED_CODE.to_owned(),
+        code: Some(UPSTREAM_CODE.to_owned()),
+        message: message.to_owned(),
     }
 }
