@@ -2,7 +2,7 @@
 
 use super::usage::read_usage;
 use crate::calls::{Calls, Fragment};
-use crate::event::{JsonStr, StreamEvent};
+use crate::event::{JsonStr, Opaque, StreamEvent};
 use crate::json::{Cursor, Kind};
 use crate::openai::{emit, read_error};
 
@@ -33,6 +33,8 @@ struct Block<'a> {
     name: JsonStr<'a>,
     text: JsonStr<'a>,
     thinking: JsonStr<'a>,
+    signature: JsonStr<'a>,
+    data: JsonStr<'a>,
     partial_json: JsonStr<'a>,
     input: Option<&'a [u8]>,
     to_model: JsonStr<'a>,
@@ -171,7 +173,11 @@ impl MessagesReader {
             }
             // The model that really answers.
             b"fallback" if !block.to_model.is_empty() => sink(StreamEvent::Model(block.to_model)),
-            b"text" | b"thinking" => emit_text(block, sink),
+            b"text" | b"thinking" => {
+                emit_text(block, sink);
+                emit_opaque(block.signature, true, sink);
+            }
+            b"redacted_thinking" => emit_opaque(block.data, false, sink),
             _ => {}
         }
     }
@@ -190,6 +196,7 @@ impl MessagesReader {
                 }
             }
             b"text_delta" | b"thinking_delta" => emit_text(delta, sink),
+            b"signature_delta" => emit_opaque(delta.signature, true, sink),
             _ => {}
         }
     }
@@ -209,6 +216,15 @@ fn emit_text<'a>(block: &Block<'a>, sink: &mut dyn FnMut(StreamEvent<'_>)) {
     }
 }
 
+/// What the provider wants back with the next request: a signature, or a thought that it keeps to
+/// itself.
+fn emit_opaque<'a>(data: JsonStr<'a>, signs: bool, sink: &mut dyn FnMut(StreamEvent<'_>)) {
+    if !data.is_empty() {
+        let format = JsonStr::new(Opaque::ANTHROPIC.as_bytes());
+        sink(StreamEvent::Opaque(Opaque { choice: 0, format, signs, id: EMPTY, data }));
+    }
+}
+
 fn finish<'a>(reason: JsonStr<'a>, sink: &mut dyn FnMut(StreamEvent<'_>)) {
     if !reason.is_empty() {
         sink(StreamEvent::FinishReason { choice: 0, reason });
@@ -222,6 +238,8 @@ fn read_block<'a>(cursor: &mut Cursor<'a>) -> Option<Block<'a>> {
         name: EMPTY,
         text: EMPTY,
         thinking: EMPTY,
+        signature: EMPTY,
+        data: EMPTY,
         partial_json: EMPTY,
         input: None,
         to_model: EMPTY,
@@ -233,6 +251,8 @@ fn read_block<'a>(cursor: &mut Cursor<'a>) -> Option<Block<'a>> {
             b"name" => block.name = cursor.text()?,
             b"text" => block.text = cursor.text()?,
             b"thinking" => block.thinking = cursor.text()?,
+            b"signature" => block.signature = cursor.text()?,
+            b"data" if cursor.kind()? == Kind::String => block.data = cursor.text()?,
             b"partial_json" => block.partial_json = cursor.text()?,
             b"input" => block.input = Some(cursor.raw()?),
             b"to" => cursor.object(|cursor, key| {

@@ -55,7 +55,7 @@ fn input_in_the_block_start_counts_as_the_arguments() {
 }
 
 #[test]
-fn text_and_thinking_are_told_apart_and_signatures_say_nothing() {
+fn text_thinking_and_what_only_the_provider_reads_are_told_apart() {
     let events = told(&[
         block(0, r#"{"type":"thinking","thinking":"","signature":""}"#),
         delta(0, r#"{"type":"thinking_delta","thinking":"hm"}"#),
@@ -69,7 +69,23 @@ fn text_and_thinking_are_told_apart_and_signatures_say_nothing() {
         delta(2, r#"{"type":"citations_delta","citation":{"text":"x"}}"#),
         r#"{"type":"invented_tomorrow","text":"x"}"#.to_owned(),
     ]);
-    assert_eq!(events, ["reasoning 0 hm", "text 0 hi"]);
+    let (signature, sealed) = ("signs=true  abc", "signs=false  abc");
+    let opaque = |rest| format!("opaque 0 anthropic-claude-v1 {rest}");
+    let told = ["reasoning 0 hm".to_owned(), opaque(signature), opaque(sealed), "text 0 hi".into()];
+    assert_eq!(events, told);
+}
+
+#[test]
+fn a_thought_that_is_not_shown_sends_its_signature_alone() {
+    let signature = "opaque 0 anthropic-claude-v1 signs=true  c2ln";
+    let streamed = told(&[
+        block(0, r#"{"type":"thinking","thinking":"","signature":""}"#),
+        delta(0, r#"{"type":"signature_delta","signature":"c2ln"}"#),
+        stop(0),
+    ]);
+    assert_eq!(streamed, [signature]);
+    let whole = block(0, r#"{"type":"thinking","thinking":"","signature":"c2ln"}"#);
+    assert_eq!(told(&[whole, stop(0)]), [signature]);
 }
 
 #[test]
