@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::endpoints_media::MEDIA;
 use crate::harness::{USUAL, World, helper_is_installed, sdk_folder};
 
 /// Runs a script against a base URL; each of its lines is one result.
@@ -26,7 +27,7 @@ fn compare(program: &std::path::Path, installed: &std::path::Path, script: &str,
     if !helper_is_installed(installed) {
         return;
     }
-    let world = World::new(USUAL);
+    let world = World::new(if script.starts_with("endpoints") { MEDIA } else { USUAL });
     let through = run(program, script, &format!("http://{}", world.gateway));
     let calls = world.upstream().len();
     let without = run(program, script, &format!("http://{}", world.mock.addr()));
@@ -47,4 +48,16 @@ fn the_python_sdks_see_no_difference() {
 fn the_node_sdks_and_the_ai_sdk_see_no_difference() {
     let installed = sdk_folder().join("node-is-installed");
     compare(std::path::Path::new("node"), &installed, "calls.mjs", 12);
+}
+
+#[test]
+fn the_python_sdks_see_no_difference_at_the_other_endpoints() {
+    let python = sdk_folder().join("venv/bin/python");
+    compare(&python, &sdk_folder().join("python-is-installed"), "endpoints.py", 15);
+}
+
+#[test]
+fn the_node_sdks_and_the_ai_sdk_see_no_difference_at_the_other_endpoints() {
+    let installed = sdk_folder().join("node-is-installed");
+    compare(std::path::Path::new("node"), &installed, "endpoints.mjs", 14);
 }

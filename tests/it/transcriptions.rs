@@ -1,6 +1,6 @@
 //! Transcriptions: a form whose model is anywhere in it, and a transcript in every format.
 
-use tollgate_mock::Scenario;
+use tollgate_mock::{Fault, Scenario};
 
 use crate::client::{Answer, exchange, post, request};
 use crate::endpoints_media::{MEDIA, assert_attributes, direct};
@@ -129,6 +129,36 @@ fn a_streamed_transcription_passes_untouched_and_is_told() {
     );
     let ttft = attribute(&span, "gen_ai.server.time_to_first_token").unwrap();
     assert!(ttft.parse::<f64>().unwrap() >= 0.03);
+}
+
+#[test]
+fn a_stream_that_fails_before_its_first_word_is_answered_by_another_target() {
+    for fault in [Fault::ErrorEventAfter(0), Fault::ResetAfterEvents(0)] {
+        let world = World::new(MEDIA);
+        world.mock.set("broken", Scenario::fault(fault));
+        let trace = trace_id();
+        let body = form(&[("model", "hear"), ("stream", "true")], &audio(500), &[]);
+        let answer = transcribe(&world, &trace, &body);
+        assert_eq!((answer.status, world.upstream().len()), (200, 2));
+        let text = answer.text();
+        assert!(!text.contains("\"error\"") && text.contains("transcript.text.done"), "{text}");
+        let span = world.genai(&trace);
+        assert_attributes(
+            &span,
+            &[("gateway.routing.attempt", Some("2")), ("gateway.outcome", Some("complete"))],
+        );
+    }
+}
+
+#[test]
+fn a_form_for_a_model_that_nobody_has_is_refused_and_told() {
+    let world = World::new(MEDIA);
+    let trace = trace_id();
+    let answer = transcribe(&world, &trace, &form(&[("model", "nobody")], b"x", &[]));
+    assert_eq!((answer.status, answer.header("x-to11-error-code")), (404, Some("UnknownModel")));
+    let span = world.genai(&trace);
+    assert_eq!(span.name, "audio_transcription nobody");
+    assert_attributes(&span, &[("gateway.outcome", Some("rejected"))]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A provider that does what it is told: it speaks chat completions, messages and, in outline,
-//! Responses; says what its scenario says, at the scenario's pace; and fails on demand.
+//! Responses; ranks, draws, speaks, listens and keeps files; says what its scenario says, at the
+//! scenario's pace; and fails on demand.
 //!
 //! The demo, the integration tests and the load benches use it. The same request gets the same
 //! bytes, so that an answer through a gateway can be compared with one without it.
