@@ -17,6 +17,9 @@ use crate::proxy::ctx::{AttemptError, Ctx, Responding};
 /// Text kept of one stream for its span (`MAX_ACCUMULATED_CONTENT_BYTES`).
 const CONTENT_BYTES_MAX: usize = 64 * 1024;
 
+/// How AWS names an error whose body only describes it.
+const ERROR_TYPE: &str = "x-amzn-errortype";
+
 pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     let Ctx { routed: Some(routed), endpoint, started, snapshot, id, .. } = ctx else {
         return Ok(());
@@ -64,7 +67,7 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     let kind = body_kind(&head.headers, status, endpoint.as_ref(), current.translated, stream);
     let hold = may_hold && kind.is_stream();
     let capture = snapshot.settings.genai.capture_content;
-    let pipeline = Pipeline::new(
+    let mut pipeline = Pipeline::new(
         kind,
         tollgate_filters::response::Settings {
             status,
@@ -75,6 +78,9 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
             translation,
         },
     );
+    if let Some(name) = head.headers.get(ERROR_TYPE).and_then(|name| name.to_str().ok()) {
+        pipeline.name_error(name);
+    }
     let waits = hold || failed || pipeline.waits_for_end();
     current.responding = Some(Responding {
         status,

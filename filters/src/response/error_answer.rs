@@ -18,6 +18,8 @@ pub(super) struct ErrorAnswer {
     /// The caller's dialect where it is another, and the request's id.
     translated: Option<(Dialect, String)>,
     body: Vec<u8>,
+    /// The error's name, where a header has it.
+    header: Option<String>,
     class: Option<ErrorClass>,
 }
 
@@ -28,7 +30,7 @@ impl ErrorAnswer {
         translation: Option<&Translation>,
     ) -> Self {
         let translated = translation.map(|to| (to.caller, to.reply.request_id.clone()));
-        Self { status, upstream, translated, body: Vec::new(), class: None }
+        Self { status, upstream, translated, body: Vec::new(), header: None, class: None }
     }
 
     /// What it is called, once it was read.
@@ -36,18 +38,20 @@ impl ErrorAnswer {
         self.class
     }
 
-    pub(super) const fn is_translated(&self) -> bool {
-        self.translated.is_some()
+    /// The header that names the error.
+    pub(super) fn name(&mut self, name: &str) {
+        self.header = Some(name.to_owned());
     }
 
-    pub(super) fn may_change_length(&self) -> bool {
-        self.is_translated() || self.status.is_server_error()
+    /// Whether the body that leaves is one of ours, in JSON.
+    pub(super) fn is_rewritten(&self) -> bool {
+        self.translated.is_some() || self.status.is_server_error()
     }
 
     pub(super) fn on_chunk(&mut self, chunk: Bytes) -> Bytes {
         let room = ERROR_BYTES_MAX.saturating_sub(self.body.len());
         let fits = chunk.len() <= room;
-        if self.may_change_length() {
+        if self.is_rewritten() {
             // Not sent on as it is; what is over the limit is not needed.
             self.body.extend_from_slice(chunk.get(..chunk.len().min(room)).unwrap_or_default());
             return Bytes::new();
@@ -68,7 +72,7 @@ impl ErrorAnswer {
 
     pub(super) fn on_end(&mut self) -> Bytes {
         let body = std::mem::take(&mut self.body);
-        let error = UpstreamError::read(self.status, None, &body);
+        let error = UpstreamError::read(self.status, self.header.as_deref(), &body);
         self.class.get_or_insert(error.class);
         if let Some((caller, request_id)) = &self.translated {
             return translate(self.upstream, *caller, &error, &body, request_id).into();

@@ -248,7 +248,7 @@ impl Pipeline {
     pub fn may_change_length(&self) -> bool {
         self.swallows
             || self.writer.is_some()
-            || self.error.as_ref().is_some_and(ErrorAnswer::may_change_length)
+            || self.error.as_ref().is_some_and(ErrorAnswer::is_rewritten)
     }
 
     /// The media type of what leaves, where it is not the upstream's.
@@ -256,7 +256,7 @@ impl Pipeline {
         match (&self.writer, &self.error) {
             (Some(writer), _) if writer.streams() => Some("text/event-stream; charset=utf-8"),
             (Some(_), _) => Some("application/json"),
-            (None, Some(error)) if error.is_translated() => Some("application/json"),
+            (None, Some(error)) if error.is_rewritten() => Some("application/json"),
             (None, _) => None,
         }
     }
@@ -264,6 +264,13 @@ impl Pipeline {
     /// Whether nothing leaves before the end: a plain answer is written when it is known.
     pub fn waits_for_end(&self) -> bool {
         self.writer.as_ref().is_some_and(|writer| !writer.streams())
+    }
+
+    /// Takes the header in which an upstream names its error, where its body does not.
+    pub fn name_error(&mut self, name: &str) {
+        if let Some(error) = &mut self.error {
+            error.name(name);
+        }
     }
 
     /// What an error answer is called, once it was read.

@@ -138,3 +138,16 @@ fn a_plain_answer_is_read_and_one_above_the_limit_only_passes() {
     assert!(out == padded);
     assert_eq!(above.into_seen().transcript.id(), None, "telemetry is lost, the answer is not");
 }
+
+#[test]
+fn a_header_may_name_an_error_and_a_replaced_body_is_json() {
+    let mut named = Pipeline::new(Body::Error(Dialect::Chat), settings(403, false));
+    named.name_error("UnrecognizedClientException:http://aws.example/");
+    let body = Bytes::from_static(b"{\"message\":\"no\"}");
+    assert_eq!(forwarded(named.on_chunk(body.clone(), Instant::now())), Bytes::new());
+    assert_eq!(forwarded(named.on_end(Instant::now())), body);
+    assert_eq!((named.error_class(), named.media_type()), (Some(ErrorClass::Auth), None));
+    let (out, page) = pass(Body::Error(Dialect::Chat), 502, &[b"<html>10.1.2.3</html>"]);
+    assert!(out.starts_with(b"{\"error\":"));
+    assert_eq!(page.media_type(), Some("application/json"), "the page was replaced");
+}
