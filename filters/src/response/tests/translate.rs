@@ -86,7 +86,7 @@ fn nothing_leaves_before_the_first_content_while_another_target_could_answer() {
 
 #[test]
 fn a_plain_answer_waits_for_its_end_and_a_broken_one_is_none() {
-    let mut pipeline_of = |body: &str| {
+    let pipeline_of = |body: &str| {
         let mut pipeline = pipeline(Body::Whole(Dialect::Messages), 200, false, false);
         assert!(pipeline.waits_for_end());
         assert_eq!(text(feed(&mut pipeline, body)), "");
