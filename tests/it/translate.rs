@@ -9,6 +9,12 @@ use crate::harness::{World, helper_is_installed, sdk_folder};
 
 const UPSTREAMS: [&str; 5] = ["chat", "responses", "messages", "cohere", "gemini"];
 const CALLERS: [&str; 3] = ["chat", "responses", "messages"];
+/// What the mock's reasoning is sealed with, where the dialect has seals.
+const SEALS: [(&str, &str); 3] = [
+    ("/messages", "bW9jay1zaWduYXR1cmU="),
+    ("/responses", "bW9jay1lbmNyeXB0ZWQ="),
+    (":generateContent", "bW9jay10aG91Z2h0LXNpZ25hdHVyZQ=="),
+];
 /// One provider for each dialect, its one model named like the dialect.
 const PROVIDERS: &str = r#"
 providers:
@@ -95,6 +101,15 @@ fn the_python_sdks_get_the_same_answer_from_every_upstream() {
         let body = String::from_utf8_lossy(&received.body);
         assert!(body.contains("iVBORw0KGgo"), "the image went along: {body}");
         assert!(body.contains("Be brief."), "the system prompt went along: {body}");
+    }
+    // What a provider sealed in the first turn it gets back in the second, through every caller.
+    for (path, seal) in SEALS {
+        let requests = world.upstream();
+        let mut second_turns = requests.iter().filter(|received| {
+            let body = String::from_utf8_lossy(&received.body);
+            received.path_and_query.contains(path) && body.contains(seal)
+        });
+        assert_eq!(second_turns.by_ref().count(), CALLERS.len(), "{path}");
     }
 }
 

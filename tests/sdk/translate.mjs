@@ -4,6 +4,8 @@
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
+// Its remarks would stand among the results.
+globalThis.AI_SDK_LOG_WARNINGS = false;
 const require = createRequire(process.env.TOLLGATE_SDK_DIR + "/");
 const load = (name) => import(pathToFileURL(require.resolve(name)).href);
 const { default: OpenAI } = await load("openai");
