@@ -217,11 +217,14 @@ impl ReasoningBudget {
     /// Tokens to think with: as given, else by the effort, with the numbers that Google documents
     /// for OpenAI's efforts. `None` where nothing was said.
     pub(crate) fn tokens(&self) -> Option<u64> {
-        self.tokens.or(match self.effort.as_deref()? {
-            "none" => Some(0),
-            "minimal" | "low" => Some(1_024),
-            "medium" => Some(8_192),
-            _ => Some(24_576),
+        if self.tokens.is_some() {
+            return self.tokens;
+        }
+        Some(match self.effort.as_deref()? {
+            "none" => 0,
+            "minimal" | "low" => 1_024,
+            "medium" => 8_192,
+            _ => 24_576,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::base64;
 use super::turns::plain;
 use crate::event::Opaque;
 use crate::translate::Untranslatable;
@@ -138,6 +139,12 @@ fn media(draft: &mut Draft, place: &str, content: Content) -> Result<Value, Untr
                 Source::Url(url) if is_web(&url) => json!({ "type": "url", "url": url }),
                 Source::Data { media_type, data } if media_type == "application/pdf" => {
                     json!({ "type": "base64", "media_type": media_type, "data": data })
+                }
+                Source::Data { media_type, data } if media_type.starts_with("text/") => {
+                    let Some(text) = base64::text(&data) else {
+                        return cannot("text files but those in base64 and UTF-8");
+                    };
+                    json!({ "type": "text", "media_type": "text/plain", "data": text })
                 }
                 Source::Text(text) => {
                     json!({ "type": "text", "media_type": "text/plain", "data": text })

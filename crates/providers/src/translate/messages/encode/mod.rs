@@ -1,5 +1,6 @@
 //! A request for an upstream, written.
 
+mod base64;
 mod content;
 mod model;
 mod settings;

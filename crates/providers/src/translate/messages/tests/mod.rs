@@ -1,8 +1,10 @@
 //! Requests and answers of the Messages API, there and back.
 
 mod answers;
+mod fold;
 mod reading;
 mod round_trip;
+mod settings;
 mod writing;
 
 use serde_json::Value;
