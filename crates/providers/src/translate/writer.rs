@@ -53,7 +53,7 @@ pub struct Writer {
 enum Codec {
     Chat(chat::EventWriter),
     Messages(messages::EventWriter),
-    Responses(responses::EventWriter),
+    Responses(Box<responses::EventWriter>),
     Whole(Box<Whole>),
 }
 
@@ -70,7 +70,7 @@ impl Writer {
     pub fn events(dialect: Dialect, reply: Reply) -> Self {
         let codec = match dialect {
             Dialect::Messages => Codec::Messages(messages::EventWriter::new(reply)),
-            Dialect::Responses => Codec::Responses(responses::EventWriter::new(reply)),
+            Dialect::Responses => Codec::Responses(Box::new(responses::EventWriter::new(reply))),
             // No caller speaks the others.
             Dialect::Chat | Dialect::Cohere | Dialect::Gemini => {
                 Codec::Chat(chat::EventWriter::new(reply))
