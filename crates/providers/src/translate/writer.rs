@@ -54,7 +54,7 @@ pub struct Writer {
 enum Codec {
     Chat(chat::EventWriter),
     Messages(messages::EventWriter),
-    Responses(responses::EventWriter),
+    Responses(Box<responses::EventWriter>),
     Whole(Box<Whole>),
 }
 
@@ -72,7 +72,7 @@ impl Writer {
         let blocks = Blocks::new(&reply.request_id);
         let codec = match dialect {
             Dialect::Messages => Codec::Messages(messages::EventWriter::new(reply)),
-            Dialect::Responses => Codec::Responses(responses::EventWriter::new(reply)),
+            Dialect::Responses => Codec::Responses(Box::new(responses::EventWriter::new(reply))),
             // No caller speaks the others.
             Dialect::Chat | Dialect::Cohere | Dialect::Gemini => {
                 Codec::Chat(chat::EventWriter::new(reply))

@@ -8,14 +8,16 @@ use crate::json::{Cursor, Kind};
 const EMPTY: JsonStr<'static> = JsonStr::new(&[]);
 
 impl ChatReader {
+    /// Reads a delta, or a plain answer's message, whose thoughts were read before.
     pub(super) fn read_delta<'a>(
         &mut self,
         choice: u32,
+        whole: bool,
         cursor: &mut Cursor<'a>,
         sink: &mut dyn FnMut(StreamEvent<'_>),
     ) -> Option<()> {
         let mut legacy_call = None;
-        let (mut reasoned, mut details) = (false, None);
+        let (mut reasoned, mut details) = (whole, None);
         cursor.object(|cursor, key| {
             match key {
                 b"content" => read_content(choice, cursor, sink)?,
@@ -48,7 +50,7 @@ impl ChatReader {
                     cursor.array(|cursor| self.read_tool_call(choice, cursor, sink))?;
                 }
                 // Behind the text that it may sign, wherever that stands.
-                b"reasoning_details" => details = Some(cursor.raw()?),
+                b"reasoning_details" if !whole => details = Some(cursor.raw()?),
                 b"function_call" => legacy_call = Some(cursor.raw()?),
                 _ => cursor.skip()?,
             }
@@ -114,6 +116,28 @@ impl ChatReader {
         let call = self.calls.fragment_in_turn(fragment, sink);
         write_arguments(call, arguments, sink)
     }
+}
+
+/// What the model thought before it answered: a plain answer's members stand in any order.
+#[cold]
+pub(super) fn read_thoughts<'a>(
+    choice: u32,
+    mut cursor: Cursor<'a>,
+    sink: &mut dyn FnMut(StreamEvent<'_>),
+) -> Option<()> {
+    let (mut said, mut details) = (EMPTY, None);
+    cursor.object(|cursor, key| {
+        match key {
+            b"reasoning_content" | b"reasoning" if said.is_empty() => said = cursor.text()?,
+            b"reasoning_details" => details = Some(cursor.raw()?),
+            _ => cursor.skip()?,
+        }
+        Some(())
+    })?;
+    if !said.is_empty() {
+        sink(StreamEvent::Reasoning { choice, text: said });
+    }
+    details.map_or(Some(()), |raw| read_details(choice, raw, sink))
 }
 
 /// Arguments are a string that holds JSON; a few servers send the JSON itself.

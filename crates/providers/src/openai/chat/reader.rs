@@ -1,5 +1,6 @@
 //! Chunks of a stream, or the whole of a plain answer, to events.
 
+use super::delta::read_thoughts;
 use super::usage::read_usage;
 use crate::calls::Calls;
 use crate::event::StreamEvent;
@@ -86,10 +87,11 @@ impl ChatReader {
     ) -> Option<()> {
         // The index may stand behind what it belongs to.
         let (mut index, mut delta, mut text, mut reason) = (None, None, None, None);
+        let mut whole = false;
         cursor.object(|cursor, key| {
             match key {
                 b"index" => index = cursor.count()?,
-                b"delta" | b"message" => delta = Some(*cursor),
+                b"delta" | b"message" => (delta, whole) = (Some(*cursor), key == b"message"),
                 b"text" => text = Some(cursor.text()?),
                 b"finish_reason" => reason = Some(cursor.text()?),
                 _ => {}
@@ -102,7 +104,10 @@ impl ChatReader {
         })?;
         let choice = index.and_then(|index| u32::try_from(index).ok()).unwrap_or(position);
         if let Some(mut delta) = delta {
-            self.read_delta(choice, &mut delta, sink)?;
+            if whole {
+                read_thoughts(choice, delta, sink)?;
+            }
+            self.read_delta(choice, whole, &mut delta, sink)?;
         }
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             sink(StreamEvent::Text { choice, text });

@@ -1,7 +1,9 @@
 //! The spellings and habits of the many servers that speak chat completions.
 
 use crate::Dialect::Chat;
-use crate::fixtures::{said, transcript};
+use crate::body::read_body;
+use crate::event::StreamEvent;
+use crate::fixtures::{said, transcript, written};
 
 /// A chunk with one choice.
 fn chunk(delta: &str) -> String {
@@ -41,9 +43,35 @@ fn reasoning_has_two_spellings_and_counts_once() {
     assert_eq!(delta(r#"{"reasoning_content":"a"}"#), ["reasoning 0 a"]);
     assert_eq!(delta(r#"{"reasoning":"a","content":""}"#), ["reasoning 0 a"]);
     assert_eq!(delta(r#"{"reasoning":"a","reasoning_content":"a"}"#), ["reasoning 0 a"]);
-    let sealed =
-        r#"{"reasoning":null,"reasoning_details":[{"type":"reasoning.encrypted","data":"x"}]}"#;
-    assert_eq!(delta(sealed), ["opaque 0  signs=false  x"], "no text");
+    let details = r#"{"reasoning_details":[{"text":"a"},{"summary":"a"},null],"reasoning":"a"}"#;
+    assert_eq!(delta(details), ["reasoning 0 a"]);
+    assert_eq!(delta(r#"{"reasoning":null,"reasoning_details":null}"#), [""; 0]);
+    assert_eq!(delta(r#"{"reasoning":null,"reasoning_details":"x"}"#), [""; 0]);
+}
+
+#[test]
+fn signatures_and_encrypted_reasoning_come_behind_the_text_that_they_are_of() {
+    let details = r#"{"reasoning_details":[{"type":"reasoning.text","text":"a","signature":"sig","format":"anthropic-claude-v1","index":0},{"type":"reasoning.encrypted","data":"enc","id":"rs_1","format":"openai-responses-v1"},{"type":"reasoning.encrypted","data":"","format":null}],"reasoning":"a"}"#;
+    assert_eq!(
+        delta(details),
+        [
+            "reasoning 0 a",
+            "opaque 0 anthropic-claude-v1 signs=true  sig",
+            "opaque 0 openai-responses-v1 signs=false rs_1 enc",
+        ]
+    );
+}
+
+#[test]
+fn a_plain_answer_thinks_before_it_speaks() {
+    let body = r#"{"choices":[{"message":{"content":"so","tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}],"reasoning_content":"a","reasoning":"a","reasoning_details":[{"signature":"sig","format":"x"}]},"finish_reason":"stop"}]}"#;
+    let mut events = Vec::new();
+    let mut sink = |event: StreamEvent<'_>| events.push(written(&event));
+    read_body(Chat, body.as_bytes(), &mut sink).unwrap();
+    assert_eq!(
+        events[..4],
+        ["reasoning 0 a", "opaque 0 x signs=true  sig", "text 0 so", "start 0 c f"]
+    );
 }
 
 #[test]

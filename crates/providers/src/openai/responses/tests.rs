@@ -1,7 +1,9 @@
 //! Responses: items by output index, and what runs at the provider.
 
 use crate::Dialect::Responses;
-use crate::fixtures::{said, transcript};
+use crate::body::read_body;
+use crate::event::StreamEvent;
+use crate::fixtures::{said, transcript, written};
 
 fn added(index: u32, item: &str) -> String {
     format!(r#"{{"type":"response.output_item.added","output_index":{index},"item":{item}}}"#)
@@ -151,4 +153,26 @@ fn a_broken_event_says_nothing() {
     let broken = r#"{"type":"response.created","response":{"id":"r","model":"m"}"#;
     assert_eq!(said(Responses, &[broken]), [""; 0]);
     assert_eq!(said(Responses, &["[DONE]"]), ["done"]);
+}
+
+#[test]
+fn encrypted_reasoning_comes_when_its_item_is_done_and_once() {
+    let item = |encrypted: &str| {
+        format!(
+            r#"{{"type":"reasoning","id":"rs_1","summary":[{{"type":"summary_text","text":"a"}}],"encrypted_content":{encrypted}}}"#
+        )
+    };
+    let delta = r#"{"type":"response.reasoning_summary_text.delta","output_index":0,"delta":"a"}"#;
+    let end =
+        format!(r#"{{"type":"response.completed","response":{{"output":[{}]}}}}"#, item("\"enc\""));
+    let opaque = "opaque 0 openai-responses-v1 signs=true rs_1 enc";
+    let events =
+        told(&[added(0, &item("\"early\"")), delta.into(), done(0, &item("\"enc\"")), end]);
+    assert_eq!(events, ["reasoning 0 a", opaque, "done"]);
+    assert_eq!(told(&[done(0, &item("null"))]), [""; 0]);
+    let body = format!(r#"{{"output":[{}]}}"#, item("\"enc\""));
+    let mut events = Vec::new();
+    let mut sink = |event: StreamEvent<'_>| events.push(written(&event));
+    read_body(Responses, body.as_bytes(), &mut sink).unwrap();
+    assert_eq!(events, ["reasoning 0 a", opaque]);
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::set;
 use crate::translate::Untranslatable;
 use crate::translate::chat::{source_of_url, url_of_source};
 use crate::translate::request::{Content, Part, Source};
@@ -95,12 +96,12 @@ fn encode_part(place: &str, content: Content) -> Result<Value, Untranslatable> {
         Content::Image { source, detail } => {
             let mut image = json!({ "type": "input_image", "detail": "auto" });
             match (&source, url_of_source(&source)) {
-                (Source::Id(id), _) => image["file_id"] = id.as_str().into(),
-                (_, Some(url)) => image["image_url"] = url.into(),
+                (Source::Id(id), _) => set(&mut image, "file_id", id.as_str()),
+                (_, Some(url)) => set(&mut image, "image_url", url),
                 (_, None) => return cannot("images of this kind"),
             }
             if let Some(detail) = detail {
-                image["detail"] = detail.into();
+                set(&mut image, "detail", detail);
             }
             image
         }

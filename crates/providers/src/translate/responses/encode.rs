@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::items::encode_input;
+use super::set;
 use super::tools::encode_tools;
 use crate::event::Opaque;
 use crate::provider::Capabilities;
@@ -101,10 +102,10 @@ fn text(
                 "schema": schema,
             });
             if let Some(description) = description {
-                format["description"] = description.as_str().into();
+                set(&mut format, "description", description.as_str());
             }
             if let Some(strict) = strict {
-                format["strict"] = (*strict).into();
+                set(&mut format, "strict", *strict);
             }
             text.insert("format".into(), format);
         }

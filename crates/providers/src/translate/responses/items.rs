@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use super::content::encode_parts;
+use super::set;
 use super::whole::arguments;
 use crate::event::Opaque;
 use crate::translate::Untranslatable;
@@ -152,7 +153,7 @@ fn encode_reasoning(draft: &mut Draft, reasoning: Reasoning) -> Option<Value> {
         "encrypted_content": sealed.data,
     });
     if !sealed.id.is_empty() {
-        item["id"] = sealed.id.into();
+        set(&mut item, "id", sealed.id);
     }
     Some(item)
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::set;
 use crate::provider::Capabilities;
 use crate::translate::Untranslatable;
 use crate::translate::request::{Draft, Request, Tool, ToolChoice};
@@ -16,7 +17,7 @@ pub(super) fn decode_tools(
         Some(Value::Array(tools)) => tools,
         Some(_) => return Err(Untranslatable::new("tools", "must be a list")),
     };
-    for (at, tool) in listed.into_iter().enumerate() {
+    for (at, tool) in listed.iter().enumerate() {
         let tool = decode_tool(tool)
             .ok_or_else(|| Untranslatable::new(format!("tools[{at}]"), "is no tool of this API"))?;
         request.tools.push(tool);
@@ -26,7 +27,7 @@ pub(super) fn decode_tools(
     Ok(())
 }
 
-fn decode_tool(tool: Value) -> Option<Tool> {
+fn decode_tool(tool: &Value) -> Option<Tool> {
     let text = |name: &str| tool.get(name).and_then(Value::as_str).map(str::to_owned);
     Some(match tool.get("type")?.as_str()? {
         "function" => Tool::Function {
@@ -151,7 +152,7 @@ fn encode_tool(tool: &Tool) -> Option<Value> {
         Tool::Custom { name, format, .. } => {
             let mut value = json!({ "type": "custom", "name": name });
             if let Some(format) = format {
-                value["format"] = grammar(format);
+                set(&mut value, "format", grammar(format));
             }
             value
         }
@@ -160,7 +161,7 @@ fn encode_tool(tool: &Tool) -> Option<Value> {
     if let Tool::Function { description: Some(text), .. }
     | Tool::Custom { description: Some(text), .. } = tool
     {
-        value["description"] = text.as_str().into();
+        set(&mut value, "description", text.as_str());
     }
     Some(value)
 }

@@ -79,7 +79,7 @@ pub(super) fn item_id(kind: &Kind, response_id: &str, index: usize) -> String {
 pub(super) fn opened(kind: &Kind, id: &str) -> Value {
     let empty = Block { kind: kind.clone(), text: String::new(), sealed: None };
     match kind {
-        Kind::Text | Kind::Refusal => message(id, "in_progress", Vec::new()),
+        Kind::Text | Kind::Refusal => message(id, "in_progress", &[]),
         Kind::Reasoning => reasoning(&empty, id),
         Kind::ToolCall { id: call, name } => function_call(id, call, name, "", "in_progress"),
     }
@@ -88,9 +88,7 @@ pub(super) fn opened(kind: &Kind, id: &str) -> Value {
 /// The item as it is when it is complete.
 pub(super) fn closed(block: &Block, id: &str) -> Value {
     match &block.kind {
-        Kind::Text | Kind::Refusal => {
-            message(id, "completed", vec![part(&block.kind, &block.text)])
-        }
+        Kind::Text | Kind::Refusal => message(id, "completed", &[part(&block.kind, &block.text)]),
         Kind::Reasoning => reasoning(block, id),
         Kind::ToolCall { id: call, name } => {
             function_call(id, call, name, arguments(&block.text), "completed")
@@ -119,7 +117,7 @@ fn items(answer: &Answer) -> Vec<Value> {
     answer.blocks.iter().enumerate().map(item).collect()
 }
 
-fn message(id: &str, status: &str, content: Vec<Value>) -> Value {
+fn message(id: &str, status: &str, content: &[Value]) -> Value {
     json!({
         "id": id,
         "type": "message",

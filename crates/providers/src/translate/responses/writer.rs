@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::set;
 use super::whole::{Status, arguments, closed, item_id, opened, part, response};
 use crate::error_body::{Told, told};
 use crate::provider::Dialect;
@@ -213,8 +214,8 @@ impl EventWriter {
 
     /// Says which item the event belongs to.
     fn piece(&self, index: u32, mut data: Value) -> Value {
-        data["item_id"] = self.item.as_str().into();
-        data["output_index"] = index.into();
+        set(&mut data, "item_id", self.item.as_str());
+        set(&mut data, "output_index", index);
         data
     }
 
