@@ -110,7 +110,7 @@ pub(crate) fn credential_source(
         return CredentialSource::None;
     }
     let source = SecretSource::Env(catalog::key_variable(&provider.name));
-    let wants_none = row(provider).is_some_and(|row| row.auth() == AuthStyle::None);
+    let wants_none = catalog::find(&provider.name).is_some_and(|row| row.auth() == AuthStyle::None);
     let optional = wants_none || base_url(provider).is_some_and(|url| is_local(&url.host));
     CredentialSource::Convention { source, optional }
 }
@@ -127,11 +127,6 @@ pub(crate) fn base_url(provider: &Entry<ProviderEntry>) -> Option<BaseUrl> {
 pub(crate) fn dialect(provider: &Entry<ProviderEntry>) -> Dialect {
     let known = || catalog::find(&provider.name).map(|row| row.dialect);
     provider.value.dialect.or_else(known).unwrap_or(Dialect::Chat)
-}
-
-/// What the catalogue knows of the provider, unless the file says that it speaks something else.
-pub(crate) fn row(provider: &Entry<ProviderEntry>) -> Option<&'static catalog::Row> {
-    catalog::find(&provider.name).filter(|row| row.dialect == dialect(provider))
 }
 
 /// Whether it serves what it is asked for: a known provider whose models nobody listed.

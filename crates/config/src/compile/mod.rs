@@ -18,7 +18,7 @@ use crate::model::{
     AuthType, CacheEntry, Document, LimitsEntry, OtlpEntry, ProviderEntry, ServerEntry, StoreEntry,
     StoreKind,
 };
-use crate::registry::{base_url, dialect, models_of, row};
+use crate::registry::{base_url, dialect, models_of};
 use crate::settings::{
     Cache, Collector, Control, GenAi, Keys, Limits, OtlpSettings, Price, Profile, Security, Server,
     Settings, StoreSettings, TlsFiles,
@@ -88,10 +88,12 @@ fn provider(
     document: &Document,
     vault: &Vault,
 ) -> Option<Arc<Provider>> {
-    let known = row(entry);
+    let known = catalog::find(&entry.name);
     let dialect = dialect(entry);
     let timeout_ms = entry.value.timeout_ms.or(document.provider_timeout_ms);
-    let capabilities = known.map_or(Capabilities::assumed(dialect), |known| known.capabilities);
+    // What an API takes is known of the one that the catalogue means.
+    let same = known.filter(|known| known.dialect == dialect);
+    let capabilities = same.map_or(Capabilities::assumed(dialect), |known| known.capabilities);
     let credential = entry.value.credential.as_ref();
     Some(Arc::new(Provider {
         name: entry.name.as_str().into(),

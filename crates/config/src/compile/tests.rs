@@ -188,7 +188,7 @@ fn a_known_provider_needs_no_models_and_takes_any_by_its_prefix() {
 }
 
 #[test]
-fn what_the_catalogue_knows_holds_without_its_base_url_but_not_in_another_dialect() {
+fn what_the_catalogue_knows_holds_without_its_base_url_and_its_key_in_another_dialect() {
     let azure = loaded(
         "providers: { azure-openai: { base_url: 'https://r.openai.azure.com/openai/v1', models: [m] } }",
     );
@@ -199,8 +199,12 @@ fn what_the_catalogue_knows_holds_without_its_base_url_but_not_in_another_dialec
         "providers: { azure-openai: { base_url: 'https://r.example/anthropic', models: [m], dialect: messages } }",
     );
     let other = &other.providers[0];
-    assert_eq!(other.auth, AuthStyle::ApiKeyHeader("x-api-key".parse().unwrap()));
+    assert_eq!(other.auth, AuthStyle::ApiKeyHeader("api-key".parse().unwrap()));
     assert!(!other.capabilities.responses);
+    let vertex = loaded(
+        "providers: { gcp-vertex-ai: { base_url: 'https://r.example/publishers/google', models: [m], dialect: gemini } }",
+    );
+    assert_eq!(vertex.providers[0].auth, AuthStyle::Bearer, "an access token");
 }
 
 #[test]

@@ -9,10 +9,19 @@ use super::Deviation::{
 use super::{COMPATIBLE, Key, Row, compatible};
 use crate::provider::{Capabilities, Dialect};
 
-const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta/openai";
+const GEMINI: &str = "https://generativelanguage.googleapis.com/v1beta";
+
+const fn gemini(name: &'static str) -> Row {
+    Row {
+        dialect: Dialect::Gemini,
+        capabilities: Capabilities::assumed(Dialect::Gemini),
+        key: Key::Query("key"),
+        ..compatible(name, GEMINI, "gcp.gemini")
+    }
+}
 
 /// The documented providers.
-pub static ROWS: [Row; 28] = [
+pub static ROWS: [Row; 30] = [
     Row {
         capabilities: Capabilities { responses: true, max_completion_tokens: true, ..COMPATIBLE },
         ..compatible("openai", "https://api.openai.com/v1", "openai")
@@ -23,8 +32,13 @@ pub static ROWS: [Row; 28] = [
         key: Key::Header("x-api-key"),
         ..compatible("anthropic", "https://api.anthropic.com/v1", "anthropic")
     },
-    // The endpoint that speaks chat completions.
-    compatible("cohere", "https://api.cohere.ai/compatibility/v1", "cohere"),
+    Row {
+        dialect: Dialect::Cohere,
+        capabilities: Capabilities::assumed(Dialect::Cohere),
+        ..compatible("cohere", "https://api.cohere.com/v2", "cohere")
+    },
+    // The same by its copy of OpenAI's API.
+    compatible("cohere-openai", "https://api.cohere.ai/compatibility/v1", "cohere"),
     Row {
         capabilities: Capabilities { responses: true, max_completion_tokens: true, ..COMPATIBLE },
         deviations: &[ReasoningContent, WholeToolCalls, ReasoningExcluded],
@@ -107,10 +121,17 @@ pub static ROWS: [Row; 28] = [
         deviations: &[FilterChunkFirst],
         ..compatible("azure-openai", "", "azure.ai.openai")
     },
-    Row { key: Key::Query("key"), ..compatible("google-gemini", GEMINI, "gcp.gemini") },
-    Row { key: Key::Query("key"), ..compatible("gemini", GEMINI, "gcp.gemini") },
-    // `https://LOCATION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/endpoints/openapi`
-    // with an access token as the key.
+    gemini("google-gemini"),
+    gemini("gemini"),
+    // The same by its copy of OpenAI's API, embeddings included.
+    compatible(
+        "gemini-openai",
+        "https://generativelanguage.googleapis.com/v1beta/openai",
+        "gcp.gemini",
+    ),
+    // An access token is the key. Below
+    // `https://LOCATION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION` lie
+    // `/endpoints/openapi` and, with `dialect: gemini` in the file, `/publishers/google`.
     Row { base_url: None, ..compatible("gcp-vertex-ai", "", "gcp.vertex_ai") },
     Row { base_url: None, ..compatible("vertex", "", "gcp.vertex_ai") },
     // `https://bedrock-runtime.REGION.amazonaws.com/openai/v1` with a Bedrock API key. Which of its

@@ -19,11 +19,16 @@ fn every_base_url_can_be_parsed_and_every_name_stands_once() {
 }
 
 #[test]
-fn anthropic_alone_has_a_dialect_and_a_header_of_its_own() {
+fn a_few_have_a_dialect_of_their_own_and_anthropic_a_header() {
     for row in &ROWS {
-        let own = row.name == "anthropic";
-        assert_eq!(row.dialect == Dialect::Messages, own, "{}", row.name);
-        assert_eq!(row.needs_anthropic_version(), own, "{}", row.name);
+        let dialect = match row.name {
+            "anthropic" => Dialect::Messages,
+            "cohere" => Dialect::Cohere,
+            "gemini" | "google-gemini" => Dialect::Gemini,
+            _ => Dialect::Chat,
+        };
+        assert_eq!(row.dialect, dialect, "{}", row.name);
+        assert_eq!(row.needs_anthropic_version(), row.name == "anthropic", "{}", row.name);
     }
     let anthropic = find("anthropic").unwrap();
     assert_eq!(anthropic.auth(), AuthStyle::ApiKeyHeader("x-api-key".parse().unwrap()));
@@ -56,7 +61,8 @@ fn what_a_provider_rejects_is_not_in_its_capabilities() {
     let those = |has: fn(&crate::Capabilities) -> bool| -> Vec<_> {
         ROWS.iter().filter(|row| has(&row.capabilities)).map(|row| row.name).collect()
     };
-    assert_eq!(those(|c| !c.stream_options), ["anthropic", "mistral", "perplexity", "ai21"]);
+    let silent = ["anthropic", "cohere", "mistral", "perplexity", "ai21"];
+    assert_eq!(those(|c| !c.stream_options), [&silent[..], &["google-gemini", "gemini"]].concat());
     assert_eq!(those(|c| !c.tools), ["perplexity"]);
     assert_eq!(those(|c| !c.json_schema), ["deepseek", "ai21", "moonshot"]);
     let responses = ["openai", "xai", "groq", "fireworks", "openrouter", "azure-openai"];
