@@ -41,7 +41,11 @@ impl Answer {
                 self.usage = *usage;
             }
             Step::Open { kind, .. } => {
-                self.blocks.push(Block { kind: (*kind).clone(), text: String::new(), sealed: None })
+                self.blocks.push(Block {
+                    kind: (*kind).clone(),
+                    text: String::new(),
+                    sealed: None,
+                });
             }
             Step::Delta { text, .. } => {
                 self.bytes += text.len();

@@ -120,3 +120,10 @@ impl Untranslatable {
         Self { field: field.into(), reason: reason.into() }
     }
 }
+
+/// Sets a member of an object that is being written.
+pub(crate) fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Value::Object(members) = object {
+        members.insert(name.to_owned(), value.into());
+    }
+}

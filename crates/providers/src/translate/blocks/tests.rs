@@ -180,7 +180,7 @@ fn a_signature_ends_the_reasoning_that_it_signs() {
 #[test]
 fn an_answer_without_its_end_is_broken_and_one_without_a_reason_is_not() {
     let said = StreamEvent::Text { choice: 0, text: text("x") };
-    assert_eq!(steps(&[said.clone()]).last().unwrap(), "broken");
+    assert_eq!(steps(std::slice::from_ref(&said)).last().unwrap(), "broken");
     assert_eq!(steps(&[said, StreamEvent::Done]).last().unwrap(), "end Stop");
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::translate::Untranslatable;
 use crate::translate::request::{Content, Part, Source};
+use crate::translate::set;
 
 /// Reads a string or a list of pieces; null is nothing.
 pub(super) fn decode_parts(place: &str, content: Value) -> Result<Vec<Part>, Untranslatable> {
@@ -95,7 +96,7 @@ fn encode_part(place: &str, content: Content) -> Result<Value, Untranslatable> {
             let Some(url) = url_of_source(&source) else { return cannot("images by id") };
             let mut image = json!({ "url": url });
             if let Some(detail) = detail {
-                image["detail"] = detail.into();
+                set(&mut image, "detail", detail);
             }
             json!({ "type": "image_url", "image_url": image })
         }

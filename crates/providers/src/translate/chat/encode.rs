@@ -6,6 +6,7 @@ use super::messages::encode_messages;
 use crate::provider::Capabilities;
 use crate::translate::Untranslatable;
 use crate::translate::request::{Draft, Format, Tool, ToolChoice};
+use crate::translate::set;
 
 /// Members that callers of other dialects may give and that mean the same here.
 const SHARED: [&str; 7] = [
@@ -123,23 +124,23 @@ fn tool(tool: &Tool) -> Option<Value> {
         Tool::Function { name, description, parameters, strict, .. } => {
             let mut function = json!({ "name": name });
             if let Some(description) = description {
-                function["description"] = description.as_str().into();
+                set(&mut function, "description", description.as_str());
             }
             if let Some(parameters) = parameters {
-                function["parameters"] = parameters.clone();
+                set(&mut function, "parameters", parameters.clone());
             }
             if let Some(strict) = strict {
-                function["strict"] = (*strict).into();
+                set(&mut function, "strict", *strict);
             }
             Some(json!({ "type": "function", "function": function }))
         }
         Tool::Custom { name, description, format } => {
             let mut custom = json!({ "name": name });
             if let Some(description) = description {
-                custom["description"] = description.as_str().into();
+                set(&mut custom, "description", description.as_str());
             }
             if let Some(format) = format {
-                custom["format"] = format.clone();
+                set(&mut custom, "format", format.clone());
             }
             Some(json!({ "type": "custom", "custom": custom }))
         }
@@ -163,10 +164,10 @@ fn format(
             let mut inner =
                 json!({ "name": name.as_deref().unwrap_or("answer"), "schema": schema });
             if let Some(description) = description {
-                inner["description"] = description.as_str().into();
+                set(&mut inner, "description", description.as_str());
             }
             if let Some(strict) = strict {
-                inner["strict"] = (*strict).into();
+                set(&mut inner, "strict", *strict);
             }
             json!({ "type": "json_schema", "json_schema": inner })
         }

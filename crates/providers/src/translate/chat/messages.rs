@@ -108,7 +108,7 @@ fn thoughts(turn: &Value) -> Vec<Part> {
                 parts.push(part(said, sealed));
             }
             "reasoning.encrypted" => {
-                parts.push(part(String::new(), sealed(false, text(detail, "data"))))
+                parts.push(part(String::new(), sealed(false, text(detail, "data"))));
             }
             _ => {}
         }

@@ -6,6 +6,7 @@ use crate::event::Usage;
 use crate::translate::answer::{Answer, Block};
 use crate::translate::blocks::Kind;
 use crate::translate::sealed::Sealed;
+use crate::translate::set;
 use crate::translate::writer::Reply;
 
 /// The `chat.completion` object.
@@ -74,17 +75,17 @@ pub(super) fn detail(index: u32, text: Option<&str>, sealed: &Sealed) -> Value {
     let Sealed { format, signs, id, data } = sealed;
     let mut element = json!({ "index": index, "format": format });
     if *signs {
-        element["type"] = "reasoning.text".into();
+        set(&mut element, "type", "reasoning.text");
         if let Some(text) = text {
-            element["text"] = text.into();
+            set(&mut element, "text", text);
         }
-        element["signature"] = data.as_str().into();
+        set(&mut element, "signature", data.as_str());
     } else {
-        element["type"] = "reasoning.encrypted".into();
-        element["data"] = data.as_str().into();
+        set(&mut element, "type", "reasoning.encrypted");
+        set(&mut element, "data", data.as_str());
     }
     if !id.is_empty() {
-        element["id"] = id.as_str().into();
+        set(&mut element, "id", id.as_str());
     }
     element
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::whole::{arguments, detail, usage};
 use crate::provider::Dialect;
 use crate::translate::blocks::{Kind, Step};
+use crate::translate::set;
 use crate::translate::writer::{Reply, put_error, put_event};
 
 /// Writes the chunks of one answer.
@@ -39,7 +40,7 @@ impl EventWriter {
                     |said: &str, other: &str| if said.is_empty() { other } else { said }.into();
                 self.id = or(id, &self.reply.request_id);
                 self.model = or(model, &self.reply.model);
-                self.delta(json!({ "role": "assistant", "content": "", "refusal": null }), out);
+                self.delta(&json!({ "role": "assistant", "content": "", "refusal": null }), out);
             }
             Step::Open { kind: Kind::ToolCall { id, name }, .. } => {
                 self.written = false;
@@ -56,7 +57,7 @@ impl EventWriter {
             Step::Delta { kind, text, .. } => self.on_delta(kind, text, out),
             Step::Sealed { sealed, .. } => {
                 let element = detail(self.thought(), None, sealed);
-                self.delta(json!({ "reasoning_details": [element] }), out);
+                self.delta(&json!({ "reasoning_details": [element] }), out);
             }
             Step::Close { kind: Kind::ToolCall { .. }, .. } if !self.written => {
                 self.call(json!({ "function": { "arguments": arguments("") } }), out);
@@ -66,10 +67,10 @@ impl EventWriter {
                 put_error(out, Dialect::Chat, &self.reply.request_id, *kind, message);
             }
             Step::End { finish, usage: reported } => {
-                self.chunk(json!({}), finish.chat().into(), out);
+                self.chunk(&json!({}), &finish.chat().into(), out);
                 if self.reply.include_usage {
-                    let mut chunk = self.envelope(Value::Array(Vec::new()));
-                    chunk["usage"] = reported.as_ref().map_or(Value::Null, usage);
+                    let mut chunk = self.envelope(&json!([]));
+                    set(&mut chunk, "usage", reported.as_ref().map_or(Value::Null, usage));
                     put_event(out, None, &chunk);
                 }
                 out.extend_from_slice(b"data: [DONE]\n\n");
@@ -79,11 +80,11 @@ impl EventWriter {
 
     fn on_delta(&mut self, kind: &Kind, text: &str, out: &mut Vec<u8>) {
         match kind {
-            Kind::Text => self.delta(json!({ "content": text }), out),
-            Kind::Refusal => self.delta(json!({ "refusal": text }), out),
+            Kind::Text => self.delta(&json!({ "content": text }), out),
+            Kind::Refusal => self.delta(&json!({ "refusal": text }), out),
             // Twice: for people, and for the provider, should a signature follow.
             Kind::Reasoning => self.delta(
-                json!({
+                &json!({
                     "reasoning_content": text,
                     "reasoning_details": [
                         { "index": self.thought(), "type": "reasoning.text", "text": text }
@@ -104,25 +105,25 @@ impl EventWriter {
 
     /// A piece of the call that was opened last.
     fn call(&self, mut call: Value, out: &mut Vec<u8>) {
-        call["index"] = self.calls.saturating_sub(1).into();
-        self.delta(json!({ "tool_calls": [call] }), out);
+        set(&mut call, "index", self.calls.saturating_sub(1));
+        self.delta(&json!({ "tool_calls": [call] }), out);
     }
 
-    fn delta(&self, delta: Value, out: &mut Vec<u8>) {
-        self.chunk(delta, Value::Null, out);
+    fn delta(&self, delta: &Value, out: &mut Vec<u8>) {
+        self.chunk(delta, &Value::Null, out);
     }
 
-    fn chunk(&self, delta: Value, reason: Value, out: &mut Vec<u8>) {
+    fn chunk(&self, delta: &Value, reason: &Value, out: &mut Vec<u8>) {
         let choice =
             json!({ "index": 0, "delta": delta, "logprobs": null, "finish_reason": reason });
-        let mut chunk = self.envelope(Value::Array(vec![choice]));
+        let mut chunk = self.envelope(&json!([choice]));
         if self.reply.include_usage {
-            chunk["usage"] = Value::Null;
+            set(&mut chunk, "usage", Value::Null);
         }
         put_event(out, None, &chunk);
     }
 
-    fn envelope(&self, choices: Value) -> Value {
+    fn envelope(&self, choices: &Value) -> Value {
         json!({
             "id": self.id,
             "object": "chat.completion.chunk",

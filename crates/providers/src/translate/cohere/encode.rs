@@ -6,6 +6,7 @@ use super::messages;
 use crate::provider::Capabilities;
 use crate::translate::Untranslatable;
 use crate::translate::request::{Draft, Format, Tool, ToolChoice};
+use crate::translate::set;
 
 /// Writes the body.
 pub(in crate::translate) fn encode(
@@ -61,10 +62,13 @@ fn tools(draft: &mut Draft, body: &mut Map<String, Value>) -> Result<(), Untrans
         strictly |= *strict == Some(true);
         let mut function = json!({ "name": name });
         if let Some(description) = description {
-            function["description"] = description.as_str().into();
+            set(&mut function, "description", description.as_str());
         }
-        function["parameters"] =
-            parameters.clone().unwrap_or_else(|| json!({ "type": "object", "properties": {} }));
+        set(
+            &mut function,
+            "parameters",
+            parameters.clone().unwrap_or_else(|| json!({ "type": "object", "properties": {} })),
+        );
         tools.push(json!({ "type": "function", "function": function }));
     }
     if tools.is_empty() {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::translate::Untranslatable;
 use crate::translate::chat::url_of_source;
 use crate::translate::request::{Content, Draft, Part, Reasoning, Role, Source, ToolCall};
+use crate::translate::set;
 
 /// Writes `messages`.
 pub(super) fn write(draft: &mut Draft) -> Result<Vec<Value>, Untranslatable> {
@@ -109,7 +110,7 @@ fn piece(place: &str, content: Content) -> Result<Value, Untranslatable> {
             let Some(url) = url_of_source(&source) else { return cannot("images by id") };
             let mut image = json!({ "url": url });
             if let Some(detail) = detail {
-                image["detail"] = detail.into();
+                set(&mut image, "detail", detail);
             }
             json!({ "type": "image_url", "image_url": image })
         }

@@ -10,6 +10,7 @@ use crate::translate::Untranslatable;
 use crate::translate::request::{
     Content, Draft, Message, Part, Reasoning, Role, Source, ToolCall, ToolResult,
 };
+use crate::translate::set;
 
 /// What Google documents for a call whose signature is not there, because another model made it.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
@@ -111,7 +112,7 @@ impl Writer {
                 },
             };
             if let Some(signature) = signature.take() {
-                value["thoughtSignature"] = signature.into();
+                set(&mut value, "thoughtSignature", signature);
             }
             written.push(value);
         }

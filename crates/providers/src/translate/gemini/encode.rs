@@ -7,6 +7,7 @@ use super::generation::thinks_by_level;
 use crate::provider::Capabilities;
 use crate::translate::Untranslatable;
 use crate::translate::request::{Draft, Format, Tool, ToolChoice};
+use crate::translate::set;
 
 /// Lets the model think as much as it finds right.
 const THINKING_DYNAMIC: i64 = -1;
@@ -42,11 +43,11 @@ fn tools(draft: &mut Draft, body: &mut Map<String, Value>) -> Result<(), Untrans
         strictly |= *strict == Some(true);
         let mut function = json!({ "name": name });
         if let Some(description) = description {
-            function["description"] = description.as_str().into();
+            set(&mut function, "description", description.as_str());
         }
         if let Some(parameters) = parameters {
             // Takes JSON schema as it is, where `parameters` takes a part of it.
-            function["parametersJsonSchema"] = parameters.clone();
+            set(&mut function, "parametersJsonSchema", parameters.clone());
         }
         functions.push(function);
     }
@@ -106,7 +107,7 @@ fn thinking(draft: &Draft) -> Option<Value> {
     if budget.adaptive {
         let mut config = json!({ "includeThoughts": shown });
         if !by_level {
-            config["thinkingBudget"] = THINKING_DYNAMIC.into();
+            set(&mut config, "thinkingBudget", THINKING_DYNAMIC);
         }
         return Some(config);
     }

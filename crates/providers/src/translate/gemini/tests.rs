@@ -21,7 +21,7 @@ fn write(body: Value) -> Value {
     try_write(body, "gemini-2.5-flash").unwrap().0
 }
 
-fn conversation(details: Value) -> Value {
+fn conversation(details: &Value) -> Value {
     json!({ "messages": [
         { "role": "system", "content": "be brief" },
         { "role": "user", "content": [
@@ -41,7 +41,7 @@ fn conversation(details: Value) -> Value {
 
 #[test]
 fn a_conversation_has_two_roles_and_results_name_their_function() {
-    let body = write(conversation(json!([])));
+    let body = write(conversation(&json!([])));
     assert_eq!(body["systemInstruction"], json!({ "parts": [{ "text": "be brief" }] }));
     assert_eq!(
         body["contents"],
@@ -69,18 +69,18 @@ fn a_conversation_has_two_roles_and_results_name_their_function() {
 fn a_signature_goes_back_on_the_part_that_follows_it() {
     let detail =
         json!([{ "type": "reasoning.encrypted", "format": Opaque::GEMINI, "data": "sig" }]);
-    let body = write(conversation(detail));
+    let body = write(conversation(&detail));
     assert_eq!(body["contents"][1]["parts"][0]["thoughtSignature"], "sig");
     let foreign =
         json!([{ "type": "reasoning.encrypted", "format": Opaque::ANTHROPIC, "data": "s" }]);
-    let (body, dropped) = try_write(conversation(foreign), "gemini-2.5-pro").unwrap();
+    let (body, dropped) = try_write(conversation(&foreign), "gemini-2.5-pro").unwrap();
     assert!(!body.to_string().contains("thoughtSignature"));
     assert_eq!(dropped, ["reasoning"]);
 }
 
 #[test]
 fn a_turn_of_another_model_is_marked_as_such_where_signatures_are_wanted() {
-    let (body, _) = try_write(conversation(json!([])), "gemini-3-pro-preview").unwrap();
+    let (body, _) = try_write(conversation(&json!([])), "gemini-3-pro-preview").unwrap();
     let parts = &body["contents"][1]["parts"];
     assert_eq!(parts[1]["thoughtSignature"], "skip_thought_signature_validator");
     assert_eq!(parts[2].get("thoughtSignature"), None, "the first call of a turn alone");

@@ -9,17 +9,12 @@ mod writer;
 
 use serde_json::Value;
 
+use super::set;
+
 pub(super) use decode::decode;
 pub(super) use encode::encode;
 pub(super) use whole::whole;
 pub(super) use writer::EventWriter;
-
-/// Adds a member to what is an object.
-fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
-    if let Value::Object(members) = object {
-        members.insert(name.to_owned(), value.into());
-    }
-}
 
 /// The `type` of a block.
 fn kind_of(block: &Value) -> &str {

@@ -11,11 +11,7 @@ use crate::translate::writer::Reply;
 
 /// The answer as one object.
 pub(in crate::translate) fn whole(answer: &Answer, _reply: &Reply) -> Value {
-    let mut content: Vec<Value> = Vec::new();
-    for block in &answer.blocks {
-        let index = u32::try_from(content.len()).unwrap_or(u32::MAX);
-        content.extend(self::block(block, &answer.id, index));
-    }
+    let content: Vec<Value> = answer.blocks.iter().filter_map(block).collect();
     let refused = answer.blocks.iter().any(|b| b.kind == Kind::Refusal && !b.text.is_empty());
     json!({
         "id": answer.id,
@@ -30,12 +26,12 @@ pub(in crate::translate) fn whole(answer: &Answer, _reply: &Reply) -> Value {
 }
 
 /// `None` for a block that says nothing.
-fn block(block: &Block, message_id: &str, index: u32) -> Option<Value> {
+fn block(block: &Block) -> Option<Value> {
     let Block { kind, text, sealed } = block;
     match (kind, sealed) {
         (Kind::ToolCall { id, name }, _) => Some(json!({
             "type": "tool_use",
-            "id": call_id(id, message_id, index),
+            "id": id,
             "name": name,
             "input": input(text),
         })),
@@ -60,11 +56,6 @@ fn input(text: &str) -> Value {
         return Value::Object(Map::new());
     }
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
-}
-
-/// A call's id; where the upstream gave none, one that no other call of the conversation has.
-pub(super) fn call_id(given: &str, message_id: &str, index: u32) -> String {
-    if given.is_empty() { format!("toolu_{message_id}_{index}") } else { given.to_owned() }
 }
 
 /// `stop_reason`; a refusal is text here, and only the reason says what it is.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::set;
-use super::whole::{call_id, stop_reason, usage};
+use super::whole::{stop_reason, usage};
 use crate::event::Opaque;
 use crate::provider::Dialect;
 use crate::translate::blocks::{Kind, Step};
@@ -51,7 +51,6 @@ impl EventWriter {
                 put(out, "message_start", json!({ "message": message }));
             }
             Step::Open { kind: Kind::ToolCall { id, name }, .. } => {
-                let id = call_id(id, &self.id, self.next_index);
                 let block = json!({ "type": "tool_use", "id": id, "name": name, "input": {} });
                 self.begin(&block, out);
             }
@@ -77,14 +76,14 @@ impl EventWriter {
             Kind::Text | Kind::Refusal => {
                 self.refused |= *kind == Kind::Refusal;
                 self.begin_once(|| json!({ "type": "text", "text": "" }), out);
-                self.delta(json!({ "type": "text_delta", "text": text }), out);
+                self.delta(&json!({ "type": "text_delta", "text": text }), out);
             }
             Kind::Reasoning => {
                 self.begin_once(thinking, out);
-                self.delta(json!({ "type": "thinking_delta", "thinking": text }), out);
+                self.delta(&json!({ "type": "thinking_delta", "thinking": text }), out);
             }
             Kind::ToolCall { .. } => {
-                self.delta(json!({ "type": "input_json_delta", "partial_json": text }), out);
+                self.delta(&json!({ "type": "input_json_delta", "partial_json": text }), out);
             }
         }
     }
@@ -96,7 +95,7 @@ impl EventWriter {
             return;
         }
         self.begin_once(thinking, out);
-        self.delta(json!({ "type": "signature_delta", "signature": data }), out);
+        self.delta(&json!({ "type": "signature_delta", "signature": data }), out);
     }
 
     fn begin_once(&mut self, block: impl FnOnce() -> Value, out: &mut Vec<u8>) {
@@ -111,7 +110,7 @@ impl EventWriter {
         put(out, "content_block_start", json!({ "index": index, "content_block": block }));
     }
 
-    fn delta(&self, delta: Value, out: &mut Vec<u8>) {
+    fn delta(&self, delta: &Value, out: &mut Vec<u8>) {
         let delta = json!({ "index": self.next_index, "delta": delta });
         put(out, "content_block_delta", delta);
     }

@@ -11,16 +11,9 @@ mod tools;
 mod whole;
 mod writer;
 
-use serde_json::Value;
+use super::set;
 
 pub(super) use decode::decode;
 pub(super) use encode::encode;
 pub(super) use whole::whole;
 pub(super) use writer::EventWriter;
-
-/// Sets a member of an object.
-fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
-    if let Value::Object(members) = object {
-        members.insert(name.to_owned(), value.into());
-    }
-}

@@ -65,7 +65,7 @@ pub(super) fn call_without_thought(messages: &[Message]) -> bool {
             if r.sealed.as_ref().is_some_and(|sealed| sealed.is(Opaque::ANTHROPIC)))
     };
     parts.iter().any(|content| matches!(content, Content::ToolCall(_)))
-        && !parts.iter().any(|content| signed(&content))
+        && !parts.iter().any(signed)
 }
 
 fn written(turn: Turn) -> Value {

@@ -190,8 +190,8 @@ fn calls_without_ids_get_ids_that_no_other_answer_has() {
     let stream = chat(&[bare(0), bare(1)], "tool_calls");
     let (told, ..) = streamed(Chat, &stream);
     let message = folded(&told);
-    assert_eq!(message["content"][0]["id"], "toolu_c1_0");
-    assert_eq!(message["content"][1]["id"], "toolu_c1_1");
+    assert_eq!(message["content"][0]["id"], "call_c1_0");
+    assert_eq!(message["content"][1]["id"], "call_c1_1");
     assert_eq!(message, whole(Chat, &stream));
 }
 
@@ -233,12 +233,12 @@ fn an_answer_that_breaks_off_ends_with_an_error_event() {
 
 #[test]
 fn a_failure_in_the_middle_ends_the_stream_with_its_message() {
-    let error = json!({ "error": { "message": "overloaded", "type": "server_error" } });
+    let error = json!({ "error": { "message": "too fast", "type": "rate_limit_error" } });
     let first = json!({ "id": "c1", "model": "gpt", "choices": [{ "index": 0, "delta": { "content": "x" } }] });
     let stream = sse(&[&first.to_string(), &error.to_string()]);
     let (told, ..) = streamed(Chat, &stream);
     let last = payloads(&told).pop().unwrap();
-    assert_eq!(last["error"]["message"], "overloaded");
+    assert_eq!(last["error"]["message"], "too fast");
     assert_eq!(told.matches("event: error").count(), 1);
 }
 

@@ -310,7 +310,7 @@ fn the_apis_own_reasoning_is_given_raw_where_no_other_id_is_tied_to_it() {
 #[test]
 fn an_error_continues_the_numbers_and_fails_the_response() {
     let text = chunk(r#"{"content":"a"}"#, "");
-    let error = r#"{"error":{"message":"out of order","type":"server_error"}}"#.to_owned();
+    let error = r#"{"error":{"message":"too fast","type":"rate_limit_error"}}"#.to_owned();
     let stream = streamed(&[text.clone(), error.clone(), text.clone()]);
     let events = datas(&stream);
     assert_eq!(kinds(&events)[5..], ["error", "failed"]);
@@ -318,8 +318,8 @@ fn an_error_continues_the_numbers_and_fails_the_response() {
         (&events[5]["sequence_number"], &events[6]["sequence_number"]),
         (&5.into(), &6.into())
     );
-    assert_eq!(events[5]["error"]["message"], "out of order");
-    assert_eq!(events[6]["response"]["error"]["message"], "out of order");
+    assert_eq!(events[5]["error"]["message"], "too fast");
+    assert_eq!(events[6]["response"]["error"]["message"], "too fast");
     assert_eq!(events[6]["response"]["output"][0]["content"][0]["text"], "a");
     assert!(folded(Dialect::Responses, &stream).error().is_some());
     let events = datas(&streamed(&[error]));
