@@ -77,14 +77,14 @@ impl EventWriter {
             Kind::Text | Kind::Refusal => {
                 self.refused |= *kind == Kind::Refusal;
                 self.begin_once(|| json!({ "type": "text", "text": "" }), out);
-                self.delta(json!({ "type": "text_delta", "text": text }), out);
+                self.delta(&json!({ "type": "text_delta", "text": text }), out);
             }
             Kind::Reasoning => {
                 self.begin_once(thinking, out);
-                self.delta(json!({ "type": "thinking_delta", "thinking": text }), out);
+                self.delta(&json!({ "type": "thinking_delta", "thinking": text }), out);
             }
             Kind::ToolCall { .. } => {
-                self.delta(json!({ "type": "input_json_delta", "partial_json": text }), out);
+                self.delta(&json!({ "type": "input_json_delta", "partial_json": text }), out);
             }
         }
     }
@@ -96,7 +96,7 @@ impl EventWriter {
             return;
         }
         self.begin_once(thinking, out);
-        self.delta(json!({ "type": "signature_delta", "signature": data }), out);
+        self.delta(&json!({ "type": "signature_delta", "signature": data }), out);
     }
 
     fn begin_once(&mut self, block: impl FnOnce() -> Value, out: &mut Vec<u8>) {
@@ -111,7 +111,7 @@ impl EventWriter {
         put(out, "content_block_start", json!({ "index": index, "content_block": block }));
     }
 
-    fn delta(&self, delta: Value, out: &mut Vec<u8>) {
+    fn delta(&self, delta: &Value, out: &mut Vec<u8>) {
         let delta = json!({ "index": self.next_index, "delta": delta });
         put(out, "content_block_delta", delta);
     }
