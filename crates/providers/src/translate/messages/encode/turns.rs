@@ -64,8 +64,7 @@ pub(super) fn call_without_thought(messages: &[Message]) -> bool {
         matches!(content, Content::Reasoning(r)
             if r.sealed.as_ref().is_some_and(|sealed| sealed.is(Opaque::ANTHROPIC)))
     };
-    parts.iter().any(|content| matches!(content, Content::ToolCall(_)))
-        && !parts.iter().any(signed)
+    parts.iter().any(|content| matches!(content, Content::ToolCall(_))) && !parts.iter().any(signed)
 }
 
 fn written(turn: Turn) -> Value {

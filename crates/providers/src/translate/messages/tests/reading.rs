@@ -9,13 +9,13 @@ use crate::translate::request::{
 };
 use crate::translate::sealed::Sealed;
 
-fn parts(role: &str, content: Value) -> Vec<Part> {
+fn parts(role: &str, content: &Value) -> Vec<Part> {
     let mut messages = read(json!({ "messages": [{ "role": role, "content": content }] })).messages;
     assert_eq!(messages.len(), 1);
     messages.remove(0).parts
 }
 
-fn contents(role: &str, content: Value) -> Vec<Content> {
+fn contents(role: &str, content: &Value) -> Vec<Content> {
     parts(role, content).into_iter().map(|part| part.content).collect()
 }
 
@@ -52,7 +52,7 @@ fn images_and_documents_are_read_from_every_source_but_an_id() {
         |media_type: &str| Source::Data { media_type: media_type.into(), data: "QQ==".into() };
     let told = contents(
         "user",
-        json!([
+        &json!([
             { "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "QQ==" } },
             { "type": "image", "source": { "type": "url", "url": "https://x/a.png" } },
             { "type": "document", "title": "t", "context": "about",
@@ -93,7 +93,7 @@ fn a_cache_marker_stays_with_the_end_of_its_block() {
     let marker = json!({ "type": "ephemeral", "ttl": "1h" });
     let told = parts(
         "user",
-        json!([
+        &json!([
             { "type": "document", "context": "c", "cache_control": marker,
               "source": { "type": "text", "media_type": "text/plain", "data": "d" } },
             { "type": "tool_result", "tool_use_id": "t", "cache_control": marker },
@@ -108,7 +108,7 @@ fn a_cache_marker_stays_with_the_end_of_its_block() {
 fn calls_and_results_keep_their_ids_and_errors() {
     let call = contents(
         "assistant",
-        json!([
+        &json!([
             { "type": "tool_use", "id": "a", "name": "f", "input": { "z": 1, "b": [2] } },
             { "type": "tool_use", "id": "b", "name": "g", "input": {} },
             { "type": "tool_use", "id": "c", "name": "h", "input": "{\"cut" },
@@ -127,7 +127,7 @@ fn calls_and_results_keep_their_ids_and_errors() {
     assert_eq!(call, calls);
     let results = contents(
         "user",
-        json!([
+        &json!([
             { "type": "tool_result", "tool_use_id": "a", "content": "fine" },
             { "type": "tool_result", "tool_use_id": "b", "is_error": true, "content": [
                 { "type": "text", "text": "x" },
@@ -160,7 +160,7 @@ fn sealed_thoughts_are_anthropics_unless_a_tag_says_otherwise() {
     let foreign = sealed(Opaque::RESPONSES, false, "enc");
     let told = contents(
         "assistant",
-        json!([
+        &json!([
             { "type": "thinking", "thinking": "hm", "signature": "sig" },
             { "type": "thinking", "thinking": "bare", "signature": "" },
             { "type": "redacted_thinking", "data": "dark" },
