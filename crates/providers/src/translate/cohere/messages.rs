@@ -107,9 +107,10 @@ fn piece(place: &str, content: Content) -> Result<Value, Untranslatable> {
         Content::Text(text) | Content::Refusal(text) => json!({ "type": "text", "text": text }),
         Content::Image { source, detail } => {
             let Some(url) = url_of_source(&source) else { return cannot("images by id") };
-            let mut image = json!({ "url": url });
+            let mut image = Map::new();
+            image.insert("url".into(), url.into());
             if let Some(detail) = detail {
-                image["detail"] = detail.into();
+                image.insert("detail".into(), detail.into());
             }
             json!({ "type": "image_url", "image_url": image })
         }
