@@ -14,10 +14,13 @@ fn read(dialect: Dialect, pieces: &[&[u8]]) -> String {
     transcript.to_json().to_string()
 }
 
+const DIALECTS: [Dialect; 5] =
+    [Dialect::Chat, Dialect::Messages, Dialect::Responses, Dialect::Cohere, Dialect::Gemini];
+
 fuzz_target!(|data: &[u8]| {
     let Some((at, bytes)) = data.split_first() else { return };
     let (first, second) = bytes.split_at(usize::from(*at).min(bytes.len()));
-    for dialect in [Dialect::Chat, Dialect::Messages, Dialect::Responses] {
+    for dialect in DIALECTS {
         assert_eq!(read(dialect, &[bytes]), read(dialect, &[first, second]));
     }
 });

@@ -3,7 +3,7 @@
 use crate::calls::{Calls, Fragment};
 use crate::event::{JsonStr, StreamEvent, Usage};
 use crate::json::{Cursor, Kind};
-use crate::openai::emit;
+use crate::openai::{emit, text};
 
 const EMPTY: JsonStr<'static> = JsonStr::new(&[]);
 
@@ -113,36 +113,35 @@ impl CohereReader {
         self.calls.close(None, sink);
     }
 
-    /// Why it ended, and the counts.
+    /// Why it ended, and the counts. A failure comes last: it ends the answer.
     fn read_end(
         &mut self,
         cursor: &mut Cursor<'_>,
         sink: &mut dyn FnMut(StreamEvent<'_>),
     ) -> Option<()> {
+        let (mut failed, mut message) = (None, None);
         cursor.object(|cursor, key| {
             match key {
                 b"finish_reason" => {
                     let reason = cursor.text()?;
                     self.calls.close(None, sink);
-                    match reason.raw() {
-                        b"" => {}
-                        b"ERROR" | b"TIMEOUT" => {
-                            sink(StreamEvent::Error { kind: Some(reason), message: None });
-                        }
-                        _ => sink(StreamEvent::FinishReason { choice: 0, reason }),
+                    if !reason.is_empty() {
+                        sink(StreamEvent::FinishReason { choice: 0, reason });
                     }
+                    failed = matches!(reason.raw(), b"ERROR" | b"TIMEOUT").then_some(reason);
                 }
                 b"usage" if cursor.kind()? == Kind::Object => {
                     sink(StreamEvent::Usage(read_usage(cursor)?));
                 }
-                b"error" if cursor.kind()? == Kind::String => {
-                    let message = Some(cursor.text()?);
-                    sink(StreamEvent::Error { kind: None, message });
-                }
+                b"error" => message = text(cursor)?,
                 _ => cursor.skip()?,
             }
             Some(())
-        })
+        })?;
+        if failed.is_some() || message.is_some() {
+            sink(StreamEvent::Error { kind: failed, message: message.or(failed) });
+        }
+        Some(())
     }
 
     fn read_message<'a>(

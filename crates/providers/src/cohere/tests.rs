@@ -67,8 +67,12 @@ fn a_plain_body_says_the_same() {
 #[test]
 fn failures_are_told_wherever_they_stand() {
     let failed = r#"{"type":"message-end","delta":{"finish_reason":"ERROR","error":"broke"}}"#;
-    let events = said(Cohere, &[failed]);
-    assert_eq!(events[0], "error Some(\"ERROR\") None");
+    assert_eq!(
+        said(Cohere, &[failed]),
+        ["finish 0 ERROR", "error Some(\"ERROR\") Some(\"broke\")", "done"]
+    );
+    let late = r#"{"type":"message-end","delta":{"finish_reason":"TIMEOUT"}}"#;
+    assert_eq!(said(Cohere, &[late])[1], "error Some(\"TIMEOUT\") Some(\"TIMEOUT\")");
     let mut read = Transcript::new(1_000);
     read_body(Cohere, br#"{"message":"invalid api token"}"#, &mut |e| read.on_event(&e)).unwrap();
     assert_eq!(read.error(), Some("invalid api token"));

@@ -7,6 +7,14 @@ use crate::json::{Cursor, Kind};
 use crate::openai::{emit, read_error};
 
 const EMPTY: JsonStr<'static> = JsonStr::new(&[]);
+/// Reasons that say that the model, or the API, made nothing of the answer.
+const FAILURES: [&[u8]; 5] = [
+    b"MALFORMED_FUNCTION_CALL",
+    b"UNEXPECTED_TOOL_CALL",
+    b"TOO_MANY_TOOL_CALLS",
+    b"MISSING_THOUGHT_SIGNATURE",
+    b"MALFORMED_RESPONSE",
+];
 
 /// Reads one answer.
 #[derive(Debug, Default)]
@@ -21,7 +29,7 @@ struct Part<'a> {
     is_thought: bool,
     signature: JsonStr<'a>,
     call: Option<Cursor<'a>>,
-    has_media: bool,
+    medium: Option<Medium>,
 }
 
 impl GeminiReader {
@@ -76,11 +84,12 @@ impl GeminiReader {
         sink: &mut dyn FnMut(StreamEvent<'_>),
     ) -> Option<()> {
         // The index may stand behind what it belongs to, and is left out for the first.
-        let (mut index, mut content, mut reason) = (None, None, EMPTY);
+        let (mut index, mut content, mut reason, mut message) = (None, None, EMPTY, EMPTY);
         cursor.object(|cursor, key| {
             match key {
                 b"index" => index = cursor.count()?,
                 b"finishReason" => reason = cursor.text()?,
+                b"finishMessage" => message = cursor.text()?,
                 b"content" => {
                     content = Some(*cursor);
                     cursor.skip()?;
@@ -99,6 +108,10 @@ impl GeminiReader {
         if !reason.is_empty() {
             self.calls.close(Some(choice), sink);
             sink(StreamEvent::FinishReason { choice, reason });
+            if FAILURES.contains(&reason.raw()) {
+                let message = if message.is_empty() { reason } else { message };
+                sink(StreamEvent::Error { kind: Some(reason), message: Some(message) });
+            }
         }
         Some(())
     }
@@ -125,8 +138,8 @@ impl GeminiReader {
             (text, true) => sink(StreamEvent::Reasoning { choice, text }),
             (text, false) => sink(StreamEvent::Text { choice, text }),
         }
-        if part.has_media {
-            sink(StreamEvent::Media { choice, medium: Medium::Image });
+        if let Some(medium) = part.medium {
+            sink(StreamEvent::Media { choice, medium });
         }
         match part.call {
             Some(mut call) => self.read_call(choice, &mut call, sink),
@@ -165,7 +178,7 @@ impl GeminiReader {
 impl<'a> Part<'a> {
     fn read(cursor: &mut Cursor<'a>) -> Option<Self> {
         let mut part =
-            Self { text: EMPTY, is_thought: false, signature: EMPTY, call: None, has_media: false };
+            Self { text: EMPTY, is_thought: false, signature: EMPTY, call: None, medium: None };
         cursor.object(|cursor, key| {
             match key {
                 b"text" => part.text = cursor.text()?,
@@ -175,10 +188,7 @@ impl<'a> Part<'a> {
                     part.call = Some(*cursor);
                     cursor.skip()?;
                 }
-                b"inlineData" | b"fileData" => {
-                    part.has_media = true;
-                    cursor.skip()?;
-                }
+                b"inlineData" | b"fileData" => part.medium = Some(read_medium(cursor)?),
                 _ => cursor.skip()?,
             }
             Some(())
@@ -187,15 +197,30 @@ impl<'a> Part<'a> {
     }
 }
 
+/// Sound, or a picture, which is what everything else is shown as.
+fn read_medium(cursor: &mut Cursor<'_>) -> Option<Medium> {
+    let mut medium = Medium::Image;
+    cursor.object(|cursor, key| {
+        match key {
+            b"mimeType" => {
+                if cursor.text()?.raw().starts_with(b"audio") {
+                    medium = Medium::Audio;
+                }
+            }
+            _ => cursor.skip()?,
+        }
+        Some(())
+    })?;
+    Some(medium)
+}
+
 /// A prompt that was blocked has no candidates: the block is why the answer ends.
 fn read_feedback(cursor: &mut Cursor<'_>, sink: &mut dyn FnMut(StreamEvent<'_>)) -> Option<()> {
     cursor.object(|cursor, key| {
         match key {
             b"blockReason" => {
-                let said = cursor.text()?;
-                let vague = matches!(said.raw(), b"OTHER" | b"BLOCK_REASON_UNSPECIFIED");
-                let reason = if vague { JsonStr::new(b"PROHIBITED_CONTENT") } else { said };
-                if !said.is_empty() {
+                let reason = cursor.text()?;
+                if !reason.is_empty() {
                     sink(StreamEvent::FinishReason { choice: 0, reason });
                 }
             }

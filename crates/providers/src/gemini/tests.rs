@@ -64,10 +64,8 @@ fn a_blocked_prompt_and_an_error_are_told() {
     let blocked =
         r#"{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":4}}"#;
     assert_eq!(said(Gemini, &[blocked])[0], "finish 0 SAFETY");
-    let vague = r#"{"promptFeedback":{"blockReason":"OTHER"}}"#;
-    assert_eq!(said(Gemini, &[vague]), ["finish 0 PROHIBITED_CONTENT"]);
     let error = r#"{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}"#;
-    assert_eq!(said(Gemini, &[error]), ["error Some(\"503\") Some(\"overloaded\")"]);
+    assert_eq!(said(Gemini, &[error]), ["error Some(\"UNAVAILABLE\") Some(\"overloaded\")"]);
 }
 
 #[test]
@@ -86,4 +84,45 @@ fn a_plain_body_is_one_response_or_a_list_of_them() {
     assert_eq!((list.text(), list.reasoning()), ("It is 22 °C.", "Let me see"));
     assert_eq!(list.tool_calls()[1].arguments, "{\"a\": 2}");
     assert!(read_body(Gemini, b"<html>", &mut |_| {}).is_err());
+}
+
+#[test]
+fn an_answer_that_the_model_could_not_make_is_a_failure() {
+    let with = |message: &str| {
+        let candidate = format!(r#"{{"finishReason":"MALFORMED_FUNCTION_CALL"{message}}}"#);
+        said(Gemini, &[&format!(r#"{{"candidates":[{candidate}]}}"#)])
+    };
+    let finish = "finish 0 MALFORMED_FUNCTION_CALL";
+    let kind = "error Some(\"MALFORMED_FUNCTION_CALL\")";
+    assert_eq!(
+        with(r#","finishMessage":"no f""#),
+        [finish.to_owned(), format!("{kind} Some(\"no f\")")]
+    );
+    assert_eq!(with(""), [finish.to_owned(), format!("{kind} Some(\"MALFORMED_FUNCTION_CALL\")")]);
+}
+
+#[test]
+fn sound_is_told_from_pictures() {
+    let part = |data: &str| format!(r#"{{"candidates":[{{"content":{{"parts":[{data}]}}}}]}}"#);
+    let sound = part(r#"{"inlineData":{"data":"QQ==","mimeType":"audio/L16;rate=24000"}}"#);
+    let picture = part(r#"{"inlineData":{"mimeType":"image/png","data":"QQ=="}}"#);
+    let file = part(r#"{"fileData":{"fileUri":"https://example.org/a"}}"#);
+    assert_eq!(said(Gemini, &[&sound, &picture, &file]), ["audio 0", "image 0", "image 0"]);
+}
+
+#[test]
+fn thoughts_among_the_candidates_tokens_are_not_added_again() {
+    let among = r#"{"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":20,"thoughtsTokenCount":5,"totalTokenCount":27}}"#;
+    assert_eq!(transcript(Gemini, &[among]).usage().unwrap().output_total(), Some(20));
+}
+
+#[test]
+fn a_reason_in_every_event_does_not_end_the_answer() {
+    let piece = |text: &str| {
+        format!(
+            r#"{{"candidates":[{{"content":{{"parts":[{{"text":"{text}"}}]}},"finishReason":"STOP"}}]}}"#
+        )
+    };
+    let read = transcript(Gemini, &[&piece("a"), &piece("b")]);
+    assert_eq!((read.text(), read.finish_reasons().count()), ("ab", 1));
 }

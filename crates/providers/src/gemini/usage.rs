@@ -1,4 +1,5 @@
-//! `usageMetadata`: cumulative, with thoughts beside the candidates' tokens.
+//! `usageMetadata`: cumulative, with thoughts beside the candidates' tokens, or, from some versions
+//! of the API, among them.
 
 use crate::event::Usage;
 use crate::json::Cursor;
@@ -25,6 +26,10 @@ pub(super) fn read_usage(cursor: &mut Cursor<'_>) -> Option<Usage> {
     // An answer that only thinks has no candidates' tokens.
     if usage.output.is_none() && usage.input.is_some() && usage.reasoning.is_some() {
         usage.output = Some(0);
+    }
+    // Whether thoughts are counted twice over is seen at the total.
+    if let (Some(input), Some(output), Some(total)) = (usage.input, usage.output, usage.total) {
+        usage.output_excludes_reasoning = input.saturating_add(output) != total;
     }
     Some(usage)
 }

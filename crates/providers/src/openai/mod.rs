@@ -11,7 +11,8 @@ pub(crate) fn read_error<'a>(
     cursor: &mut Cursor<'a>,
     sink: &mut dyn FnMut(StreamEvent<'_>),
 ) -> Option<()> {
-    let (mut kind, mut code, mut number, mut message) = (None, None, None, None);
+    let (mut kind, mut code, mut message) = (None, None, None);
+    let (mut status, mut number) = (None, None);
     match cursor.kind()? {
         Kind::Object => cursor.object(|cursor, key| {
             match key {
@@ -19,6 +20,8 @@ pub(crate) fn read_error<'a>(
                 // OpenRouter and Gemini give the status that the answer would have had.
                 b"code" if cursor.kind()? == Kind::Number => number = Some(cursor.raw()?),
                 b"code" => code = text(cursor)?,
+                // Gemini's name of that status.
+                b"status" => status = text(cursor)?,
                 b"message" => message = text(cursor)?,
                 _ => cursor.skip()?,
             }
@@ -28,7 +31,7 @@ pub(crate) fn read_error<'a>(
         _ => return cursor.skip(),
     }
     // The code tells more than the type.
-    let kind = code.or(kind).or(number.map(JsonStr::new));
+    let kind = code.or(kind).or(status).or(number.map(JsonStr::new));
     sink(StreamEvent::Error { kind, message });
     Some(())
 }

@@ -37,8 +37,17 @@ impl Finish {
             | "BLOCKLIST"
             | "PROHIBITED_CONTENT"
             | "SPII"
+            | "LANGUAGE"
+            | "OTHER"
+            | "BLOCKED_REASON_UNSPECIFIED"
+            | "BLOCK_REASON_UNSPECIFIED"
             | "IMAGE_SAFETY"
             | "IMAGE_PROHIBITED_CONTENT"
+            | "IMAGE_RECITATION"
+            | "IMAGE_OTHER"
+            | "NO_IMAGE"
+            | "MODEL_ARMOR"
+            | "JAILBREAK"
             | "ERROR_TOXIC" => Self::Refused,
             "stop_sequence" | "STOP_SEQUENCE" => Self::StopSequence,
             "pause_turn" => Self::Pause,

@@ -6,7 +6,12 @@ use super::messages;
 use crate::provider::Capabilities;
 use crate::translate::Untranslatable;
 use crate::translate::request::{Draft, Format, Tool, ToolChoice};
-use crate::translate::set;
+
+/// The bounds of `p`.
+const P_MIN: f64 = 0.01;
+const P_MAX: f64 = 0.99;
+/// What Cohere alone has: callers who know it may send it.
+const OWN: [&str; 4] = ["documents", "citation_options", "safety_mode", "priority"];
 
 /// Writes the body.
 pub(in crate::translate) fn encode(
@@ -37,6 +42,11 @@ pub(in crate::translate) fn encode(
         };
         body.insert("thinking".into(), thinking);
     }
+    for name in OWN {
+        if let Some(value) = draft.extra(name) {
+            body.insert(name.into(), value);
+        }
+    }
     if draft.request.stream {
         body.insert("stream".into(), true.into());
     }
@@ -60,15 +70,13 @@ fn tools(draft: &mut Draft, body: &mut Map<String, Value>) -> Result<(), Untrans
             continue;
         }
         strictly |= *strict == Some(true);
-        let mut function = json!({ "name": name });
+        let mut function = Map::new();
+        function.insert("name".into(), name.as_str().into());
         if let Some(description) = description {
-            set(&mut function, "description", description.as_str());
+            function.insert("description".into(), description.as_str().into());
         }
-        set(
-            &mut function,
-            "parameters",
-            parameters.clone().unwrap_or_else(|| json!({ "type": "object", "properties": {} })),
-        );
+        let nothing = || json!({ "type": "object", "properties": {} });
+        function.insert("parameters".into(), parameters.clone().unwrap_or_else(nothing));
         tools.push(json!({ "type": "function", "function": function }));
     }
     if tools.is_empty() {
@@ -101,7 +109,8 @@ fn sampling(draft: &mut Draft, body: &mut Map<String, Value>) {
     };
     put("max_tokens", sampling.max_tokens.map(Value::from));
     put("temperature", sampling.temperature.map(Value::from));
-    put("p", sampling.top_p.map(Value::from));
+    // 1 is what everybody else takes for all tokens.
+    put("p", sampling.top_p.map(|p| p.clamp(P_MIN, P_MAX).into()));
     put("k", sampling.top_k.map(Value::from));
     put("frequency_penalty", sampling.frequency_penalty.map(Value::from));
     put("presence_penalty", sampling.presence_penalty.map(Value::from));

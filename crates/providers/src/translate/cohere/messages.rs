@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use crate::translate::Untranslatable;
 use crate::translate::chat::url_of_source;
 use crate::translate::request::{Content, Draft, Part, Reasoning, Role, Source, ToolCall};
-use crate::translate::set;
 
 /// Writes `messages`.
 pub(super) fn write(draft: &mut Draft) -> Result<Vec<Value>, Untranslatable> {
@@ -108,9 +107,10 @@ fn piece(place: &str, content: Content) -> Result<Value, Untranslatable> {
         Content::Text(text) | Content::Refusal(text) => json!({ "type": "text", "text": text }),
         Content::Image { source, detail } => {
             let Some(url) = url_of_source(&source) else { return cannot("images by id") };
-            let mut image = json!({ "url": url });
+            let mut image = Map::new();
+            image.insert("url".into(), url.into());
             if let Some(detail) = detail {
-                set(&mut image, "detail", detail);
+                image.insert("detail".into(), detail.into());
             }
             json!({ "type": "image_url", "image_url": image })
         }

@@ -67,6 +67,16 @@ fn parameters_have_their_own_names() {
 }
 
 #[test]
+fn p_stays_within_its_bounds_and_what_cohere_alone_has_goes_along() {
+    for (top_p, p) in [(1.0, 0.99), (0.99, 0.99), (0.5, 0.5), (0.01, 0.01), (0.0, 0.01)] {
+        assert_eq!(write(json!({ "messages": [], "top_p": top_p }))["p"], p, "{top_p}");
+    }
+    let (body, dropped) =
+        try_write(json!({ "messages": [], "safety_mode": "STRICT", "logit_bias": {} })).unwrap();
+    assert_eq!((&body["safety_mode"], dropped), (&json!("STRICT"), vec!["logit_bias".to_owned()]));
+}
+
+#[test]
 fn the_one_tool_to_call_is_the_only_one_offered() {
     let tool = |name: &str| json!({ "type": "function", "function": { "name": name } });
     let body = |choice: Value| json!({ "messages": [], "tools": [tool("f"), tool("g")], "tool_choice": choice });

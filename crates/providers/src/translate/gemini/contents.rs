@@ -10,7 +10,6 @@ use crate::translate::Untranslatable;
 use crate::translate::request::{
     Content, Draft, Message, Part, Reasoning, Role, Source, ToolCall, ToolResult,
 };
-use crate::translate::set;
 
 /// What Google documents for a call whose signature is not there, because another model made it.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
@@ -19,16 +18,29 @@ const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 struct Writer {
     /// Names of the functions called so far, by the call's id: a result has to name its function.
     names: HashMap<String, String>,
-    /// Whether the first call of a turn must have a signature.
-    wants_signatures: bool,
+    /// Whether the first call of a turn must have a signature, and results may hold pictures.
+    is_signed: bool,
 }
+
+/// Media types by what an address ends in.
+const TYPES_BY_ENDING: [(&str, &str); 9] = [
+    ("png", "image/png"),
+    ("jpg", "image/jpeg"),
+    ("jpeg", "image/jpeg"),
+    ("webp", "image/webp"),
+    ("gif", "image/gif"),
+    ("heic", "image/heic"),
+    ("heif", "image/heif"),
+    ("pdf", "application/pdf"),
+    ("txt", "text/plain"),
+];
 
 /// The system prompts as one instruction, and the turns. System prompts in mid-conversation have no
 /// place of their own and join the others.
 pub(super) fn write(draft: &mut Draft) -> Result<(Vec<Value>, Vec<Value>), Untranslatable> {
     let messages = std::mem::take(&mut draft.request.messages);
-    let wants_signatures = thinks_by_level(&draft.request.model);
-    let mut writer = Writer { names: HashMap::new(), wants_signatures };
+    let is_signed = thinks_by_level(&draft.request.model);
+    let mut writer = Writer { names: HashMap::new(), is_signed };
     let (mut system, mut turns) = (Vec::new(), Vec::<(&str, Vec<Value>)>::new());
     for (at, message) in messages.into_iter().enumerate() {
         let Message { role, parts } = message;
@@ -50,33 +62,47 @@ pub(super) fn write(draft: &mut Draft) -> Result<(Vec<Value>, Vec<Value>), Untra
     let turns = turns
         .into_iter()
         .filter(|(_, parts)| !parts.is_empty())
-        .map(|(role, parts)| json!({ "role": role, "parts": parts }));
+        .map(|(role, parts)| json!({ "role": role, "parts": results_first(parts) }));
     Ok((system, turns.collect()))
 }
 
+/// Results of tools answer the turn before, all of them before anything else is said; callers may
+/// have sent them in several messages.
+fn results_first(parts: Vec<Value>) -> Vec<Value> {
+    let (mut results, mut others): (Vec<_>, Vec<_>) =
+        parts.into_iter().partition(|part| part.get("functionResponse").is_some());
+    results.append(&mut others);
+    results
+}
+
+fn put(object: &mut Value, name: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(name.to_owned(), value);
+    }
+}
+
 impl Writer {
-    /// What a user says. Results of tools come first: they answer the turn before.
+    /// What a user says.
     fn user(
         &self,
         draft: &mut Draft,
         place: &str,
         parts: Vec<Part>,
     ) -> Result<Vec<Value>, Untranslatable> {
-        let (mut results, mut said) = (Vec::new(), Vec::new());
+        let mut written = Vec::new();
         for part in parts {
             match part.content {
                 Content::ToolResult(result) => {
                     let (result, others) = self.result(place, result)?;
-                    results.push(result);
+                    written.push(result);
                     for other in others {
-                        said.extend(content(draft, place, other.content)?);
+                        written.extend(content(draft, place, other.content)?);
                     }
                 }
-                other => said.extend(content(draft, place, other)?),
+                other => written.extend(content(draft, place, other)?),
             }
         }
-        results.append(&mut said);
-        Ok(results)
+        Ok(written)
     }
 
     /// What the model said. A signature goes back on the part that it came with.
@@ -101,7 +127,7 @@ impl Writer {
                     continue;
                 }
                 Content::ToolCall(call) => {
-                    if std::mem::take(&mut first_call) && self.wants_signatures {
+                    if std::mem::take(&mut first_call) && self.is_signed {
                         signature.get_or_insert_with(|| NO_SIGNATURE.to_owned());
                     }
                     self.call(place, &call)?
@@ -112,7 +138,7 @@ impl Writer {
                 },
             };
             if let Some(signature) = signature.take() {
-                set(&mut value, "thoughtSignature", signature);
+                put(&mut value, "thoughtSignature", signature.into());
             }
             written.push(value);
         }
@@ -136,7 +162,7 @@ impl Writer {
         Ok(json!({ "functionCall": { "id": id, "name": name, "args": arguments } }))
     }
 
-    /// The result, and what of it is no text: that follows as the user's.
+    /// The result, and what of it has no place there: that follows as the user's.
     fn result(
         &self,
         place: &str,
@@ -146,23 +172,30 @@ impl Writer {
         let name = self.names.get(&id).ok_or_else(|| {
             Untranslatable::new(place, "answers a call that is not in the conversation")
         })?;
-        let (mut text, mut others) = (String::new(), Vec::new());
+        let (mut text, mut inside, mut others) = (String::new(), Vec::new(), Vec::new());
         for part in parts {
             match part.content {
                 Content::Text(more) => text.push_str(&more),
+                // Pictures belong into a result since the third generation.
+                Content::Image { source: Source::Data { media_type, data }, .. }
+                    if self.is_signed =>
+                {
+                    inside.push(json!({ "inlineData": { "mimeType": media_type, "data": data } }));
+                }
                 _ => others.push(part),
             }
         }
-        // An object is taken as it is; anything else under the names that Google suggests.
+        // An object is taken as it is; anything else under the names that Google gives it.
         let response = match serde_json::from_str(&text) {
             Ok(Value::Object(object)) if !is_error => Value::Object(object),
             _ if is_error => json!({ "error": text }),
-            _ => json!({ "result": text }),
+            _ => json!({ "output": text }),
         };
-        Ok((
-            json!({ "functionResponse": { "id": id, "name": name, "response": response } }),
-            others,
-        ))
+        let mut result = json!({ "id": id, "name": name, "response": response });
+        if !inside.is_empty() {
+            put(&mut result, "parts", inside.into());
+        }
+        Ok((json!({ "functionResponse": result }), others))
     }
 }
 
@@ -190,7 +223,13 @@ fn content(
 
 fn file(place: &str, source: Source, name: Option<String>) -> Result<Value, Untranslatable> {
     Ok(match source {
-        Source::Url(url) => json!({ "fileData": { "fileUri": url } }),
+        Source::Url(url) => {
+            let mut file = json!({ "fileUri": url });
+            if let Some(media_type) = type_of_address(&url) {
+                put(&mut file, "mimeType", media_type.into());
+            }
+            json!({ "fileData": file })
+        }
         Source::Data { media_type, data } => {
             json!({ "inlineData": { "mimeType": media_type, "data": data } })
         }
@@ -202,4 +241,12 @@ fn file(place: &str, source: Source, name: Option<String>) -> Result<Value, Untr
             return Err(Untranslatable::new(place, "names a file that another provider keeps"));
         }
     })
+}
+
+/// The media type that Vertex insists on, where the address tells.
+fn type_of_address(url: &str) -> Option<&'static str> {
+    let path = url.split(['?', '#']).next()?;
+    let (_, ending) = path.rsplit('/').next()?.rsplit_once('.')?;
+    let known = TYPES_BY_ENDING.iter().find(|(known, _)| known.eq_ignore_ascii_case(ending))?;
+    Some(known.1)
 }

@@ -3,11 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::contents;
-use super::generation::thinks_by_level;
+use super::generation::{thinking_tokens_min, thinks_by_level};
 use crate::provider::Capabilities;
 use crate::translate::Untranslatable;
-use crate::translate::request::{Draft, Format, Tool, ToolChoice};
-use crate::translate::set;
+use crate::translate::request::{Draft, Format, Request, Tool, ToolChoice};
 
 /// Lets the model think as much as it finds right.
 const THINKING_DYNAMIC: i64 = -1;
@@ -41,15 +40,16 @@ fn tools(draft: &mut Draft, body: &mut Map<String, Value>) -> Result<(), Untrans
             return Err(Untranslatable::new(format!("tools[{at}]"), reason));
         };
         strictly |= *strict == Some(true);
-        let mut function = json!({ "name": name });
+        let mut function = Map::new();
+        function.insert("name".into(), name.as_str().into());
         if let Some(description) = description {
-            set(&mut function, "description", description.as_str());
+            function.insert("description".into(), description.as_str().into());
         }
         if let Some(parameters) = parameters {
             // Takes JSON schema as it is, where `parameters` takes a part of it.
-            set(&mut function, "parametersJsonSchema", parameters.clone());
+            function.insert("parametersJsonSchema".into(), parameters.clone());
         }
-        functions.push(function);
+        functions.push(Value::Object(function));
     }
     if functions.is_empty() {
         return Ok(());
@@ -89,36 +89,53 @@ fn config(draft: &mut Draft) -> Map<String, Value> {
     put("topK", sampling.top_k.map(Value::from));
     put("frequencyPenalty", sampling.frequency_penalty.map(Value::from));
     put("presencePenalty", sampling.presence_penalty.map(Value::from));
-    put("seed", sampling.seed.map(Value::from));
+    let seed = sampling.seed.map(i32::try_from);
+    put("seed", seed.and_then(Result::ok).map(Value::from));
     put("stopSequences", (!sampling.stop.is_empty()).then(|| sampling.stop.clone().into()));
     put("responseMimeType", request.format.as_ref().map(|_| "application/json".into()));
     if let Some(Format::JsonSchema { schema, .. }) = &request.format {
         put("responseJsonSchema", Some(schema.clone()));
     }
-    put("thinkingConfig", thinking(draft));
+    let (thinking, as_asked) = thinking(request);
+    put("thinkingConfig", thinking);
+    draft.drop_if(!as_asked, "reasoning_effort");
+    draft.drop_if(matches!(seed, Some(Err(_))), "seed");
     config
 }
 
-/// How much to think: in tokens up to the second generation, by level from the third on.
-fn thinking(draft: &Draft) -> Option<Value> {
-    let budget = draft.request.reasoning.as_ref()?;
-    let by_level = thinks_by_level(&draft.request.model);
+/// How much to think: in tokens up to the second generation, by level from the third on. `false` if
+/// the model cannot think as little as is asked for.
+fn thinking(request: &Request) -> (Option<Value>, bool) {
+    let Some(budget) = request.reasoning.as_ref() else { return (None, true) };
+    let model = request.model.as_str();
+    let by_level = thinks_by_level(model);
     let shown = !budget.is_off();
-    if budget.adaptive {
-        let mut config = json!({ "includeThoughts": shown });
-        if !by_level {
-            set(&mut config, "thinkingBudget", THINKING_DYNAMIC);
-        }
-        return Some(config);
+    let amount = if budget.adaptive {
+        (!by_level).then(|| ("thinkingBudget", THINKING_DYNAMIC.into()))
+    } else if by_level {
+        budget.effort().map(|effort| ("thinkingLevel", level(effort, model).into()))
+    } else {
+        let tokens = budget.tokens();
+        let tokens = tokens.map(|tokens| tokens.max(thinking_tokens_min(model)));
+        tokens.map(|tokens| ("thinkingBudget", tokens.into()))
+    };
+    let as_asked = shown || !(by_level || thinking_tokens_min(model) > 0);
+    if amount.is_none() && !budget.adaptive {
+        return (None, true);
     }
-    if by_level {
-        let level = match budget.effort()? {
-            "none" | "minimal" => "minimal",
-            "low" => "low",
-            "medium" => "medium",
-            _ => "high",
-        };
-        return Some(json!({ "thinkingLevel": level, "includeThoughts": shown }));
+    let mut config: Map<String, Value> =
+        amount.into_iter().map(|(name, value): (&str, Value)| (name.to_owned(), value)).collect();
+    config.insert("includeThoughts".into(), shown.into());
+    (Some(Value::Object(config)), as_asked)
+}
+
+/// No model of a third generation thinks not at all, and few of them take `MINIMAL`; `LOW` is taken
+/// by all.
+fn level(effort: &str, model: &str) -> &'static str {
+    match effort {
+        "none" | "minimal" if model.contains("-lite") => "MINIMAL",
+        "none" | "minimal" | "low" => "LOW",
+        "medium" => "MEDIUM",
+        _ => "HIGH",
     }
-    Some(json!({ "thinkingBudget": budget.tokens()?, "includeThoughts": shown }))
 }

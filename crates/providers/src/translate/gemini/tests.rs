@@ -57,7 +57,7 @@ fn a_conversation_has_two_roles_and_results_name_their_function() {
                 { "functionCall": { "id": "c1", "name": "g", "args": {} } }
             ] },
             { "role": "user", "parts": [
-                { "functionResponse": { "id": "c0", "name": "f", "response": { "result": "one" } } },
+                { "functionResponse": { "id": "c0", "name": "f", "response": { "output": "one" } } },
                 { "functionResponse": { "id": "c1", "name": "g", "response": { "two": 2 } } },
                 { "text": "and?" }
             ] }
@@ -147,12 +147,108 @@ fn thinking_is_asked_for_in_the_way_of_the_models_generation() {
     let older = thinking("gemini-2.5-flash", effort("low"));
     assert_eq!(older, json!({ "thinkingBudget": 1_024, "includeThoughts": true }));
     let newer = thinking("gemini-3.5-flash", effort("xhigh"));
-    assert_eq!(newer, json!({ "thinkingLevel": "high", "includeThoughts": true }));
+    assert_eq!(newer, json!({ "thinkingLevel": "HIGH", "includeThoughts": true }));
     let off = thinking("gemini-2.5-flash", effort("none"));
     assert_eq!(off, json!({ "thinkingBudget": 0, "includeThoughts": false }));
     let adaptive = ReasoningBudget { adaptive: true, ..Default::default() };
     assert_eq!(thinking("gemini-2.5-pro", adaptive)["thinkingBudget"], -1);
     assert!(thinks_by_level("models/gemini-flash-latest") && !thinks_by_level("gemma-3"));
+}
+
+#[test]
+fn thinking_as_little_as_the_model_can_is_told_where_it_is_more_than_asked_for() {
+    let asked = |model: &str, effort: &str| {
+        let body = json!({ "messages": [], "reasoning_effort": effort });
+        let (body, dropped) = try_write(body, model).unwrap();
+        (body["generationConfig"]["thinkingConfig"].clone(), dropped)
+    };
+    let told = vec!["reasoning_effort".to_owned()];
+    for (model, effort, config, dropped) in [
+        (
+            "gemini-2.5-flash",
+            "none",
+            json!({ "thinkingBudget": 0, "includeThoughts": false }),
+            vec![],
+        ),
+        (
+            "gemini-2.5-pro",
+            "none",
+            json!({ "thinkingBudget": 128, "includeThoughts": false }),
+            told.clone(),
+        ),
+        (
+            "gemini-3.5-pro",
+            "none",
+            json!({ "thinkingLevel": "LOW", "includeThoughts": false }),
+            told,
+        ),
+        (
+            "gemini-3.5-pro",
+            "minimal",
+            json!({ "thinkingLevel": "LOW", "includeThoughts": true }),
+            vec![],
+        ),
+        (
+            "gemini-3.1-flash-lite",
+            "minimal",
+            json!({ "thinkingLevel": "MINIMAL", "includeThoughts": true }),
+            vec![],
+        ),
+    ] {
+        assert_eq!(asked(model, effort), (config, dropped), "{model} {effort}");
+    }
+}
+
+#[test]
+fn results_come_before_what_else_is_said_and_hold_pictures_where_they_may() {
+    let call = |id: &str| json!({ "id": id, "type": "function", "function": { "name": "f", "arguments": "{}" } });
+    let picture =
+        json!({ "type": "image_url", "image_url": { "url": "data:image/png;base64,QUJD" } });
+    let body = json!({ "messages": [
+        { "role": "assistant", "tool_calls": [call("a"), call("b")] },
+        { "role": "tool", "tool_call_id": "a", "content": [picture] },
+        { "role": "tool", "tool_call_id": "b", "content": "two" }
+    ] });
+    let parts = |model: &str| {
+        let (body, _) = try_write(body.clone(), model).unwrap();
+        body["contents"][1]["parts"].clone()
+    };
+    let blob = json!({ "inlineData": { "mimeType": "image/png", "data": "QUJD" } });
+    let older = parts("gemini-2.5-flash");
+    assert_eq!(
+        [&older[0]["functionResponse"]["id"], &older[1]["functionResponse"]["id"], &older[2]],
+        [&json!("a"), &json!("b"), &blob]
+    );
+    let newer = parts("gemini-3.5-flash");
+    assert_eq!(newer[0]["functionResponse"]["parts"], json!([blob]));
+    assert_eq!(newer.as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn addresses_tell_their_media_type_where_they_can() {
+    let part = |url: &str| {
+        let image = json!({ "type": "image_url", "image_url": { "url": url } });
+        let body = write(json!({ "messages": [{ "role": "user", "content": [image] }] }));
+        body["contents"][0]["parts"][0]["fileData"].clone()
+    };
+    for (url, media_type) in [
+        ("https://example.org/a.PNG?size=1", json!("image/png")),
+        ("https://example.org/b.c/d.jpg#e.png", json!("image/jpeg")),
+        ("https://example.org/a.png/b", Value::Null),
+        ("https://example.org", Value::Null),
+    ] {
+        let file = part(url);
+        assert_eq!((&file["fileUri"], &file["mimeType"]), (&json!(url), &media_type), "{url}");
+    }
+}
+
+#[test]
+fn a_seed_beyond_their_range_is_left_out_and_named() {
+    for (seed, fits) in [(i64::from(i32::MAX), true), (i64::from(i32::MAX) + 1, false)] {
+        let (body, dropped) = try_write(json!({ "messages": [], "seed": seed }), "g").unwrap();
+        assert_eq!(body["generationConfig"]["seed"].as_i64(), fits.then_some(seed));
+        assert_eq!(dropped.is_empty(), fits);
+    }
 }
 
 #[test]
