@@ -133,6 +133,17 @@ fn a_configuration_without_such_a_provider_says_so() {
 }
 
 #[test]
+fn the_key_of_another_vendors_caller_goes_nowhere_by_itself() {
+    let world = World::new(FILES);
+    let key = ["x-api-key: sk-ant-own", "anthropic-version: 2023-06-01"];
+    let answer = send(&world, "GET", "/v1/files", &key);
+    assert_eq!((answer.status, answer.json()["type"].as_str()), (404, Some("error")));
+    assert_eq!(world.upstream().len(), 0);
+    let asked = [&key[..], &["x-genai-provider: local"]].concat();
+    assert_eq!(send(&world, "GET", "/v1/files", &asked).status, 200, "unless it is asked for");
+}
+
+#[test]
 fn an_id_that_leads_elsewhere_is_no_path() {
     let world = World::new(FILES);
     for path in ["/v1/files/..", "/v1/files/../chat", "/v1/files/a%2f..", "/v1/files/./content"] {

@@ -64,7 +64,7 @@ pub(crate) fn targets(settings: &Settings, model: &str) -> Vec<std::sync::Arc<Ta
 #[test]
 fn every_example_loads_without_a_warning_or_with_the_expected_one() {
     let names = yaml_files("examples");
-    assert_eq!(names.len(), 6, "{names:?}");
+    assert_eq!(names.len(), 7, "{names:?}");
     for name in names {
         let (settings, warnings) = load(&name);
         let expected = usize::from(name.ends_with("weighted.yaml"));
@@ -188,6 +188,31 @@ test.yaml:11:14: warning: functions.f: hides the model of the same name that pro
   hint: give the function a name that no model has
 ";
     assert_eq!(warned(text), expected);
+}
+
+#[test]
+fn a_target_that_cannot_serve_its_route_is_a_warning() {
+    let text = "
+providers:
+  talks: { base_url: 'http://localhost/v1', models: [c], dialect: messages }
+  hears: { base_url: 'http://localhost/v1', models: [w] }
+targets: { t: { model: c }, w: { model: w } }
+routes:
+  chat: { models: [a], strategy: single, targets: [t] }
+  order: { endpoint: rerank, models: [a], strategy: single, targets: [t] }
+  hear: { endpoint: audio_transcription, models: [a], strategy: fallback, targets: [w, t] }
+functions:
+  draw: { endpoint: image_generation, strategy: experiment, variants: { v: { model: c }, x: { model: w } } }
+  vector: { endpoint: embeddings, strategy: single, models: [c] }
+";
+    let hint = "\n  hint: requests pass it over; the last one to be tried refuses them\n";
+    let expected = [
+        "test.yaml:9:88: warning: routes.hear.targets[1]: provider `talks` does not serve audio_transcription",
+        "test.yaml:11:73: warning: functions.draw.variants.v: provider `talks` does not serve image_generation",
+        "test.yaml:12:62: warning: functions.vector.models[0]: provider `talks` does not serve embeddings",
+        "",
+    ];
+    assert_eq!(warned(text), expected.join(hint));
 }
 
 #[test]

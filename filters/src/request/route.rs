@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use http::HeaderMap;
-use tollgate_providers::endpoint::{Endpoint, PROVIDER_HEADER};
+use tollgate_providers::endpoint::{Endpoint, PROVIDER_HEADER, is_anthropic_caller};
 use tollgate_routing::{Plan, ResolveError, Table};
 use tower::Service;
 
@@ -56,6 +56,9 @@ impl Route {
         let asked = asked.as_deref();
         let plan = if endpoint.names_model() {
             self.table.resolve_at(&facts.model, endpoint.kind(), asked)
+        } else if asked.is_none() && is_anthropic_caller(headers) {
+            // It means Anthropic's own, and its key must not go to whoever comes first here.
+            Err(ResolveError::NotServed)
         } else {
             self.table.host(asked, endpoint)
         };

@@ -3,6 +3,7 @@
 mod listeners;
 mod providers;
 mod routing;
+mod serving;
 mod shadow;
 
 pub(crate) use shadow::bare_targets;
@@ -32,6 +33,7 @@ pub(crate) fn run(document: &Document, findings: &mut Findings) {
     routing::run(document, findings);
     listeners::run(document, findings);
     shadow::run(document, findings);
+    serving::run(document, findings);
 }
 
 /// Names go into prefixes, headers and attributes.

@@ -224,11 +224,11 @@ impl Endpoint {
 
     /// The dialect in which a caller of `path` expects its errors.
     pub fn dialect_of_errors(path: &str, headers: &HeaderMap) -> Dialect {
-        let anthropic =
-            headers.contains_key("anthropic-version") || headers.contains_key("x-api-key");
+        let anthropic = is_anthropic_caller(headers);
         match Self::of_path(path) {
             Some(Self::Messages | Self::CountTokens) => Dialect::Messages,
-            Some(Self::Models | Self::Model(_)) | None if anthropic => Dialect::Messages,
+            Some(endpoint) if endpoint.names_model() => Dialect::Chat,
+            _ if anthropic => Dialect::Messages,
             _ => Dialect::Chat,
         }
     }
@@ -278,6 +278,11 @@ impl Endpoint {
             _ => "text",
         }
     }
+}
+
+/// Whether the caller speaks to Anthropic's API: its SDKs say so in every request.
+pub fn is_anthropic_caller(headers: &HeaderMap) -> bool {
+    headers.contains_key("anthropic-version") || headers.contains_key("x-api-key")
 }
 
 // === impl FileId ===

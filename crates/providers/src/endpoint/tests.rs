@@ -165,6 +165,10 @@ fn an_unknown_path_is_refused_in_the_words_of_the_callers_sdk() {
         ("/v1/nothing", with("anthropic-version"), Dialect::Messages),
         ("/v1/nothing", with("x-api-key"), Dialect::Messages),
         ("/v1/models", with("anthropic-version"), Dialect::Messages),
+        ("/v1/files", HeaderMap::new(), Dialect::Chat),
+        ("/v1/files/f/content", with("x-api-key"), Dialect::Messages),
+        ("/v1/embeddings", with("x-api-key"), Dialect::Chat),
+        ("/health", HeaderMap::new(), Dialect::Chat),
     ] {
         assert_eq!(Endpoint::dialect_of_errors(path, &headers), dialect, "{path}");
     }

@@ -2,12 +2,30 @@
 
 use std::borrow::Cow;
 
-use super::Endpoint;
+use super::{Endpoint, EndpointKind};
 use crate::provider::{Dialect, Provider};
 
 /// Where Cohere keeps its copy of OpenAI's API, and where its own.
 const COHERE_COMPATIBLE: &str = "/compatibility/v1";
 const COHERE_NATIVE: &str = "/v2";
+
+// === impl EndpointKind ===
+
+impl EndpointKind {
+    /// Whether a provider of this dialect serves any endpoint of this kind. Chat is translated.
+    pub const fn is_served_by(self, dialect: Dialect) -> bool {
+        match self {
+            Self::Chat => true,
+            Self::Embeddings => Endpoint::Embeddings.is_served_by(dialect),
+            Self::AudioSpeech => Endpoint::AudioSpeech.is_served_by(dialect),
+            Self::AudioTranscription => Endpoint::AudioTranscriptions.is_served_by(dialect),
+            Self::ImageGeneration => Endpoint::ImageGenerations.is_served_by(dialect),
+            Self::Rerank => Endpoint::Rerank.is_served_by(dialect),
+        }
+    }
+}
+
+// === impl Endpoint ===
 
 impl Endpoint {
     /// Whether a provider whose chat API speaks `dialect` takes requests of this endpoint as they

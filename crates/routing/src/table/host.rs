@@ -1,14 +1,39 @@
-//! Requests that name no model: a provider is all there is to choose.
+//! Requests that say which provider is to serve them, beside a model or without one.
 
 use std::sync::Arc;
 
-use tollgate_providers::Endpoint;
+use tollgate_providers::{Endpoint, EndpointKind};
 
 use super::{ResolveError, Table};
-use crate::plan::{Plan, RoutingPath};
+use crate::plan::{Layer, Plan, RoutingPath};
 use crate::target::{Credential, Target};
 
 impl Table {
+    /// As [`Table::resolve`]; where the model would be passed through, to the provider that the
+    /// caller asks for beside it. Prefixes, functions and routes come first.
+    ///
+    /// # Errors
+    /// [`ResolveError::UnknownProvider`], [`ResolveError::UnknownModel`].
+    pub fn resolve_at(
+        &self,
+        model: &str,
+        kind: EndpointKind,
+        provider: Option<&str>,
+    ) -> Result<Plan, ResolveError> {
+        let plan = self.resolve(model, kind);
+        let Some(provider) = provider.filter(|_| self.split_prefix(model).is_none()) else {
+            return plan;
+        };
+        match plan {
+            Ok(plan) if plan.layer != Layer::Passthrough => Ok(plan),
+            _ if !self.has_provider(provider) => Err(ResolveError::UnknownProvider),
+            _ => match self.connection(provider, model) {
+                Some(plan) => Ok(plan.clone()),
+                None => self.opened(provider, model).ok_or(ResolveError::UnknownModel),
+            },
+        }
+    }
+
     /// Adds a target for each provider, in file order; its model does not matter.
     #[must_use]
     pub fn with_hosts(mut self, targets: impl IntoIterator<Item = Arc<Target>>) -> Self {

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::plan::{Layer, Plan};
+use crate::plan::Plan;
 use crate::target::Target;
 use tollgate_providers::EndpointKind;
 
@@ -184,28 +184,6 @@ impl Table {
                 .or_else(|| self.first_connection(model)),
         };
         plan.cloned().ok_or(ResolveError::UnknownModel)
-    }
-
-    /// As [`Table::resolve`]; where the model would be passed through, to the provider that the
-    /// caller asks for beside it. Prefixes, functions and routes come first.
-    ///
-    /// # Errors
-    /// [`ResolveError::UnknownProvider`], [`ResolveError::UnknownModel`].
-    pub fn resolve_at(
-        &self,
-        model: &str,
-        kind: EndpointKind,
-        provider: Option<&str>,
-    ) -> Result<Plan, ResolveError> {
-        let plan = self.resolve(model, kind);
-        let Some(provider) = provider.filter(|_| self.split_prefix(model).is_none()) else {
-            return plan;
-        };
-        match plan {
-            Ok(plan) if plan.layer != Layer::Passthrough => Ok(plan),
-            _ if !self.has_provider(provider) => Err(ResolveError::UnknownProvider),
-            _ => self.connection(provider, model).cloned().ok_or(ResolveError::UnknownModel),
-        }
     }
 
     /// What callers may ask for: functions, the models of routes, those of providers; each once.

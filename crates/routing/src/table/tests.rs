@@ -222,6 +222,9 @@ fn an_open_provider_takes_any_model_but_only_by_its_prefix() {
     let plan = table.resolve("acme::some/model:v2", EndpointKind::Embeddings).unwrap();
     assert_eq!((plan.path, plan.layer), (RoutingPath::Passthrough, Layer::Passthrough));
     assert_eq!(&*plan.steps[0].choices[0].target.model, "some/model:v2");
+    let beside = table.resolve_at("some/model:v2", EndpointKind::Chat, Some("acme")).unwrap();
+    assert_eq!(&*beside.steps[0].choices[0].target.model, "some/model:v2", "named by header");
+    assert!(table.resolve_at("some/model:v2", EndpointKind::Chat, Some("openai")).is_err());
     for unknown in ["some/model:v2", "acme::", "acme", "openai::some/model:v2"] {
         assert_eq!(
             table.resolve(unknown, EndpointKind::Chat).err(),

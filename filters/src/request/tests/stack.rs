@@ -136,9 +136,14 @@ fn request_ids_have_a_fixed_form() {
 
 const FORM: &str = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nx\r\n--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\ngpt-4o\r\n--b--\r\n";
 
-fn to(method: Method, path: &str, body: &str, headers: &[(&'static str, &'static str)]) -> Request {
+fn to(
+    method: &Method,
+    path: &str,
+    body: &str,
+    headers: &[(&'static str, &'static str)],
+) -> Request {
     let mut request = request(body, headers);
-    request.extensions_mut().insert(Endpoint::resolve(&method, path).unwrap());
+    request.extensions_mut().insert(Endpoint::resolve(method, path).unwrap());
     request
 }
 
@@ -146,7 +151,7 @@ fn to(method: Method, path: &str, body: &str, headers: &[(&'static str, &'static
 async fn each_endpoint_reads_the_body_that_it_takes() {
     let (stack, _) = build(1_000, 9);
     let form = [("content-type", "multipart/form-data; boundary=b")];
-    let transcribe = |body, headers| to(Method::POST, "/v1/audio/transcriptions", body, headers);
+    let transcribe = |body, headers| to(&Method::POST, "/v1/audio/transcriptions", body, headers);
     let verdict = send(&stack, transcribe(FORM, &form)).await.unwrap();
     let Verdict::Forward(forward) = verdict else { panic!("{verdict:?}") };
     assert_eq!(&*forward.facts.model, "gpt-4o");
@@ -165,7 +170,7 @@ async fn each_endpoint_reads_the_body_that_it_takes() {
     let refused = send(&stack, transcribe(&other, &form)).await.unwrap_err();
     assert_eq!((refused.status().as_u16(), refused.param()), (400, Some("model")));
     let speech = r#"{"model":"gpt-4o","input":"hi","instructions":"softly","stream_format":"sse"}"#;
-    let verdict = send(&stack, to(Method::POST, "/v1/audio/speech", speech, &[])).await.unwrap();
+    let verdict = send(&stack, to(&Method::POST, "/v1/audio/speech", speech, &[])).await.unwrap();
     let Verdict::Forward(forward) = verdict else { panic!("{verdict:?}") };
     assert_eq!((forward.facts.stream, forward.facts.system), (true, None));
     assert_eq!(forward.facts.messages.as_deref(), Some(&b"\"hi\""[..]));
@@ -174,7 +179,7 @@ async fn each_endpoint_reads_the_body_that_it_takes() {
 #[tokio::test]
 async fn a_request_without_a_model_needs_a_provider_that_serves_it() {
     let (stack, _) = build(1_000, 9);
-    let list = |headers| to(Method::GET, "/v1/files", "", headers);
+    let list = |headers| to(&Method::GET, "/v1/files", "", headers);
     let refused = send(&stack, list(&[])).await.unwrap_err();
     assert_eq!(refused, Rejection::NotServed { route: "/v1/files" });
     assert_eq!((refused.status().as_u16(), refused.code()), (404, "bad_request"));
@@ -184,7 +189,7 @@ async fn a_request_without_a_model_needs_a_provider_that_serves_it() {
     let refused = send(&stack, list(&[("x-genai-provider", "nobody")])).await.unwrap_err();
     assert_eq!((refused.status().as_u16(), refused.code()), (404, "UnknownProvider"));
     assert!(refused.to_string().contains("`nobody`"), "{refused}");
-    let chat = |headers| to(Method::POST, "/v1/chat/completions", BODY, headers);
+    let chat = |headers| to(&Method::POST, "/v1/chat/completions", BODY, headers);
     assert!(send(&stack, chat(&[("x-genai-provider", "openai")])).await.is_ok());
     let refused = send(&stack, chat(&[("x-genai-provider", "nobody")])).await.unwrap_err();
     assert_eq!(refused, Rejection::UnknownProvider { provider: "nobody".to_owned() });
