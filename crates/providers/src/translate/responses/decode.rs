@@ -34,12 +34,9 @@ pub(in crate::translate) fn decode(body: Value) -> Result<Request, Untranslatabl
     request.format = text(&mut body)?;
     request.reasoning = reasoning(&mut body);
     request.sampling = sampling(&mut body);
-    let mut flag = |name: &str| body.remove(name).and_then(|value| value.as_bool());
-    request.parallel_tool_calls = flag("parallel_tool_calls");
-    request.stream = flag("stream").unwrap_or_default();
-    if let Some(Value::String(user)) = body.remove("user") {
-        request.user = Some(user);
-    }
+    request.parallel_tool_calls = take(&mut body, "parallel_tool_calls", Value::as_bool);
+    request.stream = take(&mut body, "stream", Value::as_bool).unwrap_or_default();
+    request.user = take(&mut body, "user", |value| value.as_str().map(str::to_owned));
     defaults(&mut body);
     body.remove("model");
     request.extra = body;
@@ -129,9 +126,20 @@ fn members(body: &mut Map<String, Value>, name: &str) -> Vec<(String, Value)> {
 
 fn sampling(body: &mut Map<String, Value>) -> Sampling {
     Sampling {
-        max_tokens: body.remove("max_output_tokens").and_then(|value| value.as_u64()),
-        temperature: body.remove("temperature").and_then(|value| value.as_f64()),
-        top_p: body.remove("top_p").and_then(|value| value.as_f64()),
+        max_tokens: take(body, "max_output_tokens", Value::as_u64),
+        temperature: take(body, "temperature", Value::as_f64),
+        top_p: take(body, "top_p", Value::as_f64),
         ..Sampling::default()
     }
+}
+
+/// A member, if it is of the right type; one that is not stays where what nobody takes is named.
+fn take<T>(
+    body: &mut Map<String, Value>,
+    name: &str,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Option<T> {
+    let value = read(body.get(name)?)?;
+    body.remove(name);
+    Some(value)
 }

@@ -88,29 +88,50 @@ fn flush(
     said: &mut Vec<Part>,
     items: &mut Vec<Value>,
 ) -> Result<(), Untranslatable> {
-    if said.is_empty() {
-        return Ok(());
-    }
     let parts = std::mem::take(said);
-    let (role, content) = match role {
-        Role::System => ("system", encode_parts(place, parts)?),
-        Role::User => ("user", encode_parts(place, parts)?),
-        Role::Assistant => ("assistant", spoken(place, parts)?),
+    let item = match role {
+        Role::Assistant => spoken(place, parts, items.len())?,
+        _ if parts.is_empty() => None,
+        Role::System => Some(turn("system", &encode_parts(place, parts)?)),
+        Role::User => Some(turn("user", &encode_parts(place, parts)?)),
     };
-    items.push(json!({ "type": "message", "role": role, "content": content }));
+    items.extend(item);
     Ok(())
 }
 
-/// What the model said.
-fn spoken(place: &str, parts: Vec<Part>) -> Result<Value, Untranslatable> {
-    let piece = |part: Part| match part.content {
-        Content::Text(text) => {
-            Ok(json!({ "type": "output_text", "text": text, "annotations": [] }))
+fn turn(role: &str, content: &Value) -> Value {
+    json!({ "type": "message", "role": role, "content": content })
+}
+
+/// What the model said: one text in the short form, anything else as the output that it was, whose
+/// form insists on an id. Nothing said beside calls is no item.
+fn spoken(place: &str, parts: Vec<Part>, at: usize) -> Result<Option<Value>, Untranslatable> {
+    let mut pieces = Vec::with_capacity(parts.len());
+    let mut texts = Vec::new();
+    for part in parts {
+        pieces.push(match part.content {
+            Content::Text(text) if text.is_empty() => continue,
+            Content::Text(text) => {
+                texts.push(text.clone());
+                json!({ "type": "output_text", "text": text, "annotations": [] })
+            }
+            Content::Refusal(text) => json!({ "type": "refusal", "refusal": text }),
+            _ => {
+                let reason = "the target takes text alone from the assistant";
+                return Err(Untranslatable::new(place, reason));
+            }
+        });
+    }
+    Ok(match (pieces.len(), texts.pop()) {
+        (0, _) => None,
+        (1, Some(text)) => Some(turn("assistant", &text.into())),
+        _ => {
+            let mut item = turn("assistant", &pieces.into());
+            set(&mut item, "id", format!("msg_{at}"));
+            set(&mut item, "status", "completed");
+            Some(item)
         }
-        Content::Refusal(text) => Ok(json!({ "type": "refusal", "refusal": text })),
-        _ => Err(Untranslatable::new(place, "the target takes text alone from the assistant")),
-    };
-    Ok(Value::Array(parts.into_iter().map(piece).collect::<Result<_, _>>()?))
+    })
 }
 
 fn encode_call(call: ToolCall) -> Value {

@@ -91,7 +91,7 @@ pub(super) fn closed(block: &Block, id: &str) -> Value {
         Kind::Text | Kind::Refusal => message(id, "completed", &[part(&block.kind, &block.text)]),
         Kind::Reasoning => reasoning(block, id),
         Kind::ToolCall { id: call, name } => {
-            function_call(id, call, name, arguments(&block.text), "completed")
+            function_call(id, call, name, &arguments(&block.text), "completed")
         }
     }
 }
@@ -107,9 +107,14 @@ pub(super) fn part(kind: &Kind, text: &str) -> Value {
     }
 }
 
-/// A call without arguments is one with an empty object.
-pub(super) fn arguments(text: &str) -> &str {
-    if text.trim().is_empty() { "{}" } else { text }
+/// What a call without arguments lacks: it is one with an empty object.
+pub(super) fn lacking(text: &str) -> &'static str {
+    if text.trim().is_empty() { "{}" } else { "" }
+}
+
+/// A call's arguments, which are JSON.
+pub(super) fn arguments(text: &str) -> String {
+    format!("{text}{}", lacking(text))
 }
 
 fn items(answer: &Answer) -> Vec<Value> {

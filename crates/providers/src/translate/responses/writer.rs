@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::set;
-use super::whole::{Status, arguments, closed, item_id, opened, part, response};
+use super::whole::{Status, arguments, closed, item_id, lacking, opened, part, response};
 use crate::error_body::{Told, told};
 use crate::provider::Dialect;
 use crate::translate::answer::{ANSWER_BYTES_MAX, Answer};
@@ -165,17 +165,12 @@ impl EventWriter {
                 self.done(index, "response.reasoning_summary_part.done", done, out);
             }
             Kind::ToolCall { name, .. } => {
-                let whole = arguments(&text);
-                if whole != text {
-                    // What deltas said and what the item says is the same text.
-                    let rest = if text.is_empty() { whole } else { "" };
-                    self.done(
-                        index,
-                        "response.function_call_arguments.delta",
-                        json!({ "delta": rest }),
-                        out,
-                    );
+                let rest = lacking(&text);
+                if !rest.is_empty() {
+                    let rest = json!({ "delta": rest });
+                    self.done(index, "response.function_call_arguments.delta", rest, out);
                 }
+                let whole = arguments(&text);
                 let done = json!({ "name": name, "arguments": whole });
                 self.done(index, "response.function_call_arguments.done", done, out);
             }
@@ -198,7 +193,10 @@ impl EventWriter {
         });
         self.event("error", data, out);
         if self.begun {
-            self.lifecycle("response.failed", Status::Failed(FAILED_CODE, message), out);
+            // The response has codes for what is not the caller's fault; ours is none of them.
+            let code = code.as_deref().filter(|code| *code != UPSTREAM_CODE);
+            let status = Status::Failed(code.unwrap_or(FAILED_CODE), message);
+            self.lifecycle("response.failed", status, out);
         }
     }
 

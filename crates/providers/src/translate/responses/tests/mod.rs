@@ -2,6 +2,7 @@
 
 mod answers;
 mod lossless;
+mod order;
 mod requests;
 
 use serde_json::Value;

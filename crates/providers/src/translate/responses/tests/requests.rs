@@ -7,7 +7,7 @@ use crate::event::Opaque;
 use crate::provider::Capabilities;
 use crate::translate::request::{
     Content, Draft, Format, Message, Part, Reasoning, Request, Role, Sampling, Source, Tool,
-    ToolChoice,
+    ToolCall, ToolChoice,
 };
 use crate::translate::sealed::Sealed;
 
@@ -29,7 +29,7 @@ fn full() -> Value {
                 { "type": "input_audio", "input_audio": { "data": "QUJD", "format": "wav" } }
             ] },
             { "type": "reasoning", "id": "rs_1", "summary": [{ "type": "summary_text", "text": "hm" }], "encrypted_content": "gAAA" },
-            { "type": "message", "role": "assistant", "content": [
+            { "type": "message", "role": "assistant", "id": "msg_2", "status": "completed", "content": [
                 { "type": "output_text", "text": "I will.", "annotations": [] },
                 { "type": "refusal", "refusal": "not that" }
             ] },
@@ -179,12 +179,19 @@ fn tools_run_by_the_provider_are_refused() {
 fn members_that_nobody_takes_are_named_and_defaults_are_not() {
     let body = json!({
         "input": "hi", "include": ["message.output_text.logprobs"], "top_logprobs": 3,
-        "max_tool_calls": 4, "reasoning": { "mode": "pro", "effort": null },
+        "max_tool_calls": 4, "max_output_tokens": "9", "reasoning": { "mode": "pro", "effort": null },
         "text": { "tone": "kind" }
     });
     let (back, mut dropped) = written(read(body));
     dropped.sort();
-    let expected = ["include", "max_tool_calls", "reasoning.mode", "text.tone", "top_logprobs"];
+    let expected = [
+        "include",
+        "max_output_tokens",
+        "max_tool_calls",
+        "reasoning.mode",
+        "text.tone",
+        "top_logprobs",
+    ];
     assert_eq!(dropped, expected);
     assert_eq!((&back["include"], &back["reasoning"]), (&Value::Null, &Value::Null));
 }
@@ -216,6 +223,22 @@ fn what_the_api_lacks_is_dropped_or_refused() {
         let mut draft = Draft::new(Request { sampling, ..Request::default() });
         assert_eq!(encode(&mut draft, ALL).unwrap_err().field, field);
     }
+}
+
+#[test]
+fn one_text_of_the_assistant_has_the_short_form_and_none_is_no_item() {
+    let call = ToolCall { id: "c".into(), name: "f".into(), ..ToolCall::default() };
+    let parts = |text: &str| vec![Part::text(text), Part::new(Content::ToolCall(call.clone()))];
+    let items = |text: &str| {
+        let messages = vec![Message { role: Role::Assistant, parts: parts(text) }];
+        written(Request { messages, ..Request::default() }).0["input"].clone()
+    };
+    let call = json!({ "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}" });
+    assert_eq!(
+        items("hm"),
+        json!([{ "type": "message", "role": "assistant", "content": "hm" }, call])
+    );
+    assert_eq!(items(""), json!([call]));
 }
 
 #[test]
