@@ -6,13 +6,14 @@ use http::{HeaderMap, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Instant;
+use tollgate_filters::request::{Facts, RequestId};
 use tollgate_filters::response::{Body, Pipeline, Translation};
 use tollgate_providers::media::MediaForm;
 use tollgate_providers::translate::Reply;
 use tollgate_providers::{Dialect, Endpoint, EndpointKind, ErrorClass};
 use tollgate_routing::{Failure, FailureKind, parse_retry_after};
 
-use crate::proxy::ctx::{AttemptError, Ctx, Responding};
+use crate::proxy::ctx::{AttemptError, Ctx, Current, Responding, Started};
 
 /// Text kept of one stream for its span (`MAX_ACCUMULATED_CONTENT_BYTES`).
 const CONTENT_BYTES_MAX: usize = 64 * 1024;
@@ -51,18 +52,8 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     }
     let may_hold = routed.attempts_left() && !failed;
     let now = Instant::now();
-    let caller = endpoint.as_ref().and_then(Endpoint::dialect);
     let Some(current) = &mut routed.current else { return Ok(()) };
-    let translation = caller.filter(|_| current.translated.is_some()).map(|caller| Translation {
-        caller,
-        stream: routed.facts.stream,
-        reply: Reply {
-            request_id: id.as_str().to_owned(),
-            model: current.attempt.target.model.to_string(),
-            created: started.unix_ns / 1_000_000_000,
-            include_usage: routed.facts.include_usage,
-        },
-    });
+    let translation = translation(endpoint.as_ref(), current, &routed.facts, id, *started);
     let stream = routed.facts.stream;
     let kind = body_kind(&head.headers, status, endpoint.as_ref(), current.translated, stream);
     let hold = may_hold && kind.is_stream();
@@ -93,6 +84,27 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     routed.watch.hold(waits);
     routed.arm(*started);
     Ok(())
+}
+
+/// What is needed to answer in the caller's dialect, where that is not the upstream's.
+fn translation(
+    endpoint: Option<&Endpoint>,
+    current: &Current,
+    facts: &Facts,
+    id: &RequestId,
+    started: Started,
+) -> Option<Translation> {
+    current.translated?;
+    Some(Translation {
+        caller: endpoint?.dialect()?,
+        stream: facts.stream,
+        reply: Reply {
+            request_id: id.as_str().to_owned(),
+            model: current.attempt.target.model.to_string(),
+            created: started.unix_ns / 1_000_000_000,
+            include_usage: facts.include_usage,
+        },
+    })
 }
 
 /// How the body is to be read.

@@ -134,11 +134,14 @@ async fn the_end_delivers_what_is_left_and_counts_what_could_not_be() {
     }
 }
 
+/// An export: its authorization, and what it holds.
+type Taken = (Option<String>, ExportTraceServiceRequest);
+
 /// An OTLP backend: refuses as often as told, then keeps what it gets.
 #[derive(Clone, Default)]
 struct Backend {
     refusals: Arc<AtomicU32>,
-    requests: Arc<Mutex<Vec<(Option<String>, ExportTraceServiceRequest)>>>,
+    requests: Arc<Mutex<Vec<Taken>>>,
 }
 
 impl Backend {
