@@ -18,7 +18,6 @@ use crate::translate::writer::{Reply, put_error, put_event};
 #[derive(Debug)]
 pub(in crate::translate) struct EventWriter {
     reply: Reply,
-    id: String,
     /// The index of the next block to begin.
     next_index: u32,
     /// The block that is open upstream has been begun here too.
@@ -28,7 +27,7 @@ pub(in crate::translate) struct EventWriter {
 
 impl EventWriter {
     pub(in crate::translate) const fn new(reply: Reply) -> Self {
-        Self { reply, id: String::new(), next_index: 0, begun: false, refused: false }
+        Self { reply, next_index: 0, begun: false, refused: false }
     }
 
     pub(in crate::translate) fn write(&mut self, step: &Step<'_>, out: &mut Vec<u8>) {
@@ -37,9 +36,8 @@ impl EventWriter {
                 let or = |said: &str, other: &str| {
                     if said.is_empty() { other.to_owned() } else { said.to_owned() }
                 };
-                self.id = or(id, &self.reply.request_id);
                 let message = json!({
-                    "id": self.id,
+                    "id": or(id, &self.reply.request_id),
                     "type": "message",
                     "role": "assistant",
                     "model": or(model, &self.reply.model),

@@ -104,7 +104,9 @@ fn tool_result(
         match content {
             Content::Text(text) | Content::Refusal(text) => {
                 // The API takes no empty text, and an empty result says the same.
-                if !text.trim().is_empty() {
+                if text.trim().is_empty() {
+                    draft.drop_if(cache.is_some(), "cache_control");
+                } else {
                     blocks.push(marked(json!({ "type": "text", "text": text }), cache));
                 }
             }

@@ -88,8 +88,8 @@ pub(super) fn folded(stream: &str) -> Value {
             "content_block_stop" => {
                 assert!(std::mem::take(&mut open) && event["index"] == index - 1, "{event}");
                 if !arguments.is_empty() {
-                    message["content"][index - 1]["input"] =
-                        serde_json::from_str(&arguments).unwrap();
+                    message["content"][index - 1]["input"] = serde_json::from_str(&arguments)
+                        .unwrap_or_else(|_| arguments.as_str().into());
                 }
             }
             "message_delta" => {
@@ -97,7 +97,7 @@ pub(super) fn folded(stream: &str) -> Value {
                 message["stop_reason"] = event["delta"]["stop_reason"].clone();
                 message["usage"] = event["usage"].clone();
             }
-            other => assert_eq!(other, "message_stop"),
+            other => assert!(matches!(other, "message_stop" | "error"), "{event}"),
         }
     }
     message

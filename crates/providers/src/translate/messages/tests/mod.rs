@@ -1,6 +1,7 @@
 //! Requests and answers of the Messages API, there and back.
 
 mod answers;
+mod disorder;
 mod fold;
 mod reading;
 mod round_trip;

@@ -247,7 +247,11 @@ fn cache_markers_stay_and_those_without_a_place_are_told() {
     let part = |text: &str| Part { cache: cache(), ..Part::text(text) };
     let (body, dropped) = written(asking(vec![part("a"), part("")])).unwrap();
     let block = json!({ "type": "text", "text": "a", "cache_control": { "type": "ephemeral" } });
-    assert_eq!(body["messages"][0]["content"], json!([block]));
+    assert_eq!(body["messages"][0]["content"], json!([block.clone()]));
+    assert_eq!(dropped, ["cache_control"]);
+    let inside = result("t", vec![part("a"), part(" ")]);
+    let (body, dropped) = written(asking(vec![inside])).unwrap();
+    assert_eq!(body["messages"][0]["content"][0]["content"], json!([block]));
     assert_eq!(dropped, ["cache_control"]);
 }
 
