@@ -7,6 +7,9 @@ use crate::translate::Untranslatable;
 
 /// The most names of dropped parameters that are told.
 const DROPPED_MAX: usize = 32;
+/// The longest `user` that OpenAI's APIs take, in characters. Callers of the Messages API give longer
+/// ones.
+const USER_CHARS_MAX: usize = 64;
 /// The longest name of a dropped parameter that is told.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -39,6 +42,14 @@ impl Draft {
     /// A member that exists under the same name in the target's dialect.
     pub(crate) fn extra(&mut self, name: &str) -> Option<Value> {
         self.request.extra.shift_remove(name)
+    }
+
+    /// The user, where OpenAI's APIs take one of this length.
+    pub(crate) fn user_for_openai(&mut self) -> Option<String> {
+        let user = self.request.user.clone()?;
+        let fits = user.chars().count() <= USER_CHARS_MAX;
+        self.drop_if(!fits, "user");
+        fits.then_some(user)
     }
 
     /// Several answers cannot be asked for in one request here.

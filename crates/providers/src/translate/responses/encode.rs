@@ -46,8 +46,8 @@ pub(in crate::translate) fn encode(
             body.insert(name.into(), value);
         }
     }
-    if let Some(user) = &draft.request.user {
-        body.insert("user".into(), user.as_str().into());
+    if let Some(user) = draft.user_for_openai() {
+        body.insert("user".into(), user.into());
     }
     if draft.request.stream {
         body.insert("stream".into(), true.into());

@@ -9,6 +9,7 @@ use crate::translate::request::{
     Content, Draft, Format, Message, Part, ReasoningBudget, Request, Role, Sampling, Tool,
     ToolCall, ToolChoice,
 };
+use crate::translate::{Target, translate_request};
 
 fn hi() -> Request {
     asking(vec![Part::text("hi")])
@@ -258,4 +259,23 @@ fn parameters_of_other_apis_are_dropped_by_name_and_several_answers_refused() {
     let (body, dropped) = written(request).unwrap();
     assert_eq!(body["metadata"], json!({ "user_id": "s" }));
     assert_eq!((body.get("service_tier"), dropped), (None, vec!["service_tier".to_owned()]));
+}
+
+#[test]
+fn a_user_longer_than_openai_takes_is_left_out() {
+    for upstream in [Dialect::Chat, Dialect::Responses] {
+        let user = |chars: usize| {
+            let user = json!({ "user_id": "u".repeat(chars) });
+            let asked = super::body(json!({ "max_tokens": 99, "metadata": user }));
+            let capabilities = Capabilities::assumed(upstream);
+            let target = Target { model: "m", capabilities, temperature: None, max_tokens: None };
+            let asked = asked.to_string();
+            let told =
+                translate_request(Dialect::Messages, upstream, asked.as_bytes(), &target).unwrap();
+            let body: Value = serde_json::from_slice(&told.body).unwrap();
+            (body["user"].as_str().map(str::len), told.dropped)
+        };
+        assert_eq!(user(64), (Some(64), vec![]));
+        assert_eq!(user(65), (None, vec!["user".to_owned()]));
+    }
 }
