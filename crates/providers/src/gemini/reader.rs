@@ -57,15 +57,16 @@ impl GeminiReader {
         cursor: &mut Cursor<'a>,
         sink: &mut dyn FnMut(StreamEvent<'_>),
     ) -> Option<()> {
-        let mut position = 0;
+        let mut candidates = None;
         cursor.object(|cursor, key| {
             match key {
                 b"responseId" => emit(cursor, sink, StreamEvent::Id)?,
                 b"modelVersion" => emit(cursor, sink, StreamEvent::Model)?,
-                b"candidates" => cursor.array(|cursor| {
-                    position += 1;
-                    self.read_candidate(position - 1, cursor, sink)
-                })?,
+                // What is said comes after who says it, which stands behind it.
+                b"candidates" => {
+                    candidates = Some(*cursor);
+                    cursor.skip()?;
+                }
                 b"usageMetadata" if cursor.kind()? == Kind::Object => {
                     sink(StreamEvent::Usage(read_usage(cursor)?));
                 }
@@ -74,6 +75,13 @@ impl GeminiReader {
                 _ => cursor.skip()?,
             }
             Some(())
+        })?;
+        let mut position = 0;
+        candidates.map_or(Some(()), |mut candidates| {
+            candidates.array(|cursor| {
+                position += 1;
+                self.read_candidate(position - 1, cursor, sink)
+            })
         })
     }
 

@@ -12,11 +12,12 @@ const CALLS: &str = r#"{"candidates":[{"content":{"parts":[{"functionCall":{"nam
 #[test]
 fn thoughts_text_and_calls_are_told_apart() {
     assert_eq!(
-        said(Gemini, &[THOUGHT, TEXT])[..6],
+        said(Gemini, &[THOUGHT, TEXT])[..7],
         [
-            "reasoning 0 Let me see",
             "usage Usage { input: Some(7), output: Some(0), total: Some(12), cache_read: None, cache_creation: None, cache_creation_5m: None, cache_creation_1h: None, reasoning: Some(5), duration_ms: None, input_excludes_cache: false, output_excludes_reasoning: true }",
             "model gemini-x",
+            "id r1",
+            "reasoning 0 Let me see",
             "id r1",
             "text 0 It is ",
             "text 0 22 °C.",
@@ -28,7 +29,7 @@ fn thoughts_text_and_calls_are_told_apart() {
 fn two_calls_of_one_name_without_ids_are_two_and_the_signature_comes_before_its_part() {
     let events = said(Gemini, &[CALLS]);
     assert_eq!(
-        events[..8],
+        events[1..9],
         [
             "opaque 0 google-gemini-v1 signs=false  c2ln",
             "start 0  f",
