@@ -2,6 +2,7 @@
 
 use crate::client::{Answer, exchange, post, request};
 use crate::harness::{OPENAI_KEY, World, trace_id, traceparent};
+use crate::http2::{Connection, read};
 use crate::transcriptions::{audio, form, upload};
 
 const FILES: &str = r#"
@@ -69,6 +70,28 @@ fn a_file_is_uploaded_listed_read_and_deleted() {
             "no body, no length"
         );
     }
+}
+
+#[test]
+fn files_and_heads_pass_over_http2() {
+    let world = World::new(FILES);
+    let content = audio(300_000);
+    let body = form(&[("purpose", "batch")], &content, &[]);
+    world.block_on(async {
+        let mut connection = Connection::open(world.gateway).await;
+        let typed = [("content-type", "multipart/form-data; boundary=\"=b 1\"")];
+        let sent = connection.request("POST", "/v1/files", &typed, &body).await;
+        let id = read(sent, usize::MAX).await.json()["id"].as_str().unwrap().to_owned();
+        let path = format!("/v1/files/{id}");
+        let stored = connection.request("GET", &format!("{path}/content"), &[], b"").await;
+        assert!(read(stored, usize::MAX).await.body == content, "byte for byte");
+        let deleted = read(connection.request("DELETE", &path, &[], b"").await, usize::MAX).await;
+        assert_eq!(deleted.json()["deleted"], true);
+        let head = read(connection.request("HEAD", "/v1/models", &[], b"").await, usize::MAX).await;
+        assert_eq!((head.status, head.body.len(), head.complete), (200, 0, true));
+        assert!(head.header("content-length").is_some_and(|length| length != "0"));
+    });
+    assert!(world.upstream()[0].body == body, "untouched");
 }
 
 #[test]
