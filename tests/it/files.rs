@@ -196,4 +196,15 @@ fn a_failed_upload_is_not_sent_again() {
     let answer = exchange(world.gateway, &upload("POST", "/v1/files", &[], &body));
     assert_eq!((answer.status, answer.header("x-to11-error-code")), (503, Some("overloaded")));
     assert_eq!(world.upstream().len(), 1);
+    let bytes = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let until = std::time::Instant::now() + crate::harness::PATIENCE;
+    loop {
+        let metrics = exchange(world.control, bytes).text();
+        let mut finished =
+            metrics.lines().filter(|line| line.starts_with("gateway_requests_finished_total"));
+        if finished.any(|line| line.contains("\"upstream_failed\"") && line.ends_with(" 1")) {
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "{metrics}");
+    }
 }
