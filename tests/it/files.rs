@@ -2,6 +2,7 @@
 
 use crate::client::{Answer, exchange, post, request};
 use crate::harness::{OPENAI_KEY, World, trace_id, traceparent};
+use crate::http2::{Connection, read};
 use crate::transcriptions::{audio, form, upload};
 
 const FILES: &str = r#"
@@ -69,6 +70,28 @@ fn a_file_is_uploaded_listed_read_and_deleted() {
             "no body, no length"
         );
     }
+}
+
+#[test]
+fn files_and_heads_pass_over_http2() {
+    let world = World::new(FILES);
+    let content = audio(300_000);
+    let body = form(&[("purpose", "batch")], &content, &[]);
+    world.block_on(async {
+        let mut connection = Connection::open(world.gateway).await;
+        let typed = [("content-type", "multipart/form-data; boundary=\"=b 1\"")];
+        let sent = connection.request("POST", "/v1/files", &typed, &body).await;
+        let id = read(sent, usize::MAX).await.json()["id"].as_str().unwrap().to_owned();
+        let path = format!("/v1/files/{id}");
+        let stored = connection.request("GET", &format!("{path}/content"), &[], b"").await;
+        assert!(read(stored, usize::MAX).await.body == content, "byte for byte");
+        let deleted = read(connection.request("DELETE", &path, &[], b"").await, usize::MAX).await;
+        assert_eq!(deleted.json()["deleted"], true);
+        let head = read(connection.request("HEAD", "/v1/models", &[], b"").await, usize::MAX).await;
+        assert_eq!((head.status, head.body.len(), head.complete), (200, 0, true));
+        assert!(head.header("content-length").is_some_and(|length| length != "0"));
+    });
+    assert!(world.upstream()[0].body == body, "untouched");
 }
 
 #[test]
@@ -173,4 +196,15 @@ fn a_failed_upload_is_not_sent_again() {
     let answer = exchange(world.gateway, &upload("POST", "/v1/files", &[], &body));
     assert_eq!((answer.status, answer.header("x-to11-error-code")), (503, Some("overloaded")));
     assert_eq!(world.upstream().len(), 1);
+    let bytes = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let until = std::time::Instant::now() + crate::harness::PATIENCE;
+    loop {
+        let metrics = exchange(world.control, bytes).text();
+        let mut finished =
+            metrics.lines().filter(|line| line.starts_with("gateway_requests_finished_total"));
+        if finished.any(|line| line.contains("\"upstream_failed\"") && line.ends_with(" 1")) {
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "{metrics}");
+    }
 }

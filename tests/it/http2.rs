@@ -43,15 +43,27 @@ impl Connection {
         Self { sender, driver: tokio::spawn(driver) }
     }
 
-    /// Sends a body in pieces and returns once the head of the answer is there.
+    /// Sends a JSON body in pieces and returns once the head of the answer is there.
     pub(crate) async fn send(
         &mut self,
         path: &str,
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> hyper::Response<Incoming> {
-        let mut request = hyper::Request::post(format!("http://gateway.test{path}"))
-            .header("content-type", "application/json");
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        self.request("POST", path, &headers, body).await
+    }
+
+    /// The same with another method or another kind of body.
+    pub(crate) async fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> hyper::Response<Incoming> {
+        let mut request =
+            hyper::Request::builder().method(method).uri(format!("http://gateway.test{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -21,8 +21,12 @@ const BYTES_PER_TOKEN: u64 = 4;
 
 pub(super) fn call(ctx: &Ctx, routed: Option<&mut Routed>, error: Option<&Error>) -> Call {
     let end = Instant::now();
+    let mut http = http(ctx);
     let genai = match routed {
-        Some(routed) => genai_of_routed(ctx, routed, error, end),
+        Some(routed) => {
+            http.outcome = Some(plain_outcome(routed, error));
+            genai_of_routed(ctx, routed, error, end)
+        }
         None => genai_of_refused(ctx, end),
     };
     Call {
@@ -31,7 +35,7 @@ pub(super) fn call(ctx: &Ctx, routed: Option<&mut Routed>, error: Option<&Error>
         genai_span: ctx.spans.genai,
         start_ns: ctx.started.unix_ns,
         end_ns: ctx.started.unix_ns_at(end),
-        http: http(ctx),
+        http,
         genai: genai.filter(|_| ctx.snapshot.settings.genai.enabled),
     }
 }
@@ -47,6 +51,26 @@ fn http(ctx: &Ctx) -> Http {
         version: if ctx.http.version == http::Version::HTTP_2 { "2" } else { "1.1" },
         request_id: ctx.id.as_str().to_owned(),
         error_code: ctx.rejection.as_ref().map(|rejection| rejection.code()),
+        outcome: None,
+    }
+}
+
+fn caller_gone(routed: &Routed, error: Option<&Error>) -> bool {
+    error.is_some_and(|error| *error.esource() == ErrorSource::Downstream)
+        && routed.watch.fired().is_none()
+}
+
+/// How a request ended of which only HTTP is known.
+fn plain_outcome(routed: &Routed, error: Option<&Error>) -> Outcome {
+    let answered = |current: &Current| {
+        current.error.is_none() && current.responding.as_ref().is_some_and(|it| it.ended)
+    };
+    if caller_gone(routed, error) {
+        Outcome::Cancelled
+    } else if routed.current.as_ref().is_some_and(answered) {
+        Outcome::Complete
+    } else {
+        Outcome::UpstreamFailed
     }
 }
 
@@ -100,8 +124,7 @@ fn genai_of_routed(
 ) -> Option<GenAi> {
     let mut genai = request(ctx, &routed.facts, &routed.context, end)?;
     genai.failed_attempts = routed.failures.iter().map(failed_attempt).collect();
-    let caller_gone = error.is_some_and(|error| *error.esource() == ErrorSource::Downstream)
-        && routed.watch.fired().is_none();
+    let caller_gone = caller_gone(routed, error);
     let Some(mut current) = routed.current.take() else {
         genai.outcome = if caller_gone { Outcome::Cancelled } else { Outcome::UpstreamFailed };
         return Some(genai);

@@ -48,6 +48,8 @@ pub struct Http {
     pub request_id: String,
     /// `x-to11-error-code`, for a refusal.
     pub error_code: Option<&'static str>,
+    /// How it ended, where it went upstream and is no model call.
+    pub outcome: Option<Outcome>,
 }
 
 /// The request as a model call.

@@ -11,7 +11,8 @@ use crate::genai::{Call, GenAi, Outcome, StreamTiming};
 impl Metrics {
     /// Records a finished call.
     pub fn record(&self, call: &Call, retries: &Retries) {
-        let outcome = call.genai.as_ref().map_or("complete", |genai| genai.outcome.name());
+        let outcome = call.genai.as_ref().map(|genai| genai.outcome).or(call.http.outcome);
+        let outcome = outcome.map_or("complete", Outcome::name);
         let refused = call.http.error_code.filter(|_| outcome != "upstream_failed");
         let outcome = if call.genai.is_none() && refused.is_some() { "rejected" } else { outcome };
         self.instruments.requests_finished.add(1, &[KeyValue::new(a::OUTCOME, outcome)]);

@@ -212,6 +212,22 @@ fn media_endpoints_count_no_tokens_and_plain_answers_no_stream() {
 }
 
 #[test]
+fn a_request_that_is_no_model_call_is_counted_by_how_it_ended() {
+    let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
+    for outcome in [None, Some(Outcome::Cancelled), Some(Outcome::UpstreamFailed)] {
+        let mut plain = call(None);
+        plain.http.outcome = outcome;
+        metrics.record(&plain, &Retries::default());
+    }
+    let text = metrics.render();
+    for outcome in ["complete", "cancelled", "upstream_failed"] {
+        let label = format!("gateway_outcome=\"{outcome}\"");
+        let finished = ["gateway_requests_finished_total", &*label];
+        assert_eq!(value(&text, &finished), Some(1), "{outcome} in\n{text}");
+    }
+}
+
+#[test]
 fn a_refusal_is_counted_by_its_code_and_has_no_upstream_request() {
     let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
     let refused = |genai| {
