@@ -10,6 +10,9 @@ use super::sealed::Sealed;
 /// event, and a plain body has to be rewritten as a whole.
 pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// What a block counts for, beside what it says: an answer of empty blocks is long too, in bytes.
+pub(crate) const BLOCK_BYTES: usize = 64;
+
 /// What an answer said.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Answer {
@@ -41,6 +44,14 @@ impl Answer {
                 self.usage = *usage;
             }
             Step::Open { kind, .. } => {
+                let named = match kind {
+                    Kind::ToolCall { id, name } => id.len() + name.len(),
+                    Kind::Text | Kind::Refusal | Kind::Reasoning => 0,
+                };
+                self.bytes += BLOCK_BYTES + named;
+                if self.bytes > ANSWER_BYTES_MAX {
+                    return false;
+                }
                 self.blocks.push(Block {
                     kind: (*kind).clone(),
                     text: String::new(),
@@ -58,6 +69,9 @@ impl Answer {
             }
             Step::Sealed { sealed, .. } => {
                 self.bytes += sealed.data.len();
+                if self.bytes > ANSWER_BYTES_MAX {
+                    return false;
+                }
                 if let Some(block) = self.blocks.last_mut() {
                     block.sealed = Some((*sealed).clone());
                 }

@@ -133,8 +133,6 @@ fn message(id: &str, status: &str, content: &[Value]) -> Value {
 }
 
 fn function_call(id: &str, call: &str, name: &str, arguments: &str, status: &str) -> Value {
-    // Some servers give calls no id, and a caller has to name the call in its result.
-    let call = if call.is_empty() { id } else { call };
     json!({
         "id": id,
         "type": "function_call",

@@ -8,6 +8,7 @@ use crate::body::read_body;
 use crate::event::{Opaque, StreamEvent};
 use crate::fixtures::sse;
 use crate::provider::Dialect;
+use crate::translate::answer::BLOCK_BYTES;
 use crate::translate::blocks::{Kind, Step};
 use crate::translate::finish::Finish;
 use crate::translate::sealed::Sealed;
@@ -227,10 +228,10 @@ fn each_kind_of_item_has_its_own_events() {
 }
 
 #[test]
-fn a_call_without_arguments_has_an_empty_object_and_one_without_id_gets_one() {
+fn a_call_without_arguments_has_an_empty_object() {
     let mut out = Vec::new();
     let mut writer = EventWriter::new(reply());
-    let kind = Kind::ToolCall { id: String::new(), name: "f".into() };
+    let kind = Kind::ToolCall { id: "c".into(), name: "f".into() };
     for step in [
         Step::Begin { id: "", model: "", usage: None },
         Step::Open { index: 0, kind: &kind },
@@ -243,7 +244,7 @@ fn a_call_without_arguments_has_an_empty_object_and_one_without_id_gets_one() {
     let response = &events.last().unwrap()["response"];
     assert_eq!((&response["id"], &response["model"]), (&"req_1".into(), &"asked".into()));
     let item = &response["output"][0];
-    assert_eq!((&item["arguments"], &item["call_id"]), (&"{}".into(), &"fc_req_1_0".into()));
+    assert_eq!((&item["arguments"], &item["call_id"]), (&"{}".into(), &"c".into()));
     assert_eq!(events[3]["delta"], "{}");
     assert_eq!(events[4]["arguments"], "{}");
 }
@@ -308,10 +309,10 @@ fn an_error_continues_the_numbers_and_fails_the_response() {
 
 #[test]
 fn an_answer_longer_than_what_is_kept_ends_with_an_error() {
-    const BYTES_MAX: usize = 8;
+    const BYTES_MAX: usize = BLOCK_BYTES + 8;
     let said = |bytes: usize| {
         let (mut out, mut writer) = (Vec::new(), EventWriter::limited(reply(), BYTES_MAX));
-        let text = "x".repeat(bytes - 1);
+        let text = "x".repeat(bytes - BLOCK_BYTES - 1);
         for step in [
             Step::Begin { id: "a", model: "", usage: None },
             Step::Open { index: 0, kind: &Kind::Text },
@@ -327,6 +328,24 @@ fn an_answer_longer_than_what_is_kept_ends_with_an_error() {
     };
     assert_eq!(said(BYTES_MAX).as_deref(), Some("completed"));
     assert_eq!(said(BYTES_MAX + 1).as_deref(), Some("failed"));
+}
+
+#[test]
+fn empty_calls_count_towards_the_limit() {
+    let kind = Kind::ToolCall { id: "c".into(), name: "f".into() };
+    let ended = |calls: u32| {
+        let bytes_max = 2 * (BLOCK_BYTES + "cf".len());
+        let (mut out, mut writer) = (Vec::new(), EventWriter::limited(reply(), bytes_max));
+        writer.write(&Step::Begin { id: "a", model: "", usage: None }, &mut out);
+        for index in 0..calls {
+            writer.write(&Step::Open { index, kind: &kind }, &mut out);
+            writer.write(&Step::Close { index, kind: &kind }, &mut out);
+        }
+        writer.write(&Step::End { finish: Finish::ToolCalls, usage: None }, &mut out);
+        let events = datas(&String::from_utf8(out).unwrap());
+        events.last().unwrap()["response"]["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((ended(2).as_str(), ended(3).as_str()), ("completed", "failed"));
 }
 
 #[test]
