@@ -27,3 +27,4 @@ mod telemetry;
 mod tls;
 mod transcriptions;
 mod translate;
+mod upstream_errors;

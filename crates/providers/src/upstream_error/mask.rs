@@ -1,21 +1,22 @@
 //! Keys in messages: providers quote the one that they refuse.
 
 /// How the keys of the providers begin.
-const PREFIXES: [&str; 24] = [
+const PREFIXES: [&str; 23] = [
     "sk-",
     "sk_",
     "pk-",
     "xai-",
     "gsk_",
-    "aiza",
+    "AIza",
+    "AQ.Ab",
     "ya29.",
     "hf_",
     "nvapi-",
-    "akia",
-    "asia",
-    "absk",
+    "AKIA",
+    "ASIA",
+    "ABSK",
     "bedrock-api-key-",
-    "eyj",
+    "eyJ",
     "pplx-",
     "fw_",
     "fpk_",
@@ -23,9 +24,7 @@ const PREFIXES: [&str; 24] = [
     "tgp_v1_",
     "r8_",
     "rpa_",
-    "v1.cm",
-    "aq.ab",
-    "org-key-",
+    "v1.CmM",
 ];
 /// Shortest run of characters that is taken for a key, in bytes.
 const KEY_BYTES_MIN: usize = 8;
@@ -61,9 +60,8 @@ pub(super) fn masked(text: &str) -> String {
 
 /// Whether the word begins as a provider's keys do and goes on for long enough.
 pub(super) fn is_key(word: &str) -> bool {
-    let lower = word.to_ascii_lowercase();
     word.len() >= KEY_BYTES_MIN
-        && PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
+        && PREFIXES.iter().any(|prefix| word.starts_with(prefix))
         // Words of the language and of the APIs go on with letters alone.
         && is_opaque(word)
 }

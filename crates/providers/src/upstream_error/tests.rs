@@ -44,6 +44,7 @@ fn what_only_looks_a_little_like_a_key_stays() {
         "request req_011CSHoEeqs5C35K2UUqR7Fy in org-abc123 project proj_123",
         "sk-learn and pk-tables are words",
         "API key: missing",
+        "no such region asia-northeast1, use eyjafjord-2",
         "limit 30000, used 29000; retry in 1.25s",
         "zażółć: 日本語 — “quotes”…",
     ] {
