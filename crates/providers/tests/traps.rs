@@ -34,8 +34,25 @@ const RESPONSES: &str = concat!(
     "data: {\"type\":\"response.output_text.delta\",\"output_index\":1,\"delta\":\"👩‍🚀 \\ud83e\\udd80\"}\n\n",
     "data: {\"type\":\"response.completed\",\"response\":{\"id\":\"c\",\"model\":\"m\",\"status\":\"completed\"}}\n\n",
 );
-const STREAMS: [(Dialect, &str); 3] =
-    [(Dialect::Chat, CHAT), (Dialect::Messages, MESSAGES), (Dialect::Responses, RESPONSES)];
+const GEMINI: &str = concat!(
+    "data: {\"responseId\":\"c\",\"modelVersion\":\"m\",\"candidates\":[{\"index\":0,\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"Żółć \",\"thought\":true}]}}]}\n\n",
+    "data: {\"candidates\":[{\"index\":0,\"content\":{\"parts\":[{\"text\":\"日本 \"}]}}]}\n\n",
+    "data: {\"candidates\":[{\"index\":0,\"content\":{\"parts\":[{\"text\":\"👩‍🚀 \\ud83e\\udd80\"}]},\"finishReason\":\"STOP\"}]}\n\n",
+);
+const COHERE: &str = concat!(
+    "event: message-start\ndata: {\"type\":\"message-start\",\"id\":\"c\",\"delta\":{\"message\":{\"role\":\"assistant\"}}}\n\n",
+    "event: content-delta\ndata: {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"thinking\":\"Żółć \"}}}}\n\n",
+    "event: content-delta\ndata: {\"type\":\"content-delta\",\"index\":1,\"delta\":{\"message\":{\"content\":{\"text\":\"日本 \"}}}}\n\n",
+    "event: content-delta\ndata: {\"type\":\"content-delta\",\"index\":1,\"delta\":{\"message\":{\"content\":{\"text\":\"👩‍🚀 \\ud83e\\udd80\"}}}}\n\n",
+    "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\"}}\n\n",
+);
+const STREAMS: [(Dialect, &str); 5] = [
+    (Dialect::Chat, CHAT),
+    (Dialect::Messages, MESSAGES),
+    (Dialect::Responses, RESPONSES),
+    (Dialect::Gemini, GEMINI),
+    (Dialect::Cohere, COHERE),
+];
 
 /// What a reader says of a stream that comes in these pieces.
 fn read<'a>(dialect: Dialect, pieces: impl IntoIterator<Item = &'a [u8]>) -> Transcript {
@@ -223,6 +240,15 @@ fn trap_13_cached_tokens_are_counted_once_whoever_reports_them() {
         assert_eq!((usage.cache_read, usage.cache_creation), (Some(60), Some(30)), "{dialect:?}");
         assert_eq!(usage.output_total(), Some(5));
     }
+}
+
+#[test]
+fn trap_13_geminis_cached_tokens_are_a_part_of_its_prompt() {
+    let stream = "data: {\"candidates\":[{\"index\":0,\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":100,\
+                  \"cachedContentTokenCount\":60,\"candidatesTokenCount\":5,\"totalTokenCount\":105}}\n\n";
+    let usage = read(Dialect::Gemini, [stream.as_bytes()]).usage().unwrap();
+    assert_eq!((usage.input_total(), usage.cache_read), (Some(100), Some(60)));
+    assert_eq!(usage.output_total(), Some(5));
 }
 
 #[test]
