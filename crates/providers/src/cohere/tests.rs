@@ -77,3 +77,23 @@ fn failures_are_told_wherever_they_stand() {
     read_body(Cohere, br#"{"message":"invalid api token"}"#, &mut |e| read.on_event(&e)).unwrap();
     assert_eq!(read.error(), Some("invalid api token"));
 }
+
+#[test]
+fn events_alike_but_for_their_text_are_told_as_if_each_were_the_first() {
+    let piece = |index: u32, content: &str| {
+        format!(
+            r#"{{"type":"content-delta","index":{index},"delta":{{"message":{{"content":{{{content}}}}}}}}}"#
+        )
+    };
+    let events = [
+        piece(0, r#""thinking":"a""#),
+        piece(0, r#""thinking":"b""#),
+        piece(1, r#""text":"c""#),
+        piece(1, r#""text":"\"d""#),
+        piece(1, r#""text":"""#),
+        piece(1, r#""text":"e""#),
+    ];
+    let all: Vec<&str> = events.iter().map(String::as_str).collect();
+    let alone: Vec<String> = all.iter().flat_map(|event| said(Cohere, &[event])).collect();
+    assert_eq!(said(Cohere, &all), alone);
+}

@@ -127,3 +127,27 @@ fn a_reason_in_every_event_does_not_end_the_answer() {
     let read = transcript(Gemini, &[&piece("a"), &piece("b")]);
     assert_eq!((read.text(), read.finish_reasons().count()), ("ab", 1));
 }
+
+#[test]
+fn events_alike_but_for_their_text_are_told_as_if_each_were_the_first() {
+    let piece = |text: &str, more: &str| {
+        format!(
+            r#"{{"candidates":[{{"content":{{"parts":[{{"text":"{text}"{more}}}],"role":"model"}},"index":0}}],"modelVersion":"m","responseId":"r"}}"#
+        )
+    };
+    let thought = r#","thought":true"#;
+    let events = [
+        piece("a", thought),
+        piece("b\\n", thought),
+        piece("c", ""),
+        piece("\\\"d", ""),
+        piece("", ""),
+        piece("e", r#","thoughtSignature":"s""#),
+        piece("f", r#","thoughtSignature":"s""#),
+        piece("g", ""),
+        piece("h", ""),
+    ];
+    let all: Vec<&str> = events.iter().map(String::as_str).collect();
+    let alone: Vec<String> = all.iter().flat_map(|event| said(Gemini, &[event])).collect();
+    assert_eq!(said(Gemini, &all), alone);
+}
