@@ -1,6 +1,6 @@
 //! Any caller's dialect to any upstream's: requests there, answers back.
 //!
-//! One model in the middle ([`request::Request`] for what goes up, [`blocks::Step`] for what comes
+//! One model in the middle (`request::Request` for what goes up, `blocks::Step` for what comes
 //! back) and one codec per dialect, so that a new dialect is one more codec and not one more for
 //! every pair. Answers are read by the readers that meter them; a codec only writes.
 //!
