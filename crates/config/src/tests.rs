@@ -62,13 +62,9 @@ pub(crate) fn targets(settings: &Settings, model: &str) -> Vec<std::sync::Arc<Ta
 }
 
 #[test]
-fn every_example_loads_without_a_warning_or_with_the_expected_one() {
-    let names = yaml_files("examples");
-    assert_eq!(names.len(), 7, "{names:?}");
-    for name in names {
-        let (settings, warnings) = load(&name);
-        let expected = usize::from(name.ends_with("weighted.yaml"));
-        assert_eq!(warnings.len(), expected, "{name}: {warnings:?}");
+fn no_example_shows_a_secret() {
+    for name in yaml_files("examples") {
+        let (settings, _) = load(&name);
         assert!(!crate::report(&settings).contains(CANARY), "{name}");
         assert!(!format!("{settings:?}").contains(CANARY), "{name}");
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tollgate_providers::Provider;
 use tollgate_routing::{
-    Credential, Deadlines, EndpointKind, Function, Layer, Params, Plan, RetryPolicy, Route, Step,
-    Strategy, Table, Target, Variant,
+    Credential, Deadlines, Function, Layer, Params, Plan, RetryPolicy, Route, Step, Strategy,
+    Table, Target, Variant,
 };
 
 use crate::fields::{Entry, Located};
@@ -157,12 +157,13 @@ impl<'d> Compiler<'d> {
         Route {
             name,
             models: models.map(|model| model.value.as_str().into()).collect(),
-            endpoint: endpoint.unwrap_or_default(),
+            endpoint: Some(endpoint.unwrap_or_default()),
             plan,
         }
     }
 
-    /// One route for each target that nothing else names.
+    /// One route for each target that nothing else names, for every kind of endpoint: a target has
+    /// none.
     fn bare_routes(&self) -> Vec<Route> {
         let bare = bare_targets(self.document);
         let named = self.document.targets.iter().filter(|it| bare.contains(it.name.as_str()));
@@ -171,7 +172,7 @@ impl<'d> Compiler<'d> {
             let step = Step::of_targets(Strategy::Single, [Arc::clone(target)]);
             let plan = Plan::managed(Layer::Route, Arc::clone(&name), self.retry, [step]);
             let models = vec![Arc::clone(&target.model)];
-            Route { name, models, endpoint: EndpointKind::Chat, plan }
+            Route { name, models, endpoint: None, plan }
         };
         named.filter_map(|it| self.targets.get(it.name.as_str())).map(route).collect()
     }

@@ -33,7 +33,7 @@ content  not captured
 LAYER        NAME   MODELS  ENDPOINT  STRATEGY  RETRY
 function     f      f       chat      fallback  0 x 500 ms
 route        split  a, x    chat      weighted  2 x 500 ms
-route        home   c       chat      single    2 x 500 ms
+route        home   c       any       single    2 x 500 ms
 passthrough  acme   a, b    any       single    never
 passthrough  local  c       any       single    never
 

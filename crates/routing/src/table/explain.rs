@@ -42,22 +42,24 @@ impl Table {
     fn about_route_named(&self, name: &str, kind: EndpointKind) -> String {
         match self.route_by_name.get(name).and_then(|index| self.routes.get(*index)) {
             None => format!("routes: none is called `{name}`"),
-            Some(route) if route.endpoint == kind => format!("routes: `{name}` is one"),
-            Some(route) => format!("routes: `{name}` is one, but for {}", route.endpoint.name()),
+            Some(route) => match route.endpoint.filter(|own| *own != kind) {
+                None => format!("routes: `{name}` is one"),
+                Some(own) => format!("routes: `{name}` is one, but for {}", own.name()),
+            },
         }
     }
 
     fn about_routes(&self, model: &str, kind: EndpointKind) -> String {
         let indices = self.routes_by_model.get(model).map_or(&[][..], Vec::as_slice);
         let mut routes = indices.iter().filter_map(|index| self.routes.get(*index));
-        match routes.clone().find(|route| route.endpoint == kind) {
+        match routes.clone().find(|route| route.answers_on(kind)) {
             Some(route) => format!("routes: `{}` answers to `{model}`", route.name),
             None => match routes.next() {
                 None => format!("routes: none answers to `{model}`"),
                 Some(other) => format!(
                     "routes: `{}` answers to `{model}`, but for {}",
                     other.name,
-                    other.endpoint.name()
+                    other.endpoint.map_or("any", EndpointKind::name)
                 ),
             },
         }

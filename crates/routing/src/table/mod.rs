@@ -47,8 +47,8 @@ pub struct Route {
     pub name: Arc<str>,
     /// The model names it answers to.
     pub models: Vec<Arc<str>>,
-    /// The kind of endpoint it answers on.
-    pub endpoint: EndpointKind,
+    /// The kind of endpoint it answers on; any for a bare target.
+    pub endpoint: Option<EndpointKind>,
     /// Where its requests go.
     pub plan: Plan,
 }
@@ -80,7 +80,7 @@ pub struct Row {
     pub name: Arc<str>,
     /// The model names it answers to without a prefix; a function answers to its own name.
     pub models: Vec<Arc<str>>,
-    /// The kind of endpoint; any in passthrough.
+    /// The kind of endpoint; none stands for any: passthrough and bare targets.
     pub endpoint: Option<EndpointKind>,
     /// Where its requests go. In passthrough: that of its first model.
     pub plan: Plan,
@@ -211,7 +211,7 @@ impl Table {
         let routes = self.routes.iter().map(|route| Row {
             name: Arc::clone(&route.name),
             models: route.models.clone(),
-            endpoint: Some(route.endpoint),
+            endpoint: route.endpoint,
             plan: route.plan.clone(),
         });
         let passthrough = self.passthrough.iter().filter_map(|connection| {
@@ -244,13 +244,13 @@ impl Table {
 
     fn route_named(&self, name: &str, kind: EndpointKind) -> Option<&Plan> {
         let route = self.routes.get(*self.route_by_name.get(name)?)?;
-        (route.endpoint == kind).then_some(&route.plan)
+        route.answers_on(kind).then_some(&route.plan)
     }
 
     fn route_for(&self, model: &str, kind: EndpointKind) -> Option<&Plan> {
         let routes = self.routes_by_model.get(model)?.iter();
         let mut routes = routes.filter_map(|index| self.routes.get(*index));
-        routes.find(|route| route.endpoint == kind).map(|route| &route.plan)
+        routes.find(|route| route.answers_on(kind)).map(|route| &route.plan)
     }
 
     fn connection(&self, provider: &str, model: &str) -> Option<&Plan> {
@@ -274,5 +274,13 @@ impl Table {
         connection
             .and_then(|index| self.passthrough.get(*index))
             .map_or_else(|| OWNER.into(), |connection| Arc::clone(&connection.provider))
+    }
+}
+
+// === impl Route ===
+
+impl Route {
+    fn answers_on(&self, kind: EndpointKind) -> bool {
+        self.endpoint.is_none_or(|own| own == kind)
     }
 }

@@ -19,7 +19,7 @@ fn plan(layer: Layer, name: &str) -> Plan {
 
 fn route(name: &str, models: &[&str], endpoint: EndpointKind) -> Route {
     let models = models.iter().map(|model| (*model).into()).collect();
-    Route { name: name.into(), models, endpoint, plan: plan(Layer::Route, name) }
+    Route { name: name.into(), models, endpoint: Some(endpoint), plan: plan(Layer::Route, name) }
 }
 
 fn function(name: &str, endpoint: EndpointKind) -> Function {
@@ -312,4 +312,21 @@ fn a_kind_of_its_own_has_routes_of_its_own() {
     for other in [EndpointKind::Chat, EndpointKind::Embeddings] {
         assert!(matches!(table.resolve("m", other), Err(ResolveError::UnknownModel)), "{other:?}");
     }
+}
+
+#[test]
+fn a_route_without_a_kind_answers_on_every_one_after_those_that_come_before_it() {
+    let mut bare = route("bare", &["m"], EndpointKind::Chat);
+    bare.endpoint = None;
+    let table =
+        Table::new([], vec![route("vectors", &["m"], EndpointKind::Embeddings), bare], vec![]);
+    let name = |model: &str, kind| table.resolve(model, kind).unwrap().name.unwrap().to_string();
+    assert_eq!(name("m", EndpointKind::Embeddings), "vectors");
+    for kind in [EndpointKind::Chat, EndpointKind::Rerank, EndpointKind::AudioSpeech] {
+        assert_eq!(name("m", kind), "bare", "{kind:?}");
+        assert_eq!(name("route::bare", kind), "bare", "{kind:?}");
+    }
+    assert_eq!(table.rows()[1].endpoint, None);
+    let told = table.explain("route::bare", EndpointKind::Rerank).join("\n");
+    assert!(told.contains("routes: `bare` is one\n"), "{told}");
 }
