@@ -168,7 +168,8 @@ impl Builder<'_> {
             Some(Scalar::String(text)) => Value::Text(text.into_owned()),
             None => {
                 let place = self.place(position);
-                return Err(Problem::new(&place, "the value does not fit its tag"));
+                return Err(Problem::new(&place, "the value does not fit its tag")
+                    .hint("remove the tag: fields know their types"));
             }
         };
         let nodes_before = self.nodes;
@@ -200,11 +201,13 @@ impl Builder<'_> {
     fn alias(&mut self, anchor: usize, position: Position) -> Result<(), Stop> {
         if self.expects_key() {
             let place = self.place(position);
-            return Err(Problem::new(&place, "an alias cannot be a key"));
+            let problem = Problem::new(&place, "an alias cannot be a key");
+            return Err(problem.hint("write the name out"));
         }
         let Some((node, nodes)) = self.anchors.get(&anchor).cloned() else {
             let place = self.place(position);
-            return Err(Problem::new(&place, "the alias refers to a value that contains it"));
+            let problem = Problem::new(&place, "the alias refers to a value that contains it");
+            return Err(problem.hint("an alias repeats a value that has ended before it"));
         };
         let nodes_before = self.nodes;
         // Counted before it is kept, so that nested aliases cannot multiply unseen.
@@ -215,7 +218,8 @@ impl Builder<'_> {
     fn begin(&mut self, content: Content, anchor: usize, position: Position) -> Result<(), Stop> {
         let place = self.place(position);
         if self.expects_key() {
-            return Err(Problem::new(&place, "a key must be plain text"));
+            let problem = Problem::new(&place, "a key must be plain text");
+            return Err(problem.hint("a name, without brackets and braces"));
         }
         if self.open.len() >= DEPTH_MAX {
             let message = format!("more than {DEPTH_MAX} levels of nesting");

@@ -14,6 +14,8 @@ const BACKOFF_BASE_MS_MAX: u64 = 10_000;
 /// The highest sampling temperature that any provider takes.
 const TEMPERATURE_MAX: f64 = 2.0;
 
+const STEPS_HINT: &str = "list the steps in order: `steps: [{ strategy: ..., targets: [...] }]`";
+
 const ENDPOINTS: [(&str, EndpointKind); 6] = [
     ("chat", EndpointKind::Chat),
     ("embeddings", EndpointKind::Embeddings),
@@ -118,11 +120,13 @@ pub(super) fn route(fields: &mut Fields<'_, '_>) -> RouteEntry {
     fields.require("models", "list the model names that the route answers to");
     match (fields.has("targets"), fields.has("steps")) {
         (true, true) => both_targets_and_steps(fields),
-        (false, false) => {
+        (false, true) => fields.require("steps", STEPS_HINT),
+        (targets, false) => {
             fields.require("targets", "list the targets in order: `targets: [...]`");
+            if targets {
+                fields.require("strategy", "one of `single`, `weighted`, `fallback`");
+            }
         }
-        (_, true) => {}
-        (true, false) => fields.require("strategy", "one of `single`, `weighted`, `fallback`"),
     }
     route
 }
@@ -146,9 +150,18 @@ pub(super) fn function(fields: &mut Fields<'_, '_>) -> FunctionEntry {
         retry: retry(fields),
         written: ways.into_iter().filter(|way| fields.has(way)).collect(),
     };
-    if function.written.len() == 1 && !fields.has("steps") {
-        let words = "one of `single`, `weighted`, `fallback`, `experiment`";
-        fields.require("strategy", words);
+    if let [way] = function.written[..] {
+        // A field without a value says nowhere where requests go, either. Variants are counted later.
+        match way {
+            "models" => fields.require(way, "list the models in order: `models: [...]`"),
+            "targets" => fields.require(way, "list the targets in order: `targets: [...]`"),
+            "steps" => fields.require(way, STEPS_HINT),
+            _ => {}
+        }
+        if way != "steps" {
+            let words = "one of `single`, `weighted`, `fallback`, `experiment`";
+            fields.require("strategy", words);
+        }
     }
     function
 }
