@@ -28,6 +28,7 @@ async fn ask(
         store,
         metrics: Arc::new(|| "up 1\n".to_owned()),
         ready: Arc::new(move || ready),
+        targets: Arc::new(|| serde_json::json!([{ "target": "a", "standing": "in_service" }])),
     };
     tokio::spawn(async move { axum::serve(listener, router(state)).await });
     let mut stream = TcpStream::connect(addr).await.unwrap();

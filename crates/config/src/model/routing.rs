@@ -3,7 +3,9 @@
 use tollgate_providers::SecretSource;
 use tollgate_routing::{EndpointKind, StatusSet, StickyBy, Strategy};
 
+use crate::error::Problem;
 use crate::fields::{Entry, Fields, Located};
+use crate::suggest;
 
 /// The largest weight. Sums stay far from overflow and shares readable.
 const WEIGHT_MAX: u32 = 1_000_000;
@@ -158,7 +160,7 @@ pub(super) fn route(fields: &mut Fields<'_, '_>) -> RouteEntry {
 }
 
 fn both_targets_and_steps(fields: &mut Fields<'_, '_>) {
-    let problem = crate::error::Problem::new(fields.place(), "both `targets` and `steps`");
+    let problem = Problem::new(fields.place(), "both `targets` and `steps`");
     fields.report(problem.hint("keep one: a chain of one stage is `targets`, of several `steps`"));
 }
 
@@ -236,14 +238,16 @@ fn sticky_by(fields: &mut Fields<'_, '_>) -> Option<Located<StickyBy>> {
         _ => None,
     };
     if by.is_none() {
-        let message = if value.starts_with(HEADER_PREFIX) {
-            format!("no header has the name in `{value}`")
+        let words = ["user", "session", "conversation"];
+        let (message, hint) = if value.starts_with(HEADER_PREFIX) {
+            let hint = "write a header's name behind it: `header:x-tenant`".to_owned();
+            (format!("no header has the name in `{value}`"), Some(hint))
         } else {
-            format!("must be {STICKY_BY_HINT}")
+            let closest = suggest::closest(&value, words.into_iter());
+            let hint = closest.map(|closest| format!("did you mean `{closest}`?"));
+            (format!("must be {STICKY_BY_HINT}"), hint)
         };
-        let words = ["user", "session", "conversation", HEADER_PREFIX];
-        let hint = crate::suggest::hint(&value, words.into_iter());
-        fields.report(crate::error::Problem::new(&place, message).maybe_hint(hint));
+        fields.report(Problem::new(&place, message).maybe_hint(hint));
     }
     by.map(|by| Located::new(by, place))
 }
