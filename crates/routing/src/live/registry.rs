@@ -10,13 +10,14 @@ use crate::target::Target;
 
 /// What makes a target the same one in another configuration: provider, name and model.
 type Key = [Arc<str>; 3];
+type Targets = BTreeMap<Key, (Arc<Live>, Option<Health>)>;
 
 /// The states of all targets that routes and functions choose from. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Registry {
     origin: Instant,
     /// Locked when a configuration is loaded and when somebody looks; never by a request.
-    targets: Arc<Mutex<BTreeMap<Key, (Arc<Live>, Option<Health>)>>>,
+    targets: Arc<Mutex<Targets>>,
 }
 
 /// One target's state, for people and metrics.

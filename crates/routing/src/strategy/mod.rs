@@ -67,7 +67,7 @@ pub(crate) fn draw(weights: impl Iterator<Item = u32> + Clone, random: f64) -> O
 /// The index that `random` (from [0, 1)) picks by load: the better of two, as `strategy` judges.
 pub(crate) fn lighter(
     strategy: Strategy,
-    loads: impl Iterator<Item = Load> + Clone,
+    loads: &(impl Iterator<Item = Load> + Clone),
     random: f64,
 ) -> Option<usize> {
     let (first, second) = two::two_of(loads.clone().count(), random)?;

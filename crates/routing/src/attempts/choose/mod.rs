@@ -7,6 +7,9 @@ use crate::live::{Standing, View};
 use crate::plan::{Choice, Step};
 use crate::strategy::{Strategy, Subject, arm, draw, lighter};
 
+#[cfg(test)]
+mod tests;
+
 impl Attempts {
     /// Takes a choice of the first step that has an available one; where none has, one of the
     /// first step that has any: an ejected target is better than no answer.
@@ -81,7 +84,7 @@ impl Attempts {
             },
             Strategy::Latency | Strategy::LeastBusy => {
                 let loads = left.clone().map(|it| view.load(&it.target));
-                lighter(step.strategy, loads, random)
+                lighter(step.strategy, &loads, random)
             }
         };
         // What is left may have become less while it was looked at.
