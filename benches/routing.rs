@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tollgate_providers::{AuthStyle, Capabilities, Dialect, Provider, Secret};
+use tollgate_routing::live::LiveSlot;
 use tollgate_routing::{
     Attempt, Attempts, Credential, Deadlines, EndpointKind, FailureKind, Function, Layer, Plan,
     RetryPolicy, Route, Step, Strategy, Table, Target,
@@ -41,6 +42,8 @@ fn target(provider: &Arc<Provider>, name: String, credential: Credential) -> Arc
         weight: 3,
         credential,
         deadlines: Deadlines::default(),
+        health: None,
+        live: LiveSlot::default(),
     })
 }
 

@@ -11,5 +11,6 @@ mod server;
 mod shared;
 mod snapshot;
 mod store_sink;
+mod targets;
 
 pub use running::Running;

@@ -11,7 +11,7 @@ use tollgate_filters::request::InFlight;
 use tollgate_store::SpanStore;
 use tollgate_telemetry::export::{self, Exporters, OtlpSink, Queue, QueueSettings};
 use tollgate_telemetry::genai::{Call, span_tree};
-use tollgate_telemetry::metrics::{Metrics, Retries};
+use tollgate_telemetry::metrics::{Metrics, Retries, TargetGauges};
 use tollgate_telemetry::{Pipeline, SpanId};
 
 use crate::store_sink::StoreSink;
@@ -85,6 +85,14 @@ impl Observe {
     pub(crate) fn call(&self, call: &Call, retries: &Retries) {
         self.metrics.record(call, retries);
         self.exporters.submit(span_tree(call, &mut || SpanId::new(fastrand::u64(1..))));
+    }
+
+    /// Asks for the state of targets whenever metrics are read; to be called once.
+    pub(crate) fn watch_targets(
+        &self,
+        targets: impl Fn() -> Vec<TargetGauges> + Clone + Send + Sync + 'static,
+    ) {
+        self.metrics.observe_targets(targets);
     }
 
     pub(crate) fn render_metrics(&self) -> String {

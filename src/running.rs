@@ -13,12 +13,14 @@ use tollgate_collector::{Collector, CollectorSettings};
 use tollgate_config::{Settings, StoreSettings};
 use tollgate_console::ConsoleState;
 use tollgate_filters::request::InFlight;
+use tollgate_routing::Registry;
 use tollgate_store::{SpanStore, Sqlite, SqliteSettings};
 
 use crate::observe::Observe;
 use crate::server::ProxyServer;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
+use crate::targets;
 
 /// Threads for everything that is not a request: exporters, collector, console.
 const CONTROL_THREADS: usize = 2;
@@ -70,14 +72,15 @@ impl Running {
         let store = open_store(settings.store.as_ref())?;
         let (stop_rest, stopping) = watch::channel(false);
         let in_flight = InFlight::default();
+        let live = Registry::new(Instant::now());
         let observe =
             Observe::start(&settings, store.clone(), in_flight.clone(), &runtime, &stopping)?;
         let drain = settings.server.drain;
         let server_settings = settings.server.clone();
         let control = settings.control.addr;
         let collector = settings.collector.clone();
-        let snapshot = Snapshot::new(settings, in_flight.clone())?;
-        let shared = Shared::new(snapshot, in_flight, observe);
+        let snapshot = Snapshot::new(settings, in_flight.clone(), &live)?;
+        let shared = Shared::new(snapshot, in_flight, live, observe);
 
         serve_console(&runtime, &shared, store.clone(), control, stopping.clone())?;
         let collector = match (collector, &store) {
@@ -206,11 +209,12 @@ fn serve_console(
     stopping: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let listener = listen(runtime, addr)?;
-    let (metrics, ready) = (Arc::clone(shared), Arc::clone(shared));
+    let (metrics, ready, live) = (Arc::clone(shared), Arc::clone(shared), shared.live.clone());
     let router = tollgate_console::router(ConsoleState {
         store,
         metrics: Arc::new(move || metrics.observe.render_metrics()),
         ready: Arc::new(move || !ready.is_draining()),
+        targets: Arc::new(move || targets::json(&live)),
     });
     runtime.spawn(async move {
         let served = axum::serve(listener, router).with_graceful_shutdown(stopped(stopping)).await;

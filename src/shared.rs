@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use tollgate_filters::request::InFlight;
+use tollgate_routing::Registry;
 
 use crate::observe::Observe;
 use crate::proxy::Resolver;
 use crate::snapshot::Snapshot;
+use crate::targets;
 
 /// The process's one instance of everything that outlives a configuration.
 pub(crate) struct Shared {
@@ -16,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) resolver: Resolver,
     pub(crate) in_flight: InFlight,
+    /// The state of targets, carried from one configuration to the next.
+    pub(crate) live: Registry,
     /// Where finished requests are told.
     pub(crate) observe: Observe,
     draining: AtomicBool,
@@ -24,11 +28,19 @@ pub(crate) struct Shared {
 // === impl Shared ===
 
 impl Shared {
-    pub(crate) fn new(snapshot: Snapshot, in_flight: InFlight, observe: Observe) -> Arc<Self> {
+    pub(crate) fn new(
+        snapshot: Snapshot,
+        in_flight: InFlight,
+        live: Registry,
+        observe: Observe,
+    ) -> Arc<Self> {
+        let asked = live.clone();
+        observe.watch_targets(move || targets::gauges(&asked));
         Arc::new(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             resolver: Resolver::default(),
             in_flight,
+            live,
             observe,
             draining: AtomicBool::new(false),
         })

@@ -11,6 +11,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tollgate_config::Settings;
 use tollgate_filters::request::{self, InFlight, Stack};
+use tollgate_routing::Registry;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
@@ -25,11 +26,16 @@ pub(crate) struct Snapshot {
 // === impl Snapshot ===
 
 impl Snapshot {
-    /// Builds the stack and reads the certificate authorities.
+    /// Builds the stack and reads the certificate authorities; gives targets their states last, so
+    /// that a snapshot that fails changes nothing.
     ///
     /// # Errors
     /// A file that cannot be read or holds no certificate.
-    pub(crate) fn new(settings: Settings, in_flight: InFlight) -> Result<Self, String> {
+    pub(crate) fn new(
+        settings: Settings,
+        in_flight: InFlight,
+        live: &Registry,
+    ) -> Result<Self, String> {
         let stack = request::stack(&request::Settings {
             body_bytes_max: settings.limits.body_bytes_max,
             in_flight_max: settings.limits.in_flight_max,
@@ -41,6 +47,7 @@ impl Snapshot {
             let ca = read_authority(&path)?;
             authorities.insert(path, ca);
         }
+        live.adopt(&settings.table);
         Ok(Self { settings, stack, authorities })
     }
 

@@ -3,7 +3,7 @@
 use tollgate_providers::rewrite::{Rewrite, rewrite};
 use tollgate_providers::translate::{Target, Untranslatable, translate_request};
 use tollgate_providers::{Dialect, Endpoint, Peek};
-use tollgate_routing::Attempt;
+use tollgate_routing::{Attempt, Flight};
 
 use crate::proxy::ctx::{Current, Routed, Started};
 
@@ -18,6 +18,9 @@ pub(crate) fn begin(
 ) -> Result<(), Untranslatable> {
     let spoken = spoken(&attempt, endpoint);
     let translated = spoken.clone().ok().filter(|upstream| Some(*upstream) != endpoint.dialect());
+    // An attempt that begins again after a stale connection is still the same one.
+    let before = routed.current.take().filter(|it| it.attempt.number == attempt.number);
+    let flight = before.and_then(|mut current| current.flight.take());
     let mut current = Current {
         started: Started::now(),
         body: routed.body.clone(),
@@ -26,11 +29,17 @@ pub(crate) fn begin(
         dropped: Vec::new(),
         responding: None,
         error: None,
+        flight,
         attempt,
     };
     let written = spoken.and_then(|_| write(routed, &mut current, endpoint));
     // The target's time begins here: what writing a long body took is ours.
     current.started = Started::now();
+    let probe = routed.attempts.take_probe();
+    if written.is_ok() && current.flight.is_none() {
+        let now = current.started.at.into_std();
+        current.flight = Flight::begin(&current.attempt.target, probe, now);
+    }
     routed.current = Some(current);
     written
 }

@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 use tollgate_filters::request::{Context, Facts, Forward, InFlightPermit, Rejection, RequestId};
 use tollgate_filters::response::Pipeline;
 use tollgate_providers::endpoint::Endpoint;
 use tollgate_providers::translate::Untranslatable;
 use tollgate_providers::{Dialect, ErrorClass};
-use tollgate_routing::{Attempt, Attempts, Failure, Plan, RoutingPath};
+use tollgate_routing::{
+    Attempt, Attempts, Blame, Credential, Failure, Flight, Plan, RoutingPath, StickyBy, Verdict,
+};
 use tollgate_telemetry::{SpanId, TraceContext};
 
 use crate::proxy::downstream::Installed;
+use crate::proxy::subject;
 use crate::proxy::watch::{Deadline, Watch};
 use crate::snapshot::Snapshot;
 
@@ -106,6 +109,8 @@ pub(crate) struct Current {
     pub(crate) responding: Option<Responding>,
     /// Why the attempt failed, if it did.
     pub(crate) error: Option<AttemptError>,
+    /// The attempt in its target's state.
+    pub(crate) flight: Option<Flight>,
 }
 
 /// A response that was accepted.
@@ -205,14 +210,47 @@ impl Responding {
     }
 }
 
+// === impl Current ===
+
+impl Current {
+    /// Content came, or the head of an answer that is not streamed.
+    pub(crate) fn first_content(&mut self, now: Instant) {
+        if let Some(flight) = &mut self.flight {
+            flight.first_content(now.into_std());
+        }
+    }
+
+    /// Books a failure to whom it belongs.
+    pub(crate) fn book(&mut self, failure: &Failure) {
+        let callers_key = matches!(self.attempt.target.credential, Credential::Caller);
+        self.settle(match failure.blame(callers_key) {
+            Blame::Target | Blame::Credential => Verdict::Fault,
+            Blame::Client => Verdict::Neutral,
+        });
+    }
+
+    /// Tells the target's state how the attempt ended; the first verdict counts.
+    pub(crate) fn settle(&mut self, verdict: Verdict) {
+        if let Some(flight) = &mut self.flight {
+            flight.settle(verdict, Instant::now().into_std());
+        }
+    }
+}
+
 // === impl Routed ===
 
 impl Routed {
     /// What the stack forwarded, before any attempt.
-    pub(crate) fn new(forward: Forward, watch: Arc<Watch>, installed: Installed) -> Self {
+    pub(crate) fn new(
+        forward: Forward,
+        headers: &HeaderMap,
+        watch: Arc<Watch>,
+        installed: Installed,
+    ) -> Self {
         let Forward { plan, body, facts, context, permit } = forward;
+        let subject = |by: &StickyBy| subject::of(by, headers, &facts, &context);
         Self {
-            attempts: Attempts::new(plan.clone()),
+            attempts: Attempts::new(plan.clone()).with_subjects(subject),
             plan,
             facts,
             context,
@@ -278,6 +316,11 @@ impl Routed {
     /// Closes the running attempt as failed; `true` if another one follows.
     pub(crate) fn fail(&mut self, failure: Failure, error: AttemptError) -> bool {
         let Some(mut current) = self.current.take() else { return false };
+        if self.watch.fired() == Some(Deadline::Total) {
+            // The whole request took too long: that may be any target's doing.
+            current.settle(Verdict::Neutral);
+        }
+        current.book(&failure);
         let follows = self.attempts.failed(failure, fastrand::f64());
         if follows {
             let duration = current.started.at.elapsed();

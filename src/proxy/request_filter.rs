@@ -86,7 +86,8 @@ async fn decide(
 fn accept(session: &mut Session, ctx: &mut Ctx, forward: Forward) {
     let watch = Arc::new(Watch::new(ctx.started.at));
     let installed = downstream::install(session, Arc::clone(&watch));
-    ctx.routed = Some(Box::new(Routed::new(forward, watch, installed)));
+    let headers = &session.req_header().headers;
+    ctx.routed = Some(Box::new(Routed::new(forward, headers, watch, installed)));
 }
 
 fn describe(session: &Session, ctx: &mut Ctx) {

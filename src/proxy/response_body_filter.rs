@@ -21,6 +21,11 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
         Flow::Unwritable(message) => return fail(current, message),
         Flow::Failed(_) => *body = Some(responding.pipeline.release()),
     }
+    if responding.pipeline.has_content()
+        && let Some(flight) = &mut current.flight
+    {
+        flight.first_content(Instant::now().into_std());
+    }
     if let Some(class) = responding.pipeline.error_class() {
         responding.class = Some(class);
         watch.set_error_code(class.code());

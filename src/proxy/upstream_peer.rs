@@ -8,6 +8,7 @@ use pingora::proxy::Session;
 use pingora::upstreams::peer::{ALPN, HttpPeer};
 use pingora::{Error, ErrorType, Result};
 use tokio::time::{Instant, sleep_until};
+use tollgate_routing::live::At;
 use tollgate_routing::{Attempt, Failure, FailureKind, Target};
 
 use crate::proxy::Gateway;
@@ -75,7 +76,7 @@ fn next_attempt(routed: &mut Routed) -> Option<Attempt> {
         attempt.wait = Duration::ZERO;
         return Some(attempt);
     }
-    routed.attempts.next(fastrand::f64())
+    routed.attempts.next_seeing(fastrand::f64(), &At(Instant::now().into_std()))
 }
 
 /// Sleeps, unless the caller leaves first: a retry for nobody would only cost money.

@@ -47,6 +47,7 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
             return Err(retry(status));
         }
         if let Some(current) = &mut routed.current {
+            current.book(&failure);
             current.error = Some(error);
         }
     }
@@ -71,6 +72,9 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     );
     if let Some(name) = head.headers.get(ERROR_TYPE).and_then(|name| name.to_str().ok()) {
         pipeline.name_error(name);
+    }
+    if !failed && !kind.is_stream() {
+        current.first_content(now);
     }
     let waits = hold || failed || pipeline.waits_for_end();
     current.responding = Some(Responding {

@@ -19,6 +19,7 @@ mod exporters;
 mod fallback;
 mod files;
 mod harness;
+mod health;
 mod http2;
 mod replay;
 mod sdk;

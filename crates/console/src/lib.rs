@@ -28,6 +28,8 @@ pub struct ConsoleState {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Whether requests are taken.
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// The live state of every target, as a list of objects.
+    pub targets: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
 }
 
 /// The control plane's routes. Nothing here changes anything.
@@ -37,6 +39,7 @@ pub fn router(state: ConsoleState) -> Router {
         .route("/app.js", get(page::script))
         .route("/style.css", get(page::style))
         .route("/metrics", get(metrics))
+        .route("/api/targets", get(targets))
         .route("/api/traces", get(api::list))
         .route("/api/traces/{id}", get(api::one))
         .layer(middleware::map_response(private))
@@ -70,6 +73,10 @@ async fn ready(State(state): State<ConsoleState>) -> Response {
         false => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
     };
     (status, Json(json!({ "status": word }))).into_response()
+}
+
+async fn targets(State(state): State<ConsoleState>) -> Json<serde_json::Value> {
+    Json((state.targets)())
 }
 
 async fn metrics(State(state): State<ConsoleState>) -> Response {

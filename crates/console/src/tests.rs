@@ -28,6 +28,7 @@ async fn ask(
         store,
         metrics: Arc::new(|| "up 1\n".to_owned()),
         ready: Arc::new(move || ready),
+        targets: Arc::new(|| serde_json::json!([{ "target": "a", "standing": "in_service" }])),
     };
     tokio::spawn(async move { axum::serve(listener, router(state)).await });
     let mut stream = TcpStream::connect(addr).await.unwrap();
@@ -78,11 +79,13 @@ fn row(trace: &str, id: &str, parent: &str, start_ns: i64, duration_ns: i64) -> 
 }
 
 #[tokio::test]
-async fn health_readiness_and_metrics_are_told() {
+async fn health_readiness_metrics_and_targets_are_told() {
     assert!(get("/health", "localhost:4500", false).await.starts_with("HTTP/1.1 200"));
     assert!(get("/ready", "127.0.0.1", true).await.starts_with("HTTP/1.1 200"));
     assert!(get("/ready", "[::1]:4500", false).await.starts_with("HTTP/1.1 503"));
     assert!(get("/metrics", "localhost", true).await.ends_with("up 1\n"));
+    let targets = get("/api/targets", "localhost", true).await;
+    assert!(targets.ends_with(r#"[{"target":"a","standing":"in_service"}]"#), "{targets}");
 }
 
 #[tokio::test]

@@ -29,6 +29,8 @@ pub(crate) fn target(name: &str, weight: u32) -> Arc<Target> {
         weight,
         credential: Credential::Managed(Secret::new("canary")),
         deadlines: Deadlines::default(),
+        health: None,
+        live: crate::live::LiveSlot::default(),
     })
 }
 
@@ -41,6 +43,8 @@ pub(crate) fn passthrough(provider: &Arc<Provider>) -> Vec<Arc<Target>> {
             weight: 1,
             credential: Credential::Caller,
             deadlines: Deadlines::default(),
+            health: None,
+            live: crate::live::LiveSlot::default(),
         })
     };
     provider.models.iter().map(target).collect()

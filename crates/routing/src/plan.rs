@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::retry::RetryPolicy;
-use crate::strategy::Strategy;
+use crate::strategy::{StickyBy, Strategy};
 use crate::target::Target;
 use crate::variant::Variant;
 
@@ -53,6 +53,8 @@ pub enum Layer {
 pub struct Step {
     /// How a choice is taken.
     pub strategy: Strategy,
+    /// What makes two requests the same subject, which gets the same choice; where weights decide.
+    pub sticky_by: Option<StickyBy>,
     /// What there is to choose from, in declared order.
     pub choices: Arc<[Choice]>,
 }
@@ -145,14 +147,28 @@ impl Step {
     /// A stage that chooses among named targets.
     pub fn of_targets(strategy: Strategy, targets: impl IntoIterator<Item = Arc<Target>>) -> Self {
         let choices = targets.into_iter().map(|target| Choice { target, variant: None });
-        Self { strategy, choices: choices.collect() }
+        Self { strategy, sticky_by: None, choices: choices.collect() }
     }
 
     /// A stage that chooses among the variants of an experiment.
     pub fn of_variants(variants: impl IntoIterator<Item = (Arc<Variant>, Arc<Target>)>) -> Self {
         let choices =
             variants.into_iter().map(|(variant, target)| Choice { target, variant: Some(variant) });
-        Self { strategy: Strategy::Experiment, choices: choices.collect() }
+        Self { strategy: Strategy::Experiment, sticky_by: None, choices: choices.collect() }
+    }
+
+    /// The same stage, with the same choice for the same subject.
+    #[must_use]
+    pub fn sticky(self, sticky_by: Option<StickyBy>) -> Self {
+        Self { sticky_by, ..self }
+    }
+
+    /// The strategy and what it goes by, for people.
+    pub fn describe(&self) -> String {
+        match &self.sticky_by {
+            None => self.strategy.name().to_owned(),
+            Some(by) => format!("{}, sticky by {by}", self.strategy.name()),
+        }
     }
 
     /// The choices that can be taken at all: a weight of zero is never drawn.
@@ -169,5 +185,10 @@ impl Choice {
     /// The weight that counts: the variant's in an experiment, else the target's.
     pub fn weight(&self) -> u32 {
         self.variant.as_ref().map_or(self.target.weight, |variant| variant.weight)
+    }
+
+    /// What it is called where it is one arm of several.
+    pub(crate) fn arm(&self) -> &str {
+        self.variant.as_ref().map_or(&self.target.name, |variant| &variant.name)
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tollgate_providers::{Provider, Secret};
 
+use crate::live::{Health, LiveSlot};
+
 /// One place a request may be sent to.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -21,6 +23,10 @@ pub struct Target {
     pub credential: Credential,
     /// How long each phase of an attempt may take.
     pub deadlines: Deadlines,
+    /// When it is left alone for a while; never by default.
+    pub health: Option<Health>,
+    /// What is known of it right now, once a registry has taken it in.
+    pub live: LiveSlot,
 }
 
 /// Whose key authenticates an attempt.

@@ -19,7 +19,12 @@ use crate::proxy::ctx::{Ctx, Current, Failed, Routed, Started};
 /// Bytes of text for a token, where a provider counts none. Close for English and for code.
 const BYTES_PER_TOKEN: u64 = 4;
 
-pub(super) fn call(ctx: &Ctx, routed: Option<&mut Routed>, error: Option<&Error>) -> Call {
+/// The call, and how it ended where it was routed.
+pub(super) fn call(
+    ctx: &Ctx,
+    routed: Option<&mut Routed>,
+    error: Option<&Error>,
+) -> (Call, Option<Outcome>) {
     let end = Instant::now();
     let mut http = http(ctx);
     let genai = match routed {
@@ -29,7 +34,9 @@ pub(super) fn call(ctx: &Ctx, routed: Option<&mut Routed>, error: Option<&Error>
         }
         None => genai_of_refused(ctx, end),
     };
-    Call {
+    let outcome = genai.as_ref().map(|genai| genai.outcome).filter(|_| http.outcome.is_some());
+    let outcome = outcome.or(http.outcome);
+    let call = Call {
         trace: ctx.trace.clone(),
         http_span: ctx.spans.http,
         genai_span: ctx.spans.genai,
@@ -37,7 +44,8 @@ pub(super) fn call(ctx: &Ctx, routed: Option<&mut Routed>, error: Option<&Error>
         end_ns: ctx.started.unix_ns_at(end),
         http,
         genai: genai.filter(|_| ctx.snapshot.settings.genai.enabled),
-    }
+    };
+    (call, outcome)
 }
 
 fn http(ctx: &Ctx) -> Http {

@@ -4,11 +4,15 @@
 mod call;
 mod content;
 
-use pingora::Error;
 use pingora::proxy::Session;
+use pingora::{Error, ErrorSource};
+use tokio::time::Instant;
+use tollgate_routing::Verdict;
+use tollgate_telemetry::genai::Outcome;
 use tollgate_telemetry::metrics::Retries;
 
 use crate::proxy::ctx::{Ctx, Routed};
+use crate::proxy::watch::Deadline;
 use crate::proxy::{Gateway, downstream};
 
 pub(crate) fn run(gateway: &Gateway, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
@@ -18,8 +22,23 @@ pub(crate) fn run(gateway: &Gateway, session: &mut Session, error: Option<&Error
     // Taken out, so that its permit is given back when this function ends, whatever happens.
     let mut routed = ctx.routed.take();
     let retries = routed.as_deref().map(retries).unwrap_or_default();
-    let call = call::call(ctx, routed.as_deref_mut(), error);
+    let flight = routed.as_mut().and_then(|routed| routed.current.as_mut()?.flight.take());
+    let (call, outcome) = call::call(ctx, routed.as_deref_mut(), error);
+    if let (Some(mut flight), Some(routed)) = (flight, &routed) {
+        flight.settle(verdict(routed, outcome, error), Instant::now().into_std());
+    }
     gateway.shared.observe.call(&call, &retries);
+}
+
+/// What the end of a request says of the target that answered last.
+fn verdict(routed: &Routed, outcome: Option<Outcome>, error: Option<&Error>) -> Verdict {
+    let ours = error.is_some_and(|error| *error.esource() == ErrorSource::Internal);
+    let total = routed.watch.fired() == Some(Deadline::Total);
+    match outcome {
+        Some(Outcome::Complete) => Verdict::Good,
+        Some(Outcome::UpstreamFailed) if !ours && !total => Verdict::Fault,
+        _ => Verdict::Neutral,
+    }
 }
 
 fn retries(routed: &Routed) -> Retries {

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_providers::Provider;
+use tollgate_routing::live::LiveSlot;
 use tollgate_routing::{
-    Credential, Deadlines, Function, Layer, Params, Plan, RetryPolicy, Route, Step, Strategy,
-    Table, Target, Variant,
+    Credential, Deadlines, Function, Health, Layer, Params, Plan, RetryPolicy, Route, Step,
+    StickyBy, Strategy, Table, Target, Variant,
 };
 
 use crate::fields::{Entry, Located};
 use crate::model::{
-    Document, FunctionEntry, RetryEntry, RouteEntry, StepEntry, TargetEntry, VariantEntry,
+    Document, FunctionEntry, HealthEntry, RetryEntry, RouteEntry, StepEntry, TargetEntry,
+    VariantEntry,
 };
 use crate::registry::{CredentialSource, Registry, credential_source, is_open};
 use crate::validate::bare_targets;
@@ -57,7 +59,7 @@ pub(super) fn table<'d>(
         providers: providers.iter().map(|provider| (&*provider.name, provider)).collect(),
         vault,
         targets: HashMap::new(),
-        retry: retry(&document.retry, RetryPolicy::default()),
+        retry: retry(&document.routing.retry, RetryPolicy::default()),
         credential_sources: BTreeMap::new(),
     };
     for Entry { name, value, .. } in &document.targets {
@@ -116,7 +118,28 @@ impl<'d> Compiler<'d> {
             weight: weight.map_or(1, |weight| weight.value),
             credential,
             deadlines,
+            health: self.health(parts.entry),
+            live: LiveSlot::default(),
         }))
+    }
+
+    /// When a target is ejected: what it says itself counts, then what is said for all.
+    fn health(&self, entry: Option<&TargetEntry>) -> Option<Health> {
+        let all = self.document.routing.health;
+        let own = entry.map(|entry| entry.health).unwrap_or_default();
+        if !own.written && !all.written {
+            return None;
+        }
+        let HealthEntry { eject_after, eject_ms, .. } = HealthEntry {
+            written: true,
+            eject_after: own.eject_after.or(all.eject_after),
+            eject_ms: own.eject_ms.or(all.eject_ms),
+        };
+        let health = Health {
+            eject_after: eject_after.unwrap_or(Health::EJECT_AFTER),
+            eject: eject_ms.map_or(Health::EJECT, Duration::from_millis),
+        };
+        (health.eject_after > 0).then_some(health)
     }
 
     /// The deadlines of a model at a provider, before a target says otherwise.
@@ -138,15 +161,18 @@ impl<'d> Compiler<'d> {
             weight: 1,
             credential: Credential::Caller,
             deadlines: self.deadlines(model, provider),
+            health: None,
+            live: LiveSlot::default(),
         })
     }
 
     fn route(&self, entry: &Entry<RouteEntry>) -> Route {
-        let RouteEntry { endpoint, models, strategy, targets, steps, retry: own } = &entry.value;
+        let RouteEntry { endpoint, models, strategy, sticky_by, targets, steps, retry: own } =
+            &entry.value;
         let name: Arc<str> = entry.name.as_str().into();
         let models = models.iter().flat_map(|models| &models.value);
         let steps = match targets {
-            Some(targets) => vec![self.step(strategy.as_ref(), targets)],
+            Some(targets) => vec![self.step(strategy.as_ref(), sticky_by.as_ref(), targets)],
             None => self.steps(steps.as_ref()),
         };
         let mut plan =
@@ -181,8 +207,10 @@ impl<'d> Compiler<'d> {
         let function = &entry.value;
         let name: Arc<str> = entry.name.as_str().into();
         let strategy = function.strategy.as_ref();
+        let sticky_by = function.sticky_by.as_ref();
+        let sticky = |step: Step| step.sticky(sticky_by.map(|by| by.value.clone()));
         let steps = if let Some(targets) = &function.targets {
-            vec![self.step(strategy, targets)]
+            vec![self.step(strategy, sticky_by, targets)]
         } else if let Some(models) = &function.models {
             let targets: Vec<Arc<Target>> = models
                 .value
@@ -192,11 +220,11 @@ impl<'d> Compiler<'d> {
                     self.target(&Parts { name, model, provider: None, entry: None })
                 })
                 .collect();
-            vec![Step::of_targets(strategy_of(strategy), targets)]
+            vec![sticky(Step::of_targets(strategy_of(strategy), targets))]
         } else if function.variants.is_empty() {
             self.steps(function.steps.as_ref())
         } else {
-            vec![self.experiment(&function.variants)]
+            vec![sticky(self.experiment(&function.variants))]
         };
         let mut plan = Plan::managed(
             Layer::Function,
@@ -232,7 +260,8 @@ impl<'d> Compiler<'d> {
         let steps = steps.iter().flat_map(|steps| &steps.value);
         let step = |step: &Located<StepEntry>| {
             let targets = step.value.targets.as_ref()?;
-            Some(self.step(step.value.strategy.as_ref(), targets))
+            let StepEntry { strategy, sticky_by, .. } = &step.value;
+            Some(self.step(strategy.as_ref(), sticky_by.as_ref(), targets))
         };
         steps.filter_map(step).collect()
     }
@@ -240,10 +269,12 @@ impl<'d> Compiler<'d> {
     fn step(
         &self,
         strategy: Option<&Located<Strategy>>,
+        sticky_by: Option<&Located<StickyBy>>,
         names: &Located<Vec<Located<String>>>,
     ) -> Step {
         let targets = names.value.iter().filter_map(|name| self.targets.get(name.value.as_str()));
         Step::of_targets(strategy_of(strategy), targets.cloned())
+            .sticky(sticky_by.map(|by| by.value.clone()))
     }
 }
 
@@ -257,6 +288,8 @@ fn host(provider: &Arc<Provider>) -> Arc<Target> {
         weight: 1,
         credential: provider.credential.clone().map_or(Credential::Caller, Credential::Managed),
         deadlines: Deadlines { head: provider.timeout, ..Deadlines::default() },
+        health: None,
+        live: LiveSlot::default(),
     })
 }
 

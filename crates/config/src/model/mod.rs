@@ -8,7 +8,8 @@ mod telemetry;
 
 pub(crate) use providers::{AuthType, ModelOverride, ProviderEntry};
 pub(crate) use routing::{
-    FunctionEntry, RetryEntry, RouteEntry, StepEntry, TargetEntry, VariantEntry,
+    FunctionEntry, HealthEntry, RetryEntry, RouteEntry, RoutingEntry, StepEntry, TargetEntry,
+    VariantEntry,
 };
 pub(crate) use server::{CacheEntry, ControlEntry, LimitsEntry, SecurityEntry, ServerEntry};
 pub(crate) use storage::{CollectorEntry, PriceEntry, StoreEntry, StoreKind};
@@ -32,7 +33,7 @@ pub(crate) struct Document {
     pub(crate) targets: Vec<Entry<TargetEntry>>,
     pub(crate) routes: Vec<Entry<RouteEntry>>,
     pub(crate) functions: Vec<Entry<FunctionEntry>>,
-    pub(crate) retry: RetryEntry,
+    pub(crate) routing: RoutingEntry,
     pub(crate) security: SecurityEntry,
     pub(crate) cache: CacheEntry,
     pub(crate) keys_required: bool,
@@ -59,7 +60,7 @@ pub(crate) fn read(root: &Node, problems: &mut Vec<Problem>) -> Document {
         targets: fields.table("targets", routing::target),
         routes: fields.table("routes", routing::route),
         functions: fields.table("functions", routing::function),
-        retry: routing::defaults(&mut fields),
+        routing: routing::defaults(&mut fields),
         security: section(&mut fields, "security", server::security),
         cache: section(&mut fields, "cache", server::cache),
         keys_required: section(&mut fields, "keys", server::keys_required),

@@ -1,9 +1,11 @@
 //! `targets`, `routes`, `functions`, `routing`.
 
 use tollgate_providers::SecretSource;
-use tollgate_routing::{EndpointKind, StatusSet, Strategy};
+use tollgate_routing::{EndpointKind, StatusSet, StickyBy, Strategy};
 
+use crate::error::Problem;
 use crate::fields::{Entry, Fields, Located};
+use crate::suggest;
 
 /// The largest weight. Sums stay far from overflow and shares readable.
 const WEIGHT_MAX: u32 = 1_000_000;
@@ -24,11 +26,19 @@ const ENDPOINTS: [(&str, EndpointKind); 6] = [
     ("image_generation", EndpointKind::ImageGeneration),
     ("rerank", EndpointKind::Rerank),
 ];
-const STRATEGIES: [(&str, Strategy); 3] = [
+const STRATEGIES: [(&str, Strategy); 5] = [
     ("single", Strategy::Single),
     ("weighted", Strategy::Weighted),
     ("fallback", Strategy::Fallback),
+    ("latency", Strategy::Latency),
+    ("least_busy", Strategy::LeastBusy),
 ];
+const STRATEGIES_HINT: &str = "one of `single`, `weighted`, `fallback`, `latency`, `least_busy`";
+const STICKY_BY_HINT: &str = "one of `user`, `session`, `conversation`, `header:NAME`";
+/// What stands before a header's name in `sticky_by`.
+const HEADER_PREFIX: &str = "header:";
+/// The most failed attempts in a row that a target may be allowed; 0 never ejects.
+const EJECT_AFTER_MAX: u32 = 1_000;
 
 /// `targets.<name>`.
 #[derive(Debug)]
@@ -41,6 +51,7 @@ pub(crate) struct TargetEntry {
     pub(crate) first_token_timeout_ms: Option<u64>,
     pub(crate) idle_timeout_ms: Option<u64>,
     pub(crate) total_timeout_ms: Option<u64>,
+    pub(crate) health: HealthEntry,
 }
 
 /// `routes.<name>`.
@@ -49,6 +60,7 @@ pub(crate) struct RouteEntry {
     pub(crate) endpoint: Option<EndpointKind>,
     pub(crate) models: Option<Located<Vec<Located<String>>>>,
     pub(crate) strategy: Option<Located<Strategy>>,
+    pub(crate) sticky_by: Option<Located<StickyBy>>,
     pub(crate) targets: Option<Located<Vec<Located<String>>>>,
     pub(crate) steps: Option<Located<Vec<Located<StepEntry>>>>,
     pub(crate) retry: RetryEntry,
@@ -59,6 +71,7 @@ pub(crate) struct RouteEntry {
 pub(crate) struct FunctionEntry {
     pub(crate) endpoint: Option<EndpointKind>,
     pub(crate) strategy: Option<Located<Strategy>>,
+    pub(crate) sticky_by: Option<Located<StickyBy>>,
     pub(crate) models: Option<Located<Vec<Located<String>>>>,
     pub(crate) targets: Option<Located<Vec<Located<String>>>>,
     pub(crate) steps: Option<Located<Vec<Located<StepEntry>>>>,
@@ -72,6 +85,7 @@ pub(crate) struct FunctionEntry {
 #[derive(Debug)]
 pub(crate) struct StepEntry {
     pub(crate) strategy: Option<Located<Strategy>>,
+    pub(crate) sticky_by: Option<Located<StickyBy>>,
     pub(crate) targets: Option<Located<Vec<Located<String>>>>,
 }
 
@@ -93,6 +107,22 @@ pub(crate) struct RetryEntry {
     pub(crate) retryable_status: Option<StatusSet>,
 }
 
+/// `health`, under `routing` or a target.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct HealthEntry {
+    /// Whether the section is there.
+    pub(crate) written: bool,
+    pub(crate) eject_after: Option<u32>,
+    pub(crate) eject_ms: Option<u64>,
+}
+
+/// `routing`: what routes, functions and targets have that say nothing themselves.
+#[derive(Debug, Default)]
+pub(crate) struct RoutingEntry {
+    pub(crate) retry: RetryEntry,
+    pub(crate) health: HealthEntry,
+}
+
 pub(super) fn target(fields: &mut Fields<'_, '_>) -> TargetEntry {
     let target = TargetEntry {
         model: fields.text("model"),
@@ -103,6 +133,7 @@ pub(super) fn target(fields: &mut Fields<'_, '_>) -> TargetEntry {
         first_token_timeout_ms: super::timeout_ms(fields, "first_token_timeout_ms"),
         idle_timeout_ms: super::timeout_ms(fields, "idle_timeout_ms"),
         total_timeout_ms: super::timeout_ms(fields, "total_timeout_ms"),
+        health: health(fields),
     };
     fields.require("model", "name a model that a provider lists");
     target
@@ -113,6 +144,7 @@ pub(super) fn route(fields: &mut Fields<'_, '_>) -> RouteEntry {
         endpoint: fields.choice("endpoint", &ENDPOINTS).map(|endpoint| endpoint.value),
         models: fields.texts("models"),
         strategy: fields.choice("strategy", &STRATEGIES),
+        sticky_by: sticky_by(fields),
         targets: fields.texts("targets"),
         steps: fields.list("steps", step),
         retry: retry(fields),
@@ -124,7 +156,7 @@ pub(super) fn route(fields: &mut Fields<'_, '_>) -> RouteEntry {
         (targets, false) => {
             fields.require("targets", "list the targets in order: `targets: [...]`");
             if targets {
-                fields.require("strategy", "one of `single`, `weighted`, `fallback`");
+                fields.require("strategy", STRATEGIES_HINT);
             }
         }
     }
@@ -132,7 +164,7 @@ pub(super) fn route(fields: &mut Fields<'_, '_>) -> RouteEntry {
 }
 
 fn both_targets_and_steps(fields: &mut Fields<'_, '_>) {
-    let problem = crate::error::Problem::new(fields.place(), "both `targets` and `steps`");
+    let problem = Problem::new(fields.place(), "both `targets` and `steps`");
     fields.report(problem.hint("keep one: a chain of one stage is `targets`, of several `steps`"));
 }
 
@@ -143,6 +175,7 @@ pub(super) fn function(fields: &mut Fields<'_, '_>) -> FunctionEntry {
     let function = FunctionEntry {
         endpoint: fields.choice("endpoint", &ENDPOINTS).map(|endpoint| endpoint.value),
         strategy: fields.choice("strategy", &strategies),
+        sticky_by: sticky_by(fields),
         models: fields.texts("models"),
         targets: fields.texts("targets"),
         steps: fields.list("steps", step),
@@ -159,8 +192,7 @@ pub(super) fn function(fields: &mut Fields<'_, '_>) -> FunctionEntry {
             _ => {}
         }
         if way != "steps" {
-            let words = "one of `single`, `weighted`, `fallback`, `experiment`";
-            fields.require("strategy", words);
+            fields.require("strategy", &format!("{STRATEGIES_HINT}, `experiment`"));
         }
     }
     function
@@ -169,9 +201,10 @@ pub(super) fn function(fields: &mut Fields<'_, '_>) -> FunctionEntry {
 fn step(fields: &mut Fields<'_, '_>) -> StepEntry {
     let step = StepEntry {
         strategy: fields.choice("strategy", &STRATEGIES),
+        sticky_by: sticky_by(fields),
         targets: fields.texts("targets"),
     };
-    fields.require("strategy", "one of `single`, `weighted`, `fallback`");
+    fields.require("strategy", STRATEGIES_HINT);
     fields.require("targets", "list the step's targets: `targets: [...]`");
     step
 }
@@ -192,9 +225,44 @@ fn variant(fields: &mut Fields<'_, '_>) -> VariantEntry {
     variant
 }
 
-/// `routing`: the retry policy of every route and function without one.
-pub(super) fn defaults(fields: &mut Fields<'_, '_>) -> RetryEntry {
-    fields.section("routing", retry).map(|retry| retry.value).unwrap_or_default()
+/// What every route, function and target has that says nothing itself.
+pub(super) fn defaults(fields: &mut Fields<'_, '_>) -> RoutingEntry {
+    let defaults =
+        |fields: &mut Fields<'_, '_>| RoutingEntry { retry: retry(fields), health: health(fields) };
+    fields.section("routing", defaults).map(|routing| routing.value).unwrap_or_default()
+}
+
+fn health(fields: &mut Fields<'_, '_>) -> HealthEntry {
+    let health = fields.section("health", |fields| HealthEntry {
+        written: true,
+        eject_after: super::small(fields, "eject_after", EJECT_AFTER_MAX).map(|it| it.value),
+        eject_ms: super::timeout_ms(fields, "eject_ms"),
+    });
+    health.map(|health| health.value).unwrap_or_default()
+}
+
+fn sticky_by(fields: &mut Fields<'_, '_>) -> Option<Located<StickyBy>> {
+    let Located { value, place } = fields.text("sticky_by")?;
+    let by = match (&*value, value.strip_prefix(HEADER_PREFIX)) {
+        ("user", _) => Some(StickyBy::User),
+        ("session", _) => Some(StickyBy::Session),
+        ("conversation", _) => Some(StickyBy::Conversation),
+        (_, Some(name)) => name.trim().parse().ok().map(StickyBy::Header),
+        _ => None,
+    };
+    if by.is_none() {
+        let words = ["user", "session", "conversation"];
+        let (message, hint) = if value.starts_with(HEADER_PREFIX) {
+            let hint = "write a header's name behind it: `header:x-tenant`".to_owned();
+            (format!("no header has the name in `{value}`"), Some(hint))
+        } else {
+            let closest = suggest::closest(&value, words.into_iter());
+            let hint = closest.map(|closest| format!("did you mean `{closest}`?"));
+            (format!("must be {STICKY_BY_HINT}"), hint)
+        };
+        fields.report(Problem::new(&place, message).maybe_hint(hint));
+    }
+    by.map(|by| Located::new(by, place))
 }
 
 fn retry(fields: &mut Fields<'_, '_>) -> RetryEntry {

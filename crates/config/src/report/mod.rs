@@ -114,7 +114,9 @@ fn choice_columns(
     let target = &choice.target;
     let share = match step.strategy {
         Strategy::Weighted | Strategy::Experiment => format!("{}/{total}", choice.weight()),
-        Strategy::Single | Strategy::Fallback => "-".to_owned(),
+        Strategy::Single | Strategy::Fallback | Strategy::Latency | Strategy::LeastBusy => {
+            "-".to_owned()
+        }
     };
     let credential = match &target.credential {
         Credential::Caller => "the caller's",
@@ -128,17 +130,18 @@ fn choice_columns(
         deadlines.first_token.map_or("-".to_owned(), |limit| limit.as_millis().to_string());
     vec![
         row.name.to_string(),
-        format!("{} {}", index + 1, step.strategy.name()),
+        format!("{} {}", index + 1, step.describe()),
         target.name.to_string(),
         target.provider.name.to_string(),
         target.model.to_string(),
         share,
         credential.to_owned(),
         format!(
-            "{}, {first_token}, {}, {}",
+            "{}, {first_token}, {}, {}{}",
             deadlines.head.as_millis(),
             deadlines.idle.as_millis(),
-            deadlines.total.as_millis()
+            deadlines.total.as_millis(),
+            target.health.map_or(String::new(), |health| format!("; {health}"))
         ),
     ]
 }

@@ -47,3 +47,42 @@ home               1 single    home    local     c      -      none        1000,
     );
     assert!(!shown.contains("canary"));
 }
+
+#[test]
+fn what_is_sticky_and_what_is_ejected_is_shown_and_explained() {
+    const FILE: &str = "
+providers: { local: { base_url: 'http://localhost/v1', models: [a, b] } }
+routing: { health: { eject_ms: 2000 } }
+targets:
+  one: { model: a, health: { eject_after: 2 } }
+  two: { model: b, health: { eject_after: 0 } }
+routes:
+  split: { models: [x], strategy: weighted, sticky_by: 'header:X-Tenant', targets: [one, two] }
+  steps:
+    models: [y]
+    steps:
+      - { strategy: latency, targets: [one] }
+      - { strategy: weighted, sticky_by: session, targets: [two] }
+functions: { f: { strategy: least_busy, models: [a, b] } }
+store: { kind: none }
+";
+    let settings = crate::load_str("f", FILE, |_| None).unwrap().0;
+    let shown = report(&settings);
+    for words in [
+        "1 weighted, sticky by header:x-tenant  one     local     a      1/2",
+        "1 latency                              one     local     a      -",
+        "2 weighted, sticky by session          two     local     b      1/1",
+        "1 least_busy                           a       local     a      -",
+        "; ejected for 2000 ms after 2 faults in a row",
+        "; ejected for 2000 ms after 5 faults in a row",
+    ] {
+        assert!(shown.contains(words), "{words} in\n{shown}");
+    }
+    let two = shown.lines().find(|line| line.contains("  two  ")).unwrap();
+    assert!(!two.contains("ejected"), "0 switches it off: {two}");
+    let lines = settings.table.explain("x", tollgate_routing::EndpointKind::Chat).join("\n");
+    assert!(lines.contains("strategy weighted, sticky by header:x-tenant, at most"), "{lines}");
+    assert!(lines.contains("to the head, ejected for 2000 ms after 2 faults in a row"), "{lines}");
+    let lines = settings.table.explain("y", tollgate_routing::EndpointKind::Chat).join("\n");
+    assert!(lines.contains("step 2, weighted, sticky by session:"), "{lines}");
+}

@@ -1,6 +1,6 @@
 //! Rules for `targets`, `routes` and `functions`: references, exclusivity, weights.
 
-use tollgate_routing::Strategy;
+use tollgate_routing::{StickyBy, Strategy};
 
 use super::providers::model_name;
 use super::{Findings, distinct, not_empty};
@@ -57,6 +57,7 @@ impl Rules<'_, '_> {
                 model_name(model, &mut self.findings.problems);
             }
         }
+        self.sticky(strategy.as_ref(), route.value.sticky_by.as_ref(), steps.is_some());
         if let Some(targets) = targets {
             self.stage(strategy.as_ref(), targets);
         }
@@ -91,6 +92,7 @@ impl Rules<'_, '_> {
             self.report(Problem::new(&strategy.place, message));
             return;
         }
+        self.sticky(strategy, entry.sticky_by.as_ref(), entry.steps.is_some());
         if let Some(models) = &entry.models {
             self.inline_models(strategy, models);
         }
@@ -149,10 +151,30 @@ impl Rules<'_, '_> {
             self.report(Problem::new(&steps.place, "the list is empty"));
         }
         for step in &steps.value {
+            self.sticky(step.value.strategy.as_ref(), step.value.sticky_by.as_ref(), false);
             if let Some(targets) = &step.value.targets {
                 self.stage(step.value.strategy.as_ref(), targets);
             }
         }
+    }
+
+    /// Whose request it is matters only where weights decide.
+    fn sticky(
+        &mut self,
+        strategy: Option<&Located<Strategy>>,
+        sticky_by: Option<&Located<StickyBy>>,
+        has_steps: bool,
+    ) {
+        let Some(sticky_by) = sticky_by else { return };
+        let (message, hint) = if has_steps {
+            ("`sticky_by` beside `steps` has nothing to decide", "write it into a weighted step")
+        } else if strategy.is_some_and(|it| !it.value.is_weighted()) {
+            let hint = "change the strategy, or leave `sticky_by` out";
+            ("`sticky_by` needs `strategy: weighted` or `experiment`", hint)
+        } else {
+            return;
+        };
+        self.report(Problem::new(&sticky_by.place, message).hint(hint));
     }
 
     /// One strategy over named targets.

@@ -1,18 +1,20 @@
 //! Walks a plan: one attempt at a time, each decided by how the one before it failed.
 //!
-//! Invariants: no target is asked again after it has been left, but for the one degraded attempt;
-//! the number of attempts never passes [`Plan::attempts_max`]; a retry never takes the place of a
+//! Invariants: an ejected target is drawn only where no other one is left; no target is asked again
+//! after it has been left, but for the one degraded attempt; the number of attempts never passes [`Plan::attempts_max`]; a retry never takes the place of a
 //! target that has not been asked yet.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::live::{Probe, Unknown, View};
 use crate::plan::{ATTEMPTS_MAX, Choice, Plan, RoutingPath, Step};
 use crate::retry::Failure;
-use crate::strategy::{Strategy, draw};
+use crate::strategy::{StickyBy, Subject};
 use crate::target::Target;
 use crate::variant::Variant;
 
+mod choose;
 #[cfg(test)]
 mod tests;
 
@@ -47,8 +49,10 @@ pub struct Counters {
 pub struct Attempts {
     plan: Plan,
     state: State,
-    /// Position in `plan.steps`.
-    step: usize,
+    /// Whose request it is at each of `plan.steps`; empty where no step is sticky.
+    subjects: Vec<Option<Subject>>,
+    /// The attempt in flight tries a half-open target.
+    probe: Option<Probe>,
     current: Option<Choice>,
     retries_of_current: u32,
     number: u32,
@@ -80,7 +84,8 @@ impl Attempts {
         Self {
             plan,
             state: State::Choose,
-            step: 0,
+            subjects: Vec::new(),
+            probe: None,
             current: None,
             retries_of_current: 0,
             number: 0,
@@ -90,15 +95,36 @@ impl Attempts {
         }
     }
 
+    /// Says whose request it is, asked once for each sticky step. Without a subject the choice is
+    /// drawn as ever.
+    #[must_use]
+    pub fn with_subjects(mut self, subject: impl Fn(&StickyBy) -> Option<Subject>) -> Self {
+        let mut steps = self.plan.steps.iter();
+        if steps.any(|step| step.sticky_by.is_some()) {
+            let subjects = self.plan.steps.iter().map(|it| subject(it.sticky_by.as_ref()?));
+            self.subjects = subjects.collect();
+        }
+        self
+    }
+
+    /// As [`Attempts::next_seeing`], where nothing is known of the targets.
+    pub fn next(&mut self, random: f64) -> Option<Attempt> {
+        self.next_seeing(random, &Unknown)
+    }
+
     /// The next attempt; `random` is from [0, 1). `None` while an attempt is in flight, and when
     /// none is left.
-    pub fn next(&mut self, random: f64) -> Option<Attempt> {
+    pub fn next_seeing(&mut self, random: f64, view: &impl View) -> Option<Attempt> {
         let mut wait = Duration::ZERO;
         let mut degraded = false;
+        if matches!(self.state, State::Retry { .. }) && self.is_better_left(view) {
+            self.leave(false);
+            self.state = State::Choose;
+        }
         match self.state {
             State::InFlight { .. } | State::Over => return None,
             State::Choose => {
-                if !self.choose(random) {
+                if !self.choose(random, view) {
                     self.state = State::Over;
                     return None;
                 }
@@ -127,6 +153,12 @@ impl Attempts {
         let State::InFlight { degraded } = self.state else { return false };
         self.state = self.after(&failure, random, degraded);
         self.state != State::Over
+    }
+
+    /// The claim on the half-open target of the attempt in flight, if it tries one. Kept by the
+    /// attempt, given back when dropped.
+    pub fn take_probe(&mut self) -> Option<Probe> {
+        self.probe.take()
     }
 
     /// Whether the failure is of a kind that another attempt may follow, be any left or not.
@@ -190,7 +222,7 @@ impl Attempts {
     fn untried(&self) -> u32 {
         let current = self.current.as_ref().map(|choice| &choice.target.name);
         let mut seen: Vec<&Arc<str>> = Vec::new();
-        for choice in self.plan.steps.iter().skip(self.step).flat_map(Step::eligible) {
+        for choice in self.plan.steps.iter().flat_map(Step::eligible) {
             let name = &choice.target.name;
             if Some(name) != current && !self.is_excluded(choice) && !seen.contains(&name) {
                 seen.push(name);
@@ -201,29 +233,5 @@ impl Attempts {
 
     fn is_excluded(&self, choice: &Choice) -> bool {
         self.counters.exclusions.contains(&choice.target.name)
-    }
-
-    /// Takes a choice of this step, or of the first one after it that still has any.
-    fn choose(&mut self, random: f64) -> bool {
-        while let Some(step) = self.plan.steps.get(self.step) {
-            if let Some(choice) = self.choice_of(step, random).cloned() {
-                self.first.get_or_insert_with(|| choice.clone());
-                self.current = Some(choice);
-                return true;
-            }
-            self.step += 1;
-        }
-        false
-    }
-
-    fn choice_of<'a>(&self, step: &'a Step, random: f64) -> Option<&'a Choice> {
-        let mut left = step.eligible().filter(|choice| !self.is_excluded(choice));
-        match step.strategy {
-            Strategy::Single | Strategy::Fallback => left.next(),
-            Strategy::Weighted | Strategy::Experiment => {
-                let index = draw(left.clone().map(Choice::weight), random)?;
-                left.nth(index)
-            }
-        }
     }
 }

@@ -57,6 +57,18 @@ pub enum FailureKind {
     Final,
 }
 
+/// To whom a failure is booked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Blame {
+    /// The target did not answer as it should.
+    Target,
+    /// The target's credential was refused, or has nothing left: the target of that credential is
+    /// of no use, and no other.
+    Credential,
+    /// What was sent, or who sent it: says nothing about the target.
+    Client,
+}
+
 // === impl RetryPolicy ===
 
 impl Default for RetryPolicy {
@@ -160,6 +172,24 @@ impl Failure {
             self.kind,
             FailureKind::Credential | FailureKind::Unsuited | FailureKind::Status(401 | 403)
         )
+    }
+
+    /// To whom the failure is booked; `callers_key` where the caller brought the credential.
+    pub const fn blame(&self, callers_key: bool) -> Blame {
+        match self.kind {
+            FailureKind::Connect
+            | FailureKind::Timeout
+            | FailureKind::Reset
+            | FailureKind::ErrorEvent
+            | FailureKind::Status(408 | 500..) => Blame::Target,
+            FailureKind::Credential | FailureKind::Status(401 | 402 | 403 | 429) if callers_key => {
+                Blame::Client
+            }
+            FailureKind::Credential | FailureKind::Status(401 | 402 | 403 | 429) => {
+                Blame::Credential
+            }
+            FailureKind::Status(_) | FailureKind::Unsuited | FailureKind::Final => Blame::Client,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 
-use super::{Failure, FailureKind, RetryPolicy, StatusSet, WAIT_MAX, parse_retry_after};
+use super::{Blame, Failure, FailureKind, RetryPolicy, StatusSet, WAIT_MAX, parse_retry_after};
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     let pairs = pairs.iter().map(|(name, value)| {
@@ -141,5 +141,32 @@ proptest! {
     #[test]
     fn any_number_of_digits_is_a_wait(digits in "[0-9]{1,400}") {
         prop_assert!(asked(&[("retry-after", &digits)]).is_some());
+    }
+}
+
+#[test]
+fn faults_are_booked_to_what_failed() {
+    let blame = |kind, callers_key| Failure::new(kind).blame(callers_key);
+    for kind in [
+        FailureKind::Connect,
+        FailureKind::Timeout,
+        FailureKind::Reset,
+        FailureKind::ErrorEvent,
+        FailureKind::Status(408),
+        FailureKind::Status(500),
+        FailureKind::Status(529),
+    ] {
+        assert_eq!((blame(kind, false), blame(kind, true)), (Blame::Target, Blame::Target));
+    }
+    for kind in
+        [401, 402, 403, 429].map(FailureKind::Status).into_iter().chain([FailureKind::Credential])
+    {
+        assert_eq!((blame(kind, false), blame(kind, true)), (Blame::Credential, Blame::Client));
+    }
+    for kind in [400, 404, 409, 413, 422, 425, 499].map(FailureKind::Status) {
+        assert_eq!(blame(kind, false), Blame::Client);
+    }
+    for kind in [FailureKind::Unsuited, FailureKind::Final] {
+        assert_eq!(blame(kind, false), Blame::Client);
     }
 }

@@ -1,5 +1,12 @@
 //! How one of several targets or variants is chosen.
 
+mod sticky;
+mod two;
+
+use crate::live::Load;
+pub(crate) use sticky::arm;
+pub use sticky::{StickyBy, Subject};
+
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +21,10 @@ pub enum Strategy {
     Fallback,
     /// At random over the variants of a function, in proportion to their weights.
     Experiment,
+    /// Where the first content is expected soonest: the better of two drawn at random.
+    Latency,
+    /// Where fewer requests are in flight: the better of two drawn at random.
+    LeastBusy,
 }
 
 // === impl Strategy ===
@@ -26,6 +37,8 @@ impl Strategy {
             Self::Weighted => "weighted",
             Self::Fallback => "fallback",
             Self::Experiment => "experiment",
+            Self::Latency => "latency",
+            Self::LeastBusy => "least_busy",
         }
     }
 
@@ -49,4 +62,19 @@ pub(crate) fn draw(weights: impl Iterator<Item = u32> + Clone, random: f64) -> O
         }
     }
     None
+}
+
+/// The index that `random` (from [0, 1)) picks by load: the better of two, as `strategy` judges.
+pub(crate) fn lighter(
+    strategy: Strategy,
+    loads: &(impl Iterator<Item = Load> + Clone),
+    random: f64,
+) -> Option<usize> {
+    let (first, second) = two::two_of(loads.clone().count(), random)?;
+    let cost = |index| {
+        let load = loads.clone().nth(index);
+        load.map_or(f64::INFINITY, |load| two::cost(strategy, &load))
+    };
+    // The first of two equal ones: it was drawn at random too.
+    Some(if cost(second) < cost(first) { second } else { first })
 }

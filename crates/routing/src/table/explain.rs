@@ -95,15 +95,18 @@ fn describe(plan: &Plan, lines: &mut Vec<String>) {
         (Layer::Passthrough, _) | (_, None) => "passthrough with the caller's key".to_owned(),
         (layer, Some(name)) => format!("{} `{name}`", layer.name()),
     };
+    let strategy = match &*plan.steps {
+        [only] => only.describe(),
+        _ => plan.strategy.name().to_owned(),
+    };
     lines.push(format!(
-        "=> {what}: strategy {}, at most {} attempt(s), {} retries of each target",
-        plan.strategy.name(),
+        "=> {what}: strategy {strategy}, at most {} attempt(s), {} retries of each target",
         plan.attempts_max(),
         plan.retry.max_retries,
     ));
     for (index, step) in plan.steps.iter().enumerate() {
         if plan.steps.len() > 1 {
-            lines.push(format!("   step {}, {}:", index + 1, step.strategy.name()));
+            lines.push(format!("   step {}, {}:", index + 1, step.describe()));
         }
         let total: u64 = step.choices.iter().map(|choice| u64::from(choice.weight())).sum();
         for choice in step.choices.iter() {
@@ -113,7 +116,7 @@ fn describe(plan: &Plan, lines: &mut Vec<String>) {
 }
 
 fn describe_choice(step: &Step, choice: &Choice, total: u64) -> String {
-    let Target { name, provider, model, credential, deadlines, .. } = &*choice.target;
+    let Target { name, provider, model, credential, deadlines, health, .. } = &*choice.target;
     let mut line = format!("{name}: {model} at {}", provider.name);
     if step.strategy.is_weighted() {
         let weight = u64::from(choice.weight());
@@ -128,6 +131,9 @@ fn describe_choice(step: &Step, choice: &Choice, total: u64) -> String {
     let _ = write!(line, ", {key}, {} ms to the head", deadlines.head.as_millis());
     if let Some(first_token) = deadlines.first_token {
         let _ = write!(line, ", {} ms to the first content", first_token.as_millis());
+    }
+    if let Some(health) = health {
+        let _ = write!(line, ", {health}");
     }
     line
 }

@@ -229,6 +229,13 @@ impl Table {
         functions.chain(routes).chain(passthrough).collect()
     }
 
+    /// Every target that a route or a function may choose, as often as it is named.
+    pub(crate) fn managed(&self) -> impl Iterator<Item = &Arc<Target>> {
+        let plans = self.routes.iter().map(|route| &route.plan);
+        let plans = plans.chain(self.functions.iter().map(|function| &function.plan));
+        plans.flat_map(|plan| &*plan.steps).flat_map(|step| &*step.choices).map(|it| &it.target)
+    }
+
     /// Prefix and name, if the left side is one of the layers' words or a provider: a model name
     /// may have the separator in it.
     fn split_prefix<'m>(&self, model: &'m str) -> Option<(&'m str, &'m str)> {

@@ -259,6 +259,8 @@ fn host(name: &str, dialect: Dialect, credential: Credential) -> Arc<Target> {
         weight: 1,
         credential,
         deadlines: Deadlines::default(),
+        health: None,
+        live: crate::live::LiveSlot::default(),
     })
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use chi_squared::follows;
 use fastrand::Rng;
 use tollgate_providers::{AuthStyle, Capabilities, Dialect, Provider, Secret};
+use tollgate_routing::live::LiveSlot;
 use tollgate_routing::{
     Attempts, Credential, Deadlines, FailureKind, Layer, Params, Plan, RetryPolicy, Step, Strategy,
     Target, Variant,
@@ -40,6 +41,8 @@ pub(crate) fn target(name: usize, weight: u32) -> Arc<Target> {
         weight,
         credential: Credential::Managed(Secret::new("canary")),
         deadlines: Deadlines::default(),
+        health: None,
+        live: LiveSlot::default(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod call;
 mod models;
+mod targets;
 
 use std::sync::Arc;
 
@@ -12,10 +13,13 @@ use prometheus::{Encoder, TextEncoder};
 
 use crate::export::Exporters;
 use models::Models;
+pub use targets::TargetGauges;
 
 #[cfg(test)]
 mod tests;
 
+/// The name of the instruments' scope.
+const METER: &str = "tollgate";
 /// Bounds of durations in seconds (semantic conventions).
 const SECONDS: [f64; 14] =
     [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
@@ -61,7 +65,7 @@ pub struct Retries {
 pub struct Metrics {
     registry: prometheus::Registry,
     /// Owns the instruments' readers.
-    _provider: SdkMeterProvider,
+    provider: SdkMeterProvider,
     models: Models,
     instruments: Instruments,
 }
@@ -101,10 +105,10 @@ impl Metrics {
             .build()
             .map_err(|error| error.to_string())?;
         let provider = SdkMeterProvider::builder().with_reader(reader).build();
-        let meter = provider.meter("tollgate");
+        let meter = provider.meter(METER);
         observe_gauges(&meter, in_flight, exporters);
         let instruments = Instruments::new(&meter);
-        Ok(Self { registry, _provider: provider, models: Models::default(), instruments })
+        Ok(Self { registry, provider, models: Models::default(), instruments })
     }
 
     /// The text of `/metrics`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate_providers::Usage;
 
 use super::models::{MODEL_CHARS_MAX, MODELS_MAX, Models};
-use super::{Metrics, Retries};
+use super::{Metrics, Retries, TargetGauges};
 use crate::export::{Exporters, Queue, QueueSettings};
 use crate::genai::{Call, CallError, GenAi, Http, Outcome, Response, Server, StreamTiming};
 use crate::span::{Pipeline, Span, SpanId, SpanKind, Status, TraceId};
@@ -274,4 +274,36 @@ fn every_queue_shows_what_it_holds_and_what_it_dropped() {
     assert_eq!(dropped("reason=\"shutdown\""), Some(0));
     assert_eq!(value(&text, &["gateway_spans_queued{", "queue=\"q\""]), Some(2));
     assert_eq!(value(&text, &["gateway_spans_stored_total", "queue=\"q\""]), Some(0));
+}
+
+#[test]
+fn targets_are_asked_whenever_the_metrics_are_read() {
+    let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
+    let ejections = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let asked = ejections.clone();
+    metrics.observe_targets(move || {
+        let ejections = asked.load(std::sync::atomic::Ordering::Relaxed);
+        vec![TargetGauges {
+            provider: "openai".into(),
+            target: "primary".into(),
+            model: "m".into(),
+            in_flight: 3,
+            ejected: ejections > 0,
+            ejections,
+            first_content: (ejections > 0).then_some(Duration::from_millis(250)),
+        }]
+    });
+    let line = |name: &str| {
+        let text = metrics.render();
+        let line = text.lines().find(|line| line.starts_with(&format!("{name}{{")))?.to_owned();
+        assert!(line.contains(r#"target="primary""#) && line.contains(r#"model="m""#), "{line}");
+        line.rsplit(' ').next().map(str::to_owned)
+    };
+    assert_eq!(line("gateway_target_in_flight").as_deref(), Some("3"));
+    assert_eq!(line("gateway_target_ejected").as_deref(), Some("0"));
+    assert_eq!(line("gateway_target_first_content_seconds"), None, "unknown is not zero");
+    ejections.store(2, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(line("gateway_target_ejected").as_deref(), Some("1"));
+    assert_eq!(line("gateway_target_ejections_total").as_deref(), Some("2"));
+    assert_eq!(line("gateway_target_first_content_seconds").as_deref(), Some("0.25"));
 }

@@ -33,6 +33,8 @@ fn table() -> Arc<Table> {
         weight: 1,
         credential: Credential::Caller,
         deadlines: Deadlines::default(),
+        health: None,
+        live: tollgate_routing::live::LiveSlot::default(),
     };
     Arc::new(Table::new([Arc::new(target)], Vec::new(), Vec::new()))
 }

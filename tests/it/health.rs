@@ -1,0 +1,241 @@
+//! Targets that are ejected and come back, subjects that keep their arm, load that goes where it
+//! is light.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use tollgate_mock::{Fault, Scenario};
+
+use crate::client::{Answer, connect, exchange, post, read, request};
+use crate::harness::{PATIENCE, World, attribute, trace_id, traceparent};
+
+const CHAT: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}"#;
+const CHAT_STREAM: &str =
+    r#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+const EJECT: Duration = Duration::from_millis(1_500);
+
+/// Two targets in order; two faults in a row eject one of them for `EJECT`.
+fn world() -> World {
+    World::new(
+        r#"
+providers:
+  one: { base_url: "{mock}/@one/v1", models: [gpt-4o], auth_type: none }
+  two: { base_url: "{mock}/@two/v1", models: [gpt-4o], auth_type: none }
+routing: { health: { eject_after: 2, eject_ms: 1500 }, retry: { max_retries: 0 } }
+targets: { one: { model: gpt-4o, provider: one }, two: { model: gpt-4o, provider: two } }
+routes: { r: { models: [gpt-4o], strategy: fallback, targets: [one, two] } }
+"#,
+    )
+}
+
+fn ask(world: &World, body: &str) -> Answer {
+    post(world.gateway, "/v1/chat/completions", &[], body)
+}
+
+/// The target that answered.
+fn answered_by(world: &World) -> String {
+    let trace = trace_id();
+    let answer = post(world.gateway, "/v1/chat/completions", &[&traceparent(&trace)], CHAT);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    attribute(&world.genai(&trace), "gateway.routing.target").unwrap().to_owned()
+}
+
+/// What the control plane says of a target.
+fn state(world: &World, target: &str) -> serde_json::Value {
+    let request = request("GET", "/api/targets", &[], b"");
+    let request = String::from_utf8(request).unwrap().replace("gateway.test", "localhost");
+    let list = exchange(world.control, request.as_bytes()).json();
+    let found = list.as_array().unwrap().iter().find(|it| it["target"] == target);
+    found.unwrap_or_else(|| panic!("{target} in {list}")).clone()
+}
+
+/// Waits until the gateway has noticed what the caller already knows.
+fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < until, "{what}");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+fn asked(world: &World, target: &str) -> usize {
+    let prefix = format!("/@{target}/");
+    world.upstream().iter().filter(|it| it.path_and_query.starts_with(&prefix)).count()
+}
+
+#[test]
+fn a_target_is_ejected_after_its_faults_tried_again_and_brought_back() {
+    let world = world();
+    world.mock.set("one", Scenario::status(500));
+    for _ in 0..5 {
+        assert_eq!(answered_by(&world), "two");
+    }
+    assert_eq!(asked(&world, "one"), 2, "nobody asks it after the second fault");
+    let ejected = state(&world, "one");
+    assert_eq!((&ejected["standing"], &ejected["ejections"]), (&"ejected".into(), &1.into()));
+    assert_eq!(state(&world, "two")["standing"], "in_service");
+    let metrics = world.running().metrics();
+    for (name, value) in [("ejected", "1"), ("ejections_total", "1"), ("in_flight", "0")] {
+        let name = format!("gateway_target_{name}{{");
+        let line =
+            metrics.lines().find(|line| line.starts_with(&name) && line.contains("target=\"one\""));
+        let line = line.unwrap_or_else(|| panic!("{name} in\n{metrics}"));
+        assert!(line.ends_with(&format!(" {value}")), "{line}");
+    }
+    sleep(EJECT);
+    assert_eq!(answered_by(&world), "two", "the probe failed");
+    assert_eq!(answered_by(&world), "two");
+    assert_eq!(asked(&world, "one"), 3, "one request tried it");
+    assert_eq!(state(&world, "one")["ejections"], 2);
+    world.mock.set("one", Scenario::text("well again"));
+    sleep(EJECT);
+    assert_eq!(answered_by(&world), "one");
+    assert_eq!(answered_by(&world), "one");
+    assert_eq!(state(&world, "one")["standing"], "in_service");
+}
+
+#[test]
+fn one_live_request_is_the_probe_while_the_others_stay_away() {
+    let world = world();
+    world.mock.set("one", Scenario::status(503));
+    (0..2).for_each(|_| assert_eq!(answered_by(&world), "two"));
+    world.mock.set("one", Scenario::fault(Fault::HangHead));
+    sleep(EJECT);
+    let mut probe = connect(world.gateway);
+    let bytes = request("POST", "/v1/chat/completions", &[], CHAT.as_bytes());
+    probe.write_all(&bytes).unwrap();
+    wait_for("the probe is on its way", || asked(&world, "one") == 3);
+    (0..4).for_each(|_| assert_eq!(answered_by(&world), "two"));
+    assert_eq!(asked(&world, "one"), 3);
+    drop(probe);
+    wait_for("the probe is given back", || state(&world, "one")["standing"] == "half_open");
+    world.mock.set("one", Scenario::text("well again"));
+    assert_eq!(answered_by(&world), "one", "its caller left: that said nothing");
+}
+
+#[test]
+fn what_the_caller_does_wrong_and_callers_that_leave_eject_nothing() {
+    let world = world();
+    for status in [400, 404, 413, 422] {
+        world.mock.set("one", Scenario::status(status));
+        (0..3).for_each(|_| assert_eq!(ask(&world, CHAT).status, status));
+    }
+    world.mock.set("one", Scenario::load(500, 80, 10));
+    for _ in 0..3 {
+        let mut stream = connect(world.gateway);
+        let bytes = request("POST", "/v1/chat/completions", &[], CHAT_STREAM.as_bytes());
+        stream.write_all(&bytes).unwrap();
+        assert_eq!(read(&mut stream, 3).unwrap().status, 200);
+    }
+    wait_for("all have left", || state(&world, "one")["in_flight"] == 0);
+    let state = state(&world, "one");
+    assert_eq!((&state["standing"], &state["ejections"]), (&"in_service".into(), &0.into()));
+}
+
+#[test]
+fn a_refused_key_ejects_its_target_and_no_other() {
+    let world = world();
+    world.mock.set("one", Scenario::status(401));
+    (0..3).for_each(|_| assert_eq!(answered_by(&world), "two"));
+    assert_eq!(asked(&world, "one"), 2);
+    assert_eq!(state(&world, "one")["standing"], "ejected");
+    assert_eq!(state(&world, "two")["standing"], "in_service");
+}
+
+#[test]
+fn streams_that_break_after_their_first_content_eject_too() {
+    let world = world();
+    world.mock.set("one", Scenario::fault(Fault::ResetAfterEvents(5)));
+    for _ in 0..2 {
+        assert!(ask(&world, CHAT_STREAM).text().contains("error"));
+    }
+    wait_for("both are counted", || state(&world, "one")["standing"] == "ejected");
+    assert_eq!(answered_by(&world), "two");
+}
+
+#[test]
+fn where_every_target_is_ejected_requests_are_answered_all_the_same() {
+    let world = world();
+    for target in ["one", "two"] {
+        world.mock.set(target, Scenario::status(500));
+    }
+    (0..2).for_each(|_| assert_eq!(ask(&world, CHAT).status, 500));
+    for target in ["one", "two"] {
+        assert_eq!(state(&world, target)["standing"], "ejected");
+        world.mock.set(target, Scenario::text("well again"));
+    }
+    assert_eq!(answered_by(&world), "one", "asked although it is ejected");
+    assert_eq!(state(&world, "one")["standing"], "in_service", "and so brought back");
+}
+
+#[test]
+fn a_subject_keeps_its_arm_whichever_way_it_is_named() {
+    let world = World::new(
+        r#"
+providers: { openai: { base_url: "{mock}/v1", models: [gpt-4o, gpt-4o-mini], auth_type: none } }
+functions:
+  by-user: { strategy: experiment, sticky_by: user, variants: { a: { model: gpt-4o }, b: { model: gpt-4o-mini } } }
+  by-tenant: { strategy: experiment, sticky_by: "header:x-tenant", variants: { a: { model: gpt-4o }, b: { model: gpt-4o-mini } } }
+"#,
+    );
+    let arm = |function: &str, headers: &[&str], user: &str| {
+        let body = format!(
+            r#"{{"model":"{function}","user":"{user}","messages":[{{"role":"user","content":"hi"}}]}}"#
+        );
+        let answer = post(world.gateway, "/v1/chat/completions", headers, &body);
+        answer.header("x-gateway-variant").unwrap().to_owned()
+    };
+    let mut arms = BTreeMap::<String, BTreeSet<String>>::new();
+    for round in 0..40 {
+        let user = format!("user-{}", round % 10);
+        let header = format!("x-to11-user-id: {user}");
+        // The header counts before the body; both name the same user.
+        let named: (&[&str], &str) = if round < 20 { (&[&header], "x") } else { (&[], &user) };
+        arms.entry(user.clone()).or_default().insert(arm("by-user", named.0, named.1));
+        let tenant = format!("x-tenant: tenant-{}", round % 10);
+        arms.entry(tenant.clone()).or_default().insert(arm("by-tenant", &[&tenant], ""));
+    }
+    assert!(arms.values().all(|arms| arms.len() == 1), "{arms:?}");
+    let all: BTreeSet<_> = arms.values().flatten().collect();
+    assert_eq!(all.len(), 2, "both arms are taken");
+    let drawn: BTreeSet<_> = (0..40).map(|_| arm("by-tenant", &[], "")).collect();
+    assert_eq!(drawn.len(), 2, "without a subject it is drawn");
+}
+
+#[test]
+fn load_goes_where_fewer_requests_run_and_where_content_comes_sooner() {
+    for (strategy, busy) in [("least_busy", true), ("latency", false)] {
+        let world = World::new(
+            &r#"
+providers:
+  one: { base_url: "{mock}/@one/v1", models: [gpt-4o], auth_type: none }
+  two: { base_url: "{mock}/@two/v1", models: [gpt-4o], auth_type: none }
+targets: { one: { model: gpt-4o, provider: one }, two: { model: gpt-4o, provider: two } }
+routes: { r: { models: [gpt-4o], strategy: STRATEGY, targets: [one, two] } }
+"#
+            .replace("STRATEGY", strategy),
+        );
+        let slow = if busy {
+            Scenario::fault(Fault::HangHead)
+        } else {
+            Scenario { first_delay_ms: 300, ..Scenario::text("slow") }
+        };
+        world.mock.set("one", slow);
+        let mut held = Vec::new();
+        // Until the slow one was asked, which both strategies do before they know better.
+        wait_for("the slow target is asked", || {
+            let mut stream = connect(world.gateway);
+            let bytes = request("POST", "/v1/chat/completions", &[], CHAT.as_bytes());
+            stream.write_all(&bytes).unwrap();
+            sleep(Duration::from_millis(400));
+            held.push(stream);
+            asked(&world, "one") > 0
+        });
+        let before = asked(&world, "one");
+        (0..20).for_each(|_| assert_eq!(ask(&world, CHAT).status, 200, "{strategy}"));
+        assert_eq!(asked(&world, "one"), before, "{strategy}");
+        drop(held);
+    }
+}
