@@ -11,7 +11,7 @@ use tollgate_filters::request::InFlight;
 use tollgate_store::SpanStore;
 use tollgate_telemetry::export::{self, Exporters, OtlpSink, Queue, QueueSettings};
 use tollgate_telemetry::genai::{Call, span_tree};
-use tollgate_telemetry::metrics::{Metrics, Retries};
+use tollgate_telemetry::metrics::{Metrics, Reload, Retries};
 use tollgate_telemetry::{Pipeline, SpanId};
 
 use crate::store_sink::StoreSink;
@@ -85,6 +85,11 @@ impl Observe {
     pub(crate) fn call(&self, call: &Call, retries: &Retries) {
         self.metrics.record(call, retries);
         self.exporters.submit(span_tree(call, &mut || SpanId::new(fastrand::u64(1..))));
+    }
+
+    /// The configuration was read again.
+    pub(crate) fn reloaded(&self, result: Reload) {
+        self.metrics.reloaded(result);
     }
 
     pub(crate) fn render_metrics(&self) -> String {

@@ -2,6 +2,7 @@
 
 mod call;
 mod models;
+mod reloads;
 
 use std::sync::Arc;
 
@@ -12,6 +13,9 @@ use prometheus::{Encoder, TextEncoder};
 
 use crate::export::Exporters;
 use models::Models;
+use reloads::Reloads;
+
+pub use reloads::Reload;
 
 #[cfg(test)]
 mod tests;
@@ -64,6 +68,7 @@ pub struct Metrics {
     _provider: SdkMeterProvider,
     models: Models,
     instruments: Instruments,
+    reloads: Reloads,
 }
 
 /// One field for each metric that a call adds to.
@@ -104,7 +109,8 @@ impl Metrics {
         let meter = provider.meter("tollgate");
         observe_gauges(&meter, in_flight, exporters);
         let instruments = Instruments::new(&meter);
-        Ok(Self { registry, _provider: provider, models: Models::default(), instruments })
+        let reloads = Reloads::new(&meter);
+        Ok(Self { registry, _provider: provider, models: Models::default(), instruments, reloads })
     }
 
     /// The text of `/metrics`.
