@@ -8,6 +8,7 @@ mod fixed;
 mod settling;
 mod watch;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -62,6 +63,11 @@ impl Source {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), environment: Arc::new(|name| std::env::var(name).ok()) }
     }
+
+    /// A pipe, as in `-c <(command)`: reading it again would wait for ever, or find nothing.
+    fn is_read_once(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file())
+    }
 }
 
 // === impl Reloader ===
@@ -76,9 +82,12 @@ impl Reloader {
     /// What the file looks like now, and what it looked like when it was last read. Blocks on the
     /// file system.
     fn look(&self) -> (Look, Look) {
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.source.is_read_once() {
+            return (last, last);
+        }
         let now = tollgate_config::read_file(&self.source.path).ok();
-        let now = now.map(|bytes| fingerprint(&*bytes));
-        (now, *self.last.lock().unwrap_or_else(PoisonError::into_inner))
+        (now.map(|bytes| fingerprint(&*bytes)), last)
     }
 
     /// Reads everything again: the file, the secrets, the certificates. Tells and counts what came
@@ -93,7 +102,12 @@ impl Reloader {
 
     fn take(&self) -> (Reload, Look) {
         let file = self.source.path.display();
-        let bytes = match tollgate_config::read_file(&self.source.path) {
+        let read = if self.source.is_read_once() {
+            Err(io::Error::other("it is no regular file, and was read at the start"))
+        } else {
+            tollgate_config::read_file(&self.source.path)
+        };
+        let bytes = match read {
             Ok(bytes) => bytes,
             Err(problem) => {
                 let problems = Problems::unreadable(&file.to_string(), &problem);

@@ -237,6 +237,18 @@ fn a_certificate_authority_that_is_none_is_refused() {
 }
 
 #[test]
+fn what_can_only_be_read_once_is_left_alone() {
+    let world = World::new(&named("first"));
+    fs::remove_file(world.config()).unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(world.config()).status().unwrap();
+    assert!(pipe.success());
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(count(&world, "refused"), 0, "it is not watched");
+    assert_eq!(world.running().reload(), Some(Reload::Refused), "and says so when asked");
+    assert_eq!(in_force(&world), "first");
+}
+
+#[test]
 fn what_needs_a_restart_stays_and_the_rest_is_taken() {
     let world = World::new(&named("first"));
     let text = world.whole(&named("second"));

@@ -78,6 +78,11 @@ fn an_error_says_where_the_last_attempt_went_and_a_refusal_nothing() {
 #[test]
 fn nobody_is_told_who_did_not_ask() {
     let world = World::usual();
-    let answer = ask(&world, "gpt-4o", false);
-    assert_eq!((answer.status, answer.header(HEADER)), (200, None));
+    let mut chained = Scenario::text("hello");
+    chained.headers.insert(HEADER.to_owned(), "layer=route;target=inner;attempt=1".to_owned());
+    for scenario in [Scenario::text("hello"), chained] {
+        world.mock.set("first", scenario);
+        let answer = ask(&world, "gpt-4o", false);
+        assert_eq!((answer.status, answer.header(HEADER)), (200, None));
+    }
 }
