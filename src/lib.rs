@@ -6,6 +6,7 @@
 pub mod cli;
 mod observe;
 mod proxy;
+pub mod reload;
 pub mod running;
 mod server;
 mod shared;

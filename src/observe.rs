@@ -11,7 +11,7 @@ use tollgate_filters::request::InFlight;
 use tollgate_store::SpanStore;
 use tollgate_telemetry::export::{self, Exporters, OtlpSink, Queue, QueueSettings};
 use tollgate_telemetry::genai::{Call, span_tree};
-use tollgate_telemetry::metrics::{Metrics, Retries, TargetGauges};
+use tollgate_telemetry::metrics::{Metrics, Reload, Retries, TargetGauges};
 use tollgate_telemetry::{Pipeline, SpanId};
 
 use crate::store_sink::StoreSink;
@@ -93,6 +93,11 @@ impl Observe {
         targets: impl Fn() -> Vec<TargetGauges> + Clone + Send + Sync + 'static,
     ) {
         self.metrics.observe_targets(targets);
+    }
+
+    /// The configuration was read again.
+    pub(crate) fn reloaded(&self, result: Reload) {
+        self.metrics.reloaded(result);
     }
 
     pub(crate) fn render_metrics(&self) -> String {

@@ -17,6 +17,7 @@ use tollgate_routing::Registry;
 use tollgate_store::{SpanStore, Sqlite, SqliteSettings};
 
 use crate::observe::Observe;
+use crate::reload::{self, Reload, Reloader, Source};
 use crate::server::ProxyServer;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
@@ -37,7 +38,7 @@ pub struct Running {
     shared: Arc<Shared>,
     store: Option<Arc<dyn SpanStore>>,
     addresses: Addresses,
-    drain: Duration,
+    reloader: Option<Arc<Reloader>>,
     stop_proxy: watch::Sender<bool>,
     stop_rest: watch::Sender<bool>,
     proxy: Option<JoinHandle<()>>,
@@ -63,6 +64,19 @@ impl Running {
     /// # Errors
     /// What could not be started, and why: a taken port, a store that cannot be opened.
     pub fn start(settings: Settings) -> Result<Self, String> {
+        Self::start_with(settings, None)
+    }
+
+    /// As [`Running::start`]; afterwards changes of `source`, where `settings` came from, are put
+    /// in force, as they come and on SIGHUP.
+    ///
+    /// # Errors
+    /// As [`Running::start`].
+    pub fn start_from(source: Source, settings: Settings) -> Result<Self, String> {
+        Self::start_with(settings, Some(source))
+    }
+
+    fn start_with(settings: Settings, source: Option<Source>) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CONTROL_THREADS)
             .thread_name("control")
@@ -75,7 +89,6 @@ impl Running {
         let live = Registry::new(Instant::now());
         let observe =
             Observe::start(&settings, store.clone(), in_flight.clone(), &runtime, &stopping)?;
-        let drain = settings.server.drain;
         let server_settings = settings.server.clone();
         let control = settings.control.addr;
         let collector = settings.collector.clone();
@@ -83,6 +96,11 @@ impl Running {
         let shared = Shared::new(snapshot, in_flight, live, observe);
 
         serve_console(&runtime, &shared, store.clone(), control, stopping.clone())?;
+        let reloader = source.map(|source| Arc::new(Reloader::new(source, Arc::clone(&shared))));
+        if let Some(reloader) = &reloader {
+            let _inside = runtime.enter();
+            reload::spawn(Arc::clone(reloader), stopping.clone());
+        }
         let collector = match (collector, &store) {
             (Some(settings), Some(store)) => {
                 Some(serve_collector(&runtime, &settings, Arc::clone(store), stopping)?)
@@ -104,7 +122,7 @@ impl Running {
             shared,
             store,
             addresses,
-            drain,
+            reloader,
             stop_proxy,
             stop_rest,
             proxy: Some(proxy),
@@ -125,6 +143,12 @@ impl Running {
     /// Requests whose responses have not ended.
     pub fn in_flight(&self) -> usize {
         self.shared.in_flight.count()
+    }
+
+    /// Reads the configuration again, now, as on SIGHUP; `None` where it came from no file. Blocks on
+    /// the file system.
+    pub fn reload(&self) -> Option<Reload> {
+        self.reloader.as_ref().map(|reloader| reloader.reload())
     }
 
     /// The text of `/metrics`.
@@ -164,7 +188,8 @@ impl Running {
     fn shut_down(&mut self) {
         let Some(runtime) = self.runtime.take() else { return };
         self.shared.drain();
-        wait_for(self.drain, || self.shared.in_flight.count() == 0);
+        let drain = self.shared.snapshot.load().settings.server.drain;
+        wait_for(drain, || self.shared.in_flight.count() == 0);
         self.stop_proxy.send_replace(true);
         if let Some(proxy) = self.proxy.take() {
             // A panic in there was already logged by the panic hook.

@@ -1,6 +1,6 @@
 //! Everything that is made of one version of the configuration, swapped as a whole.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,25 +9,39 @@ use pingora::utils::tls::WrappedX509;
 use pingora::{Error, ErrorType, Result};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use tollgate_config::Settings;
+use tollgate_config::{Settings, fingerprint};
 use tollgate_filters::request::{self, InFlight, Stack};
 use tollgate_routing::Registry;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
+use crate::reload::Fixed;
+
 /// One configuration, ready to serve.
 pub(crate) struct Snapshot {
     pub(crate) settings: Settings,
     pub(crate) stack: Stack,
+    /// What of it only a restart can change.
+    pub(crate) fixed: Fixed,
+    /// Equal for what was made of equal text, secrets and files.
+    pub(crate) fingerprint: u64,
     /// Certificate authorities by file, read once.
-    authorities: HashMap<PathBuf, Arc<CaType>>,
+    authorities: BTreeMap<PathBuf, Authority>,
+}
+
+/// A certificate authority that a provider is verified by.
+#[derive(Clone)]
+pub(crate) struct Authority {
+    pub(crate) certificates: Arc<CaType>,
+    /// Of the file's bytes.
+    pub(crate) fingerprint: u64,
 }
 
 // === impl Snapshot ===
 
 impl Snapshot {
-    /// Builds the stack and reads the certificate authorities; gives targets their states last, so
-    /// that a snapshot that fails changes nothing.
+    /// Builds the stack and reads the certificate authorities, which blocks on the file system; gives
+    /// targets their states last, so that a snapshot that fails changes nothing.
     ///
     /// # Errors
     /// A file that cannot be read or holds no certificate.
@@ -42,40 +56,43 @@ impl Snapshot {
             in_flight,
             table: Arc::clone(&settings.table),
         });
-        let mut authorities = HashMap::new();
+        let mut authorities = BTreeMap::new();
         for path in settings.providers.iter().filter_map(|provider| provider.ca_file.clone()) {
             let ca = read_authority(&path)?;
             authorities.insert(path, ca);
         }
+        let fixed = Fixed::of(&settings);
+        let files: Vec<u64> = authorities.values().map(|it: &Authority| it.fingerprint).collect();
+        let fingerprint = fingerprint((settings.fingerprint, &fixed, files));
         live.adopt(&settings.table);
-        Ok(Self { settings, stack, authorities })
+        Ok(Self { settings, stack, fixed, fingerprint, authorities })
     }
 
     /// The certificate authority in `path`, read when the snapshot was made.
     ///
     /// # Errors
     /// When it was not: a provider made elsewhere.
-    pub(crate) fn certificate_authority(&self, path: &Path) -> Result<Arc<CaType>> {
+    pub(crate) fn certificate_authority(&self, path: &Path) -> Result<&Authority> {
         match self.authorities.get(path) {
-            Some(ca) => Ok(Arc::clone(ca)),
+            Some(authority) => Ok(authority),
             None => Error::e_explain(ErrorType::InternalError, "certificate authority not loaded"),
         }
     }
 }
 
-fn read_authority(path: &Path) -> Result<Arc<CaType>, String> {
+fn read_authority(path: &Path) -> Result<Authority, String> {
     let fail = |what: &dyn std::fmt::Display| format!("ca_file {}: {what}", path.display());
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| fail(&error))?;
-    let mut authority = Vec::new();
-    for certificate in certificates {
+    let pem = std::fs::read(path).map_err(|error| fail(&error))?;
+    let mut certificates = Vec::new();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
         let der = certificate.map_err(|error| fail(&error))?.to_vec();
         let parsed = WrappedX509::try_new(der, |der| {
             X509Certificate::from_der(der).map(|(_, certificate)| certificate)
         });
-        authority.push(parsed.map_err(|error| fail(&error))?);
+        certificates.push(parsed.map_err(|error| fail(&error))?);
     }
-    if authority.is_empty() {
+    if certificates.is_empty() {
         return Err(fail(&"no certificate in it"));
     }
-    Ok(authority.into())
+    Ok(Authority { certificates: certificates.into(), fingerprint: fingerprint(&pem) })
 }

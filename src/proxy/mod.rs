@@ -19,6 +19,7 @@ mod resolve;
 mod respond;
 mod response_body_filter;
 mod response_filter;
+mod route_header;
 mod subject;
 mod upstream_peer;
 mod upstream_request_filter;

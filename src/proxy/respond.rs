@@ -9,6 +9,7 @@ use tollgate_filters::request::Rejection;
 use tollgate_providers::error_body::{ErrorBody, error_body};
 
 use crate::proxy::ctx::Ctx;
+use crate::proxy::route_header;
 
 /// The request's id, on every response.
 pub(crate) const REQUEST_ID: &str = "x-to11-request-id";
@@ -16,6 +17,8 @@ pub(crate) const REQUEST_ID: &str = "x-to11-request-id";
 pub(crate) const ERROR_CODE: &str = "x-to11-error-code";
 /// Which provider it went wrong at.
 pub(crate) const UPSTREAM_PROVIDER: &str = "x-to11-upstream-provider";
+/// Where the request went, for those who configured it so (`server.route_header`).
+pub(crate) const ROUTE: &str = "x-to11-route";
 
 /// An error in the caller's dialect.
 pub(crate) struct Failure<'a> {
@@ -113,6 +116,11 @@ pub(crate) fn stamp(head: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
     head.insert_header("traceparent", ctx.trace.traceparent(ctx.spans.http))?;
     if let Some(provider) = ctx.provider_name().filter(|_| head.status.as_u16() >= 400) {
         head.insert_header(UPSTREAM_PROVIDER, provider)?;
+    }
+    if ctx.snapshot.settings.server.route_header
+        && let Some(route) = ctx.routed.as_ref().and_then(|routed| route_header::describe(routed))
+    {
+        head.insert_header(ROUTE, route)?;
     }
     Ok(())
 }

@@ -9,13 +9,15 @@ use crate::proxy::ctx::Ctx;
 use crate::proxy::respond;
 
 /// What an upstream says to its own client, which is us.
-const NOT_FORWARDED: [&str; 6] = [
+const NOT_FORWARDED: [&str; 7] = [
     "set-cookie",
     "alt-svc",
     "server-timing",
     "x-goog-api-key",
     "strict-transport-security",
     "nel",
+    // Another tollgate's inner names.
+    respond::ROUTE,
 ];
 
 /// What of the request the target could not express.

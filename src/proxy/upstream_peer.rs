@@ -108,10 +108,14 @@ fn peer(
     let url = &provider.base_url;
     let mut peer = HttpPeer::new(address, url.tls, url.host.to_string());
     // Pingora's pool key leaves the certificate authority out: a connection that was verified
-    // under one must not be found under another.
+    // under one must not be found under another, nor under what its file said before.
     let mut group = DefaultHasher::new();
     provider.name.hash(&mut group);
-    provider.ca_file.hash(&mut group);
+    let authority = match &provider.ca_file {
+        Some(path) if url.tls => Some(snapshot.certificate_authority(path)?),
+        _ => None,
+    };
+    authority.map(|authority| authority.fingerprint).hash(&mut group);
     peer.group_key = group.finish();
     let options = &mut peer.options;
     let deadlines = target.deadlines;
@@ -125,9 +129,7 @@ fn peer(
     options.max_h2_streams = 64;
     if url.tls {
         options.alpn = ALPN::H2H1;
-        if let Some(path) = &provider.ca_file {
-            options.ca = Some(snapshot.certificate_authority(path)?);
-        }
+        options.ca = authority.map(|authority| Arc::clone(&authority.certificates));
     }
     Ok(Box::new(peer))
 }

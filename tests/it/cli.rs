@@ -60,6 +60,36 @@ fn route_explains_and_says_when_a_model_leads_nowhere() {
 }
 
 #[test]
+fn route_tells_what_a_header_does_and_check_warns() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("gateway.yaml");
+    std::fs::write(
+        &file,
+        "providers:\n  one: { base_url: 'http://localhost/v1', models: [m] }\n  two: { base_url: 'http://localhost/v1', models: [m, n] }\n",
+    )
+    .unwrap();
+    let path = file.to_string_lossy().into_owned();
+    let route = |arguments: &[&str]| tollgate(&[&["route", "m", "-c", &path], arguments].concat());
+    let cases: [(&[&str], i32, &str); 5] = [
+        (&[], 0, "- one: m at one"),
+        (&["--header", "X-GenAI-Provider: two"], 0, "- two: m at two"),
+        (&["--header", "x-genai-provider:none"], 1, "no provider is called this"),
+        (&["--header", "x-other:1"], 0, "header `x-other` does not decide"),
+        (&["--header", "nonsense"], 2, ""),
+    ];
+    for (arguments, code, part) in cases {
+        let output = route(arguments);
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{shown}{}", text(&output.stderr));
+        assert!(shown.contains(part), "`{part}` in\n{shown}");
+    }
+    let checked = tollgate(&["check", &path]);
+    assert_eq!(checked.status.code(), Some(0), "a warning is no problem");
+    assert!(text(&checked.stderr).contains("warning: providers.two.models[0]"));
+    assert!(text(&checked.stdout).contains("passthrough"), "{}", text(&checked.stdout));
+}
+
+#[test]
 fn inspect_says_what_a_span_would_hold() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("answer.sse");

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tollgate::Running;
+use tollgate::reload::Source;
 use tollgate_mock::Mock;
 use tollgate_store::SpanRow;
 
@@ -45,7 +46,7 @@ pub(crate) struct World {
     pub(crate) control: SocketAddr,
     running: Option<Running>,
     runtime: Runtime,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
@@ -64,35 +65,44 @@ impl World {
         let mock = Arc::new(runtime.block_on(Mock::start(([127, 0, 0, 1], 0).into())).unwrap());
         let folder = TempDir::new().unwrap();
         let (gateway, control) = (free_port(), free_port());
-        let store = folder.path().join("spans.db");
-        let mut text = sections.replace("{mock}", mock.url("").trim_end_matches('/'));
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let mut world = Self {
+            mock,
+            gateway: local(gateway),
+            control: local(control),
+            running: None,
+            runtime,
+            folder,
+        };
+        let text = world.whole(sections);
+        let (settings, _warnings) = tollgate_config::load_str("test.yaml", &text, environment)
+            .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+        std::fs::write(world.config(), &text).unwrap();
+        let source = Source { path: world.config(), environment: Arc::new(environment) };
+        world.running = Some(Running::start_from(source, settings).unwrap());
+        world
+    }
+
+    /// The file that the gateway watches.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("test.yaml")
+    }
+
+    /// A whole file with these sections, with this world's listeners and store.
+    pub(crate) fn whole(&self, sections: &str) -> String {
+        let (gateway, control) = (self.gateway.port(), self.control.port());
+        let mut text = sections.replace("{mock}", self.mock.url("").trim_end_matches('/'));
         if !text.contains("server:") {
             text.push_str(&format!(
                 "server: {{ port: {gateway}, threads: 1, work_stealing: true }}\n"
             ));
         }
         let text = text.replace("{gateway}", &gateway.to_string());
-        let text = format!(
+        let store = self.folder.path().join("spans.db");
+        format!(
             "{text}control: {{ port: {control} }}\nstore: {{ kind: sqlite, path: \"{}\" }}\n",
             store.display()
-        );
-        let environment = |name: &str| match name {
-            "OPENAI_KEY" => Some(OPENAI_KEY.to_owned()),
-            "ANTHROPIC_KEY" => Some(ANTHROPIC_KEY.to_owned()),
-            _ => None,
-        };
-        let (settings, _warnings) = tollgate_config::load_str("test.yaml", &text, environment)
-            .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
-        let running = Running::start(settings).unwrap();
-        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Self {
-            mock,
-            gateway: local(gateway),
-            control: local(control),
-            running: Some(running),
-            runtime,
-            _folder: folder,
-        }
+        )
     }
 
     pub(crate) fn running(&self) -> &Running {
@@ -145,6 +155,14 @@ impl Drop for World {
         }
         let mock = Arc::clone(&self.mock);
         self.runtime.block_on(mock.stop());
+    }
+}
+
+fn environment(name: &str) -> Option<String> {
+    match name {
+        "OPENAI_KEY" => Some(OPENAI_KEY.to_owned()),
+        "ANTHROPIC_KEY" => Some(ANTHROPIC_KEY.to_owned()),
+        _ => None,
     }
 }
 

@@ -10,6 +10,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned, crypto,
 };
+use tollgate::reload::Reload;
 
 use crate::client::{connect, post};
 use crate::harness::World;
@@ -99,6 +100,34 @@ fn an_upstream_behind_tls_is_verified_with_the_configured_authority_only() {
         let wary = World::new(&upstream_config(port, &wrong));
         let refused = post(wary.gateway, "/v1/chat/completions", &[], BODY);
         assert_eq!((refused.status, refused.header("x-to11-error-code")), (502, Some("upstream")));
+    }
+}
+
+#[test]
+fn a_changed_authority_does_not_trust_the_connections_of_the_one_before() {
+    let world = World::usual();
+    let folder = TempDir::new().unwrap();
+    let ca = folder.path().join("ca.pem");
+    for alpn in [&[b"h2".as_slice(), b"http/1.1"][..], &[b"http/1.1"]] {
+        let (good, other) = (authority(), authority());
+        let (good_pem, other_pem) = (good.ca_pem.clone(), other.ca_pem);
+        std::fs::write(&ca, &good_pem).unwrap();
+        let port = mock_behind_tls(&world, good, alpn);
+        let gateway = World::new(&upstream_config(port, &ca));
+        let status = || post(gateway.gateway, "/v1/chat/completions", &[], BODY).status;
+        let connection = || world.upstream().last().unwrap().connection;
+        let first = (status(), connection());
+        assert_eq!((status(), connection()), first, "the connection is kept");
+        assert_eq!(first.0, 200);
+        std::fs::write(&ca, &other_pem).unwrap();
+        assert_eq!(gateway.running().reload(), Some(Reload::Applied), "by its content");
+        assert_eq!(status(), 502, "a kept connection was verified by the authority before");
+        std::fs::write(&ca, "no certificate").unwrap();
+        assert_eq!(gateway.running().reload(), Some(Reload::Refused));
+        assert_eq!(status(), 502);
+        std::fs::write(&ca, &good_pem).unwrap();
+        assert_eq!(gateway.running().reload(), Some(Reload::Applied));
+        assert_eq!(status(), 200);
     }
 }
 

@@ -123,6 +123,13 @@ impl fmt::Display for Warning {
 // === impl Problems ===
 
 impl Problems {
+    /// A file that cannot be read at all.
+    pub fn unreadable(file: &str, error: &std::io::Error) -> Self {
+        let place = Place { path: String::new(), position: None };
+        let problem = Problem::new(&place, format!("cannot be read: {error}"));
+        Self::sorted(file, vec![problem])
+    }
+
     /// The problems of a file in file order, each once.
     pub(crate) fn sorted(file: &str, mut list: Vec<Problem>) -> Self {
         list.sort_by_key(|problem| problem.place.position);

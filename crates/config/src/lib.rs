@@ -6,6 +6,7 @@
 mod compile;
 mod error;
 mod fields;
+mod fingerprint;
 mod listeners;
 mod load;
 mod model;
@@ -20,6 +21,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use error::{Place, Position, Problem, Problems, Warning};
+pub use fingerprint::{Fingerprint, fingerprint};
 pub use report::report;
 pub use settings::{
     Cache, Collector, Control, GenAi, Keys, Limits, OtlpProtocol, OtlpSettings, Price, Profile,
@@ -41,18 +43,23 @@ pub fn load_file(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<(Settings, Vec<Warning>), Problems> {
     let name = path.display().to_string();
-    // One byte above the limit is enough to know that the file is too large.
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(load::FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => load_bytes(&name, &bytes, &environment),
-        Err(error) => {
-            let place = Place { path: String::new(), position: None };
-            let problem = Problem::new(&place, format!("cannot be read: {error}"));
-            Err(Problems::sorted(&name, vec![problem]))
-        }
+    match read_file(path) {
+        Ok(bytes) => load_bytes(&name, &bytes, &environment),
+        Err(error) => Err(Problems::unreadable(&name, &error)),
     }
+}
+
+/// A configuration file's bytes; of one that is too large, enough to see that it is. Blocks on the
+/// file system.
+///
+/// # Errors
+/// The system's.
+pub fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One byte above the limit is enough to know that the file is too large.
+    let file = std::fs::File::open(path)?;
+    file.take(load::FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Compiles a file's text. `name` stands in messages.
@@ -78,10 +85,14 @@ pub fn fuzz_load(bytes: &[u8]) {
     }
 }
 
-fn load_bytes(
+/// Compiles a file's bytes. `name` stands in messages.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn load_bytes(
     name: &str,
     bytes: &[u8],
-    environment: vault::Environment<'_>,
+    environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Settings, Vec<Warning>), Problems> {
     match std::str::from_utf8(bytes) {
         Ok(text) => compile_text(name, text, environment),
@@ -111,7 +122,11 @@ fn compile_text(
     if !findings.problems.is_empty() {
         return Err(Problems::sorted(name, findings.problems));
     }
-    let settings = compile::settings(&document, &vault, capture_content);
+    let mut settings = compile::settings(&document, &vault, capture_content);
+    settings.fingerprint = Fingerprint {
+        text: fingerprint(text.as_bytes()),
+        environment: fingerprint((vault.fingerprint(), capture_content)),
+    };
     let warnings = Problems::sorted(name, findings.warnings).list;
     let warning = |problem| Warning { file: name.to_owned(), problem };
     Ok((settings, warnings.into_iter().map(warning).collect()))

@@ -10,6 +10,8 @@ use std::time::Duration;
 use tollgate_providers::{Provider, Secret};
 use tollgate_routing::Table;
 
+use crate::fingerprint::Fingerprint;
+
 /// Everything the gateway runs by.
 #[derive(Debug)]
 pub struct Settings {
@@ -41,6 +43,8 @@ pub struct Settings {
     pub keys: Keys,
     /// Prices by model name.
     pub pricing: BTreeMap<Arc<str>, Price>,
+    /// What all of this was made from.
+    pub fingerprint: Fingerprint,
 }
 
 /// `server`.
@@ -60,6 +64,8 @@ pub struct Server {
     pub work_stealing: bool,
     /// How long running requests may go on after the signal to stop; 30 s by default.
     pub drain: Duration,
+    /// Whether `x-to11-route` tells callers where their request went; off by default.
+    pub route_header: bool,
 }
 
 /// `server.tls`.

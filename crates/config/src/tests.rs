@@ -189,6 +189,39 @@ test.yaml:11:14: warning: functions.f: hides the model of the same name that pro
 }
 
 #[test]
+fn what_no_request_can_come_to_is_a_warning() {
+    let text = "
+providers:
+  one: { base_url: 'http://localhost/v1', models: [a, 'two::x', 'route::y', 'fine::z'] }
+  two: { base_url: 'http://localhost/v1', models: [b] }
+targets: { s: { model: a }, t: { model: b }, z: { model: b, weight: 0 }, twin: { model: b } }
+routes:
+  twin: { models: [m], strategy: single, targets: [s] }
+  chain:
+    models: [n]
+    steps:
+      - { strategy: weighted, targets: [s, z] }
+      - { strategy: fallback, targets: [t, s, z] }
+functions:
+  f: { steps: [{ strategy: single, targets: [t] }, { strategy: single, targets: [t] }] }
+";
+    let expected = "\
+test.yaml:3:55: warning: providers.one.models[1]: `two::` is read as a prefix
+  hint: callers can ask for `one::two::x`
+test.yaml:3:65: warning: providers.one.models[2]: `route::` is read as a prefix
+  hint: callers can ask for `one::route::y`
+test.yaml:5:74: warning: targets.twin: is in no route, and `route::twin` is another one
+  hint: name it in a route, or give it a name that no route has
+test.yaml:11:44: warning: routes.chain.steps[0].targets[1]: target `z` has weight 0 and is never drawn
+test.yaml:12:44: warning: routes.chain.steps[1].targets[1]: target `s` is never tried here
+  hint: step 1 has tried it and left it by then
+test.yaml:14:82: warning: functions.f.steps[1].targets[0]: target `t` is never tried here
+  hint: step 1 has tried it and left it by then
+";
+    assert_eq!(warned(text), expected);
+}
+
+#[test]
 fn a_target_that_cannot_serve_its_route_is_a_warning() {
     let text = "
 providers:
@@ -267,4 +300,22 @@ proptest! {
         };
         prop_assert!(!shown.contains(CANARY));
     }
+}
+
+#[test]
+fn the_fingerprint_tells_the_text_and_the_secrets_apart() {
+    let text = "providers: { acme: { base_url: 'http://localhost/v1', models: [m], credential: 'env::ACME' } }\ntargets: { t: { model: m } }\n";
+    let with = |text: &str, secret: &str| {
+        let environment = |name: &str| (name == "ACME").then(|| secret.to_owned());
+        crate::load_str("f", text, environment).unwrap().0.fingerprint
+    };
+    let (base, again) = (with(text, "one"), with(text, "one"));
+    assert_eq!(base, again);
+    let rotated = with(text, "two");
+    assert_eq!(base.text, rotated.text);
+    assert_ne!(base.environment, rotated.environment);
+    let written = with(&format!("{text}# a remark\n"), "one");
+    assert_ne!(base.text, written.text);
+    assert_eq!(base.environment, written.environment);
+    assert_eq!(base.text, crate::fingerprint(text.as_bytes()), "as of the file's bytes");
 }

@@ -6,6 +6,7 @@ use tollgate_providers::{Secret, SecretError, SecretSource};
 
 use crate::error::{Place, Problem};
 use crate::fields::Located;
+use crate::fingerprint::fingerprint;
 use crate::model::{Document, TargetEntry, VariantEntry};
 use crate::registry::{CredentialSource, Registry, credential_source};
 
@@ -56,6 +57,13 @@ impl Vault {
     /// The secret, if it could be fetched.
     pub(crate) fn get(&self, source: &SecretSource) -> Option<Secret> {
         self.secrets.get(source).cloned()
+    }
+
+    /// Of every secret in it, in no order.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let each =
+            self.secrets.iter().map(|(source, secret)| fingerprint((source, secret.expose())));
+        each.fold(0, |all, one| all ^ one)
     }
 
     /// The managed targets whose provider names no credential.

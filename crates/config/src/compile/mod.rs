@@ -13,6 +13,7 @@ use tollgate_providers::{AuthStyle, Capabilities, Dialect, Provider, catalog};
 use tollgate_routing::Deadlines;
 
 use crate::fields::Entry;
+use crate::fingerprint::Fingerprint;
 use crate::listeners;
 use crate::model::{
     AuthType, CacheEntry, Document, LimitsEntry, OtlpEntry, ProviderEntry, ServerEntry, StoreEntry,
@@ -80,6 +81,7 @@ pub(crate) fn settings(
         cache: cache(&document.cache),
         keys: Keys { required: document.keys_required },
         pricing: pricing(document),
+        fingerprint: Fingerprint { text: 0, environment: 0 },
     }
 }
 
@@ -157,6 +159,7 @@ fn server(entry: &ServerEntry, addr: std::net::SocketAddr) -> Server {
         h2c: entry.h2c.unwrap_or(true),
         work_stealing: entry.work_stealing.unwrap_or(false),
         drain: entry.drain_secs.map_or(DRAIN, Duration::from_secs),
+        route_header: entry.route_header,
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) struct ServerEntry {
     pub(crate) h2c: Option<bool>,
     pub(crate) work_stealing: Option<bool>,
     pub(crate) drain_secs: Option<u64>,
+    pub(crate) route_header: bool,
 }
 
 /// `server.tls`.
@@ -76,6 +77,7 @@ pub(super) fn server(fields: &mut Fields<'_, '_>) -> ServerEntry {
         h2c: fields.flag("h2c").map(|h2c| h2c.value),
         work_stealing: fields.flag("work_stealing").map(|stealing| stealing.value),
         drain_secs: fields.integer("drain_secs", 0..=DRAIN_SECS_MAX, "s").map(|it| it.value),
+        route_header: fields.flag("route_header").is_some_and(|flag| flag.value),
     }
 }
 

@@ -5,6 +5,7 @@ mod providers;
 mod routing;
 mod serving;
 mod shadow;
+mod unreachable;
 
 pub(crate) use shadow::bare_targets;
 
@@ -34,6 +35,7 @@ pub(crate) fn run(document: &Document, findings: &mut Findings) {
     listeners::run(document, findings);
     shadow::run(document, findings);
     serving::run(document, findings);
+    unreachable::run(document, findings);
 }
 
 /// Names go into prefixes, headers and attributes.

@@ -2,17 +2,29 @@
 
 use std::fmt::Write;
 
-use super::{FUNCTION_PREFIX, ROUTE_PREFIX, SEPARATOR, Table};
+use super::{FUNCTION_PREFIX, ROUTE_PREFIX, SEPARATOR, Table, reason};
 use crate::plan::{Choice, Layer, Plan, Step};
 use crate::target::{Credential, Target};
 use tollgate_providers::EndpointKind;
 
 impl Table {
-    /// How `model` is resolved on this kind of endpoint: what was looked at, what was found, and
-    /// what a request would try. Never shows a credential.
+    /// As [`Table::explain_at`], without a header.
     pub fn explain(&self, model: &str, kind: EndpointKind) -> Vec<String> {
+        self.explain_at(model, kind, None)
+    }
+
+    /// How `model` is resolved on this kind of endpoint, for a caller who names this provider in
+    /// [`PROVIDER_HEADER`]: what was looked at, what was found, why that one, and what a request
+    /// would try. Never shows a credential.
+    pub fn explain_at(
+        &self,
+        model: &str,
+        kind: EndpointKind,
+        provider: Option<&str>,
+    ) -> Vec<String> {
         let mut lines = vec![format!("model `{model}` on a {} endpoint", kind.name())];
-        match self.split_prefix(model) {
+        let prefix = self.split_prefix(model);
+        match prefix {
             Some((FUNCTION_PREFIX, name)) => lines.push(self.about_function(name, kind)),
             Some((ROUTE_PREFIX, name)) => lines.push(self.about_route_named(name, kind)),
             Some((provider, name)) => lines.push(self.about_connection(provider, name)),
@@ -22,8 +34,15 @@ impl Table {
                 lines.push(self.about_passthrough(model));
             }
         }
-        match self.resolve(model, kind) {
-            Ok(plan) => describe(&plan, &mut lines),
+        let found = self.resolve_at(model, kind, provider);
+        let layer = self.resolve(model, kind).ok().map(|plan| plan.layer);
+        lines.extend(reason::about_header(provider, prefix.map(|(prefix, _)| prefix), layer));
+        match found {
+            Ok(plan) => {
+                lines.push(reason::why(prefix.map(|(prefix, _)| prefix), &plan, provider));
+                describe(&plan, &mut lines);
+                reason::limits(&plan, &mut lines);
+            }
             Err(error) => lines.push(format!("=> {error}: the caller gets 404")),
         }
         lines

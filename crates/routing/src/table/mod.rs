@@ -12,6 +12,7 @@ use tollgate_providers::EndpointKind;
 
 mod explain;
 mod host;
+mod reason;
 #[cfg(test)]
 mod tests;
 

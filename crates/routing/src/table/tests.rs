@@ -169,8 +169,12 @@ fn an_explanation_says_what_was_looked_at_and_what_was_found() {
          functions: none is called `gpt-4o`\n\
          routes: `main` answers to `gpt-4o`\n\
          providers: `openai`, `azure` list it, `openai` comes first\n\
+         why: no function has the name, and routes come before providers\n\
          => route `main`: strategy single, at most 3 attempt(s), 2 retries of each target\n   \
-         - t: m at acme, the gateway's key, 30000 ms to the head"
+         - t: m at acme, the gateway's key, 30000 ms to the head\n   \
+         retry: after no connection, silence, a broken stream and 408, 409, 425, 429, 500-599; \
+         pauses of up to 500 ms, doubled each time, at most 10000 ms, or as Retry-After asks\n   \
+         deadlines of t (ms): connect 5000, head 30000, first content -, idle 60000, total 900000"
     );
     let lines = table().explain("function::embed", EndpointKind::Chat).join("\n");
     assert_eq!(
@@ -179,6 +183,41 @@ fn an_explanation_says_what_was_looked_at_and_what_was_found() {
          functions: `embed` is one, but for embeddings\n\
          => no function, route or provider answers to this model: the caller gets 404"
     );
+}
+
+#[test]
+fn an_explanation_says_what_the_header_does() {
+    let told =
+        |model: &str, provider| table().explain_at(model, EndpointKind::Chat, provider).join("\n");
+    let cases = [
+        ("gpt-5", None, "headers: x-genai-provider may name another provider", "gpt-5 at azure"),
+        ("gpt-5", Some("azure"), "headers: x-genai-provider asks for `azure`", "gpt-5 at azure"),
+        ("gpt-5", Some("openai"), "asks for `openai`", "the caller gets 404"),
+        ("gpt-5", Some("nobody"), "asks for `nobody`", "no provider is called this"),
+        ("gpt-4o", Some("azure"), "is not looked at, functions and routes", "=> route `main`"),
+        ("openai::o1", Some("azure"), "is not looked at, the prefix", "o1 at openai"),
+        ("openai::o1", None, "why: `openai::` asks for nothing else", "never"),
+        ("summarize", None, "why: functions come first", "=> function `summarize`"),
+    ];
+    for (model, provider, why, what) in cases {
+        let said = told(model, provider);
+        assert!(said.contains(why) && said.contains(what), "{model}, {provider:?}:\n{said}");
+    }
+    let both = [("gpt-4o", "route"), ("o1", "passthrough")];
+    for (model, layer) in both {
+        assert!(told(model, None).contains(&format!("=> {layer}")), "{}", told(model, None));
+    }
+}
+
+#[test]
+fn weights_are_told_as_shares_and_statuses_as_runs() {
+    let mut table = table();
+    let plan = &mut table.functions[0].plan;
+    plan.steps = [Step::of_variants([variant("fast", 1), variant("good", 2)])].into();
+    plan.retry.retryable_status = [429, 500, 501, 503, 504, 505].into_iter().collect();
+    let said = table.explain("summarize", EndpointKind::Chat).join("\n");
+    assert!(said.contains("shares: fast 33.3 %, good 66.7 %"), "{said}");
+    assert!(said.contains("and 429, 500, 501, 503-505;"), "{said}");
 }
 
 #[test]

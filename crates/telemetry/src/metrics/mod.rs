@@ -2,6 +2,7 @@
 
 mod call;
 mod models;
+mod reloads;
 mod targets;
 
 use std::sync::Arc;
@@ -13,6 +14,9 @@ use prometheus::{Encoder, TextEncoder};
 
 use crate::export::Exporters;
 use models::Models;
+use reloads::Reloads;
+
+pub use reloads::Reload;
 pub use targets::TargetGauges;
 
 #[cfg(test)]
@@ -68,6 +72,7 @@ pub struct Metrics {
     provider: SdkMeterProvider,
     models: Models,
     instruments: Instruments,
+    reloads: Reloads,
 }
 
 /// One field for each metric that a call adds to.
@@ -108,7 +113,8 @@ impl Metrics {
         let meter = provider.meter(METER);
         observe_gauges(&meter, in_flight, exporters);
         let instruments = Instruments::new(&meter);
-        Ok(Self { registry, provider, models: Models::default(), instruments })
+        let reloads = Reloads::new(&meter);
+        Ok(Self { registry, provider, models: Models::default(), instruments, reloads })
     }
 
     /// The text of `/metrics`.
