@@ -13,7 +13,9 @@ pub mod variant;
 
 pub use attempts::{Attempt, Attempts, Counters};
 pub use plan::{Choice, Layer, Plan, RoutingPath, Step};
-pub use retry::{Failure, FailureKind, RetryPolicy, StatusSet, parse_retry_after};
+pub use retry::{
+    Failure, FailureKind, RetryPolicy, StatusSet, parse_limit_reset, parse_retry_after,
+};
 pub use strategy::Strategy;
 pub use table::{Function, ListedModel, ResolveError, Route, Row, Table};
 pub use target::{Credential, Deadlines, Target};
