@@ -275,10 +275,13 @@ impl Routed {
         self.repeat
     }
 
-    /// Closes the running attempt as failed; `true` if another one follows.
+    /// Closes the running attempt as failed; `true` if another one follows. None does whose turn would
+    /// come when the request's time is over: what failed is the answer, at once.
     pub(crate) fn fail(&mut self, failure: Failure, error: AttemptError) -> bool {
         let Some(mut current) = self.current.take() else { return false };
-        let follows = self.attempts.failed(failure, fastrand::f64());
+        let total = self.watch.base() + current.attempt.target.deadlines.total;
+        let follows = self.attempts.failed(failure, fastrand::f64())
+            && Instant::now() + self.attempts.wait() < total;
         if follows {
             let duration = current.started.at.elapsed();
             let Current { attempt, started, .. } = current;

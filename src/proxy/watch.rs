@@ -75,6 +75,11 @@ impl Watch {
         }
     }
 
+    /// When the request began.
+    pub(crate) const fn base(&self) -> Instant {
+        self.base
+    }
+
     /// Sets the one deadline that counts from now on: the earliest of those that apply.
     pub(crate) fn arm(&self, kind: Deadline, at: Instant) {
         let due_us = at.saturating_duration_since(self.base).as_micros();
@@ -87,8 +92,9 @@ impl Watch {
         Deadline::from_code(self.fired.load(Ordering::Relaxed))
     }
 
-    /// Forgets a passed deadline: a new attempt begins.
-    pub(crate) fn rearm(&self) {
+    /// Forgets the deadline, passed or not, until another is armed: a new attempt begins.
+    pub(crate) fn disarm(&self) {
+        self.due_us.store(NEVER, Ordering::Relaxed);
         self.fired.store(0, Ordering::Relaxed);
     }
 
