@@ -248,6 +248,8 @@ impl Routed {
     pub(crate) fn arm(&self, request: Started) {
         let Some(current) = &self.current else { return };
         let deadlines = &current.attempt.target.deadlines;
+        // Writing a long body is not the upstream's answering.
+        let asked = self.watch.uploaded_at().unwrap_or(current.started.at);
         let mut earliest = (Deadline::Total, request.at + deadlines.total);
         let mut consider = |kind, at| {
             if at < earliest.1 {
@@ -255,7 +257,7 @@ impl Routed {
             }
         };
         match &current.responding {
-            None => consider(Deadline::Head, current.started.at + deadlines.head),
+            None => consider(Deadline::Head, asked + deadlines.head),
             Some(responding) => {
                 let pipeline = &responding.pipeline;
                 let idle_from = pipeline.last_content_at().unwrap_or(responding.progress_at);
@@ -264,7 +266,7 @@ impl Routed {
         }
         let content = current.responding.as_ref().is_some_and(|r| r.pipeline.has_content());
         if let Some(first_token) = deadlines.first_token.filter(|_| self.facts.stream && !content) {
-            consider(Deadline::FirstToken, current.started.at + first_token);
+            consider(Deadline::FirstToken, asked + first_token);
         }
         self.watch.arm(earliest.0, earliest.1);
     }

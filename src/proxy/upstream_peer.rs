@@ -51,6 +51,10 @@ pub(crate) async fn run(
             return Error::e_explain(ErrorType::new(UNSUITED), "no target can take this request");
         }
         routed.arm(*started);
+        let upload = upload_time(routed.current.as_ref().map_or(0, |current| current.body.len()));
+        if !upload.is_zero() {
+            routed.watch.upload(target.deadlines.patience(routed.facts.stream), upload);
+        }
         let url = &target.provider.base_url;
         match gateway.shared.resolver.resolve(&url.host, url.port).await {
             Ok(address) => {
@@ -124,8 +128,7 @@ fn peer(
     options.idle_timeout = Some(POOL_IDLE);
     // Reading is watched by our own deadlines, which know what kind of silence it is.
     options.read_timeout = None;
-    let upload_secs = u64::try_from(body_bytes).unwrap_or(u64::MAX) / UPLOAD_RATE_MIN;
-    options.write_timeout = Some(deadlines.head + Duration::from_secs(upload_secs));
+    options.write_timeout = Some(deadlines.head + upload_time(body_bytes));
     options.max_h2_streams = 64;
     if url.tls {
         options.alpn = ALPN::H2H1;
@@ -134,4 +137,9 @@ fn peer(
         }
     }
     Ok(Box::new(peer))
+}
+
+/// How long the slowest upstream that is put up with takes to read a body.
+fn upload_time(body_bytes: usize) -> Duration {
+    Duration::from_secs(u64::try_from(body_bytes).unwrap_or(u64::MAX) / UPLOAD_RATE_MIN)
 }
