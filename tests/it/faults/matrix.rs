@@ -18,7 +18,7 @@ fn is_retried_alone(fault: &Fails) -> bool {
 }
 
 fn concerns(fault: &Fails, case: &Case) -> bool {
-    !(fault.streams_only && !case.stream)
+    !fault.streams_only || case.stream
 }
 
 fn check_counts(world: &World, requests: &[(&str, usize)]) {

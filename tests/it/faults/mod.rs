@@ -5,6 +5,9 @@
 
 mod chains;
 mod matrix;
+mod raw;
+mod storm;
+mod traps;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
