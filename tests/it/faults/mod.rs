@@ -4,9 +4,12 @@
 //! whose model is the case's name. Cases run beside each other, so that hanging costs time once.
 
 mod chains;
+mod held;
 mod matrix;
 mod raw;
 mod storm;
+mod time;
+mod translated;
 mod traps;
 
 use std::collections::BTreeMap;
