@@ -286,6 +286,8 @@ impl Routed {
     pub(crate) fn arm(&self, request: Started) {
         let Some(current) = &self.current else { return };
         let deadlines = &current.attempt.target.deadlines;
+        // Writing a long body is not the upstream's answering.
+        let asked = self.watch.uploaded_at().unwrap_or(current.started.at);
         let mut earliest = (Deadline::Total, request.at + deadlines.total);
         let mut consider = |kind, at| {
             if at < earliest.1 {
@@ -293,7 +295,7 @@ impl Routed {
             }
         };
         match &current.responding {
-            None => consider(Deadline::Head, current.started.at + deadlines.head),
+            None => consider(Deadline::Head, asked + deadlines.head),
             Some(responding) => {
                 let pipeline = &responding.pipeline;
                 let idle_from = pipeline.last_content_at().unwrap_or(responding.progress_at);
@@ -302,7 +304,7 @@ impl Routed {
         }
         let content = current.responding.as_ref().is_some_and(|r| r.pipeline.has_content());
         if let Some(first_token) = deadlines.first_token.filter(|_| self.facts.stream && !content) {
-            consider(Deadline::FirstToken, current.started.at + first_token);
+            consider(Deadline::FirstToken, asked + first_token);
         }
         self.watch.arm(earliest.0, earliest.1);
     }
@@ -313,7 +315,8 @@ impl Routed {
         self.repeat
     }
 
-    /// Closes the running attempt as failed; `true` if another one follows.
+    /// Closes the running attempt as failed; `true` if another one follows. None does whose turn would
+    /// come when the request's time is over: what failed is the answer, at once.
     pub(crate) fn fail(&mut self, failure: Failure, error: AttemptError) -> bool {
         let Some(mut current) = self.current.take() else { return false };
         if self.watch.fired() == Some(Deadline::Total) {
@@ -321,7 +324,9 @@ impl Routed {
             current.settle(Verdict::Neutral);
         }
         current.book(&failure);
-        let follows = self.attempts.failed(failure, fastrand::f64());
+        let total = self.watch.base() + current.attempt.target.deadlines.total;
+        let follows = self.attempts.failed(failure, fastrand::f64())
+            && Instant::now() + self.attempts.wait() < total;
         if follows {
             let duration = current.started.at.elapsed();
             let Current { attempt, started, .. } = current;

@@ -121,8 +121,12 @@ impl Watched {
                 // An empty chunk would end a chunked body.
                 HttpTask::Body(None, false) => {}
                 HttpTask::Body(Some(ref data), false) if data.is_empty() => {}
-                // Another target may answer yet, with a head of its own.
-                HttpTask::Failed(_) if hold => out.push(task),
+                // A head that has not left has failed too, be it this attempt's or an earlier one's:
+                // another target may answer yet, with a head of its own.
+                HttpTask::Failed(_) => {
+                    self.head = None;
+                    out.push(task);
+                }
                 task => {
                     out.extend(self.take_head());
                     out.push(task);

@@ -7,6 +7,7 @@ use tollgate_routing::{Failure, FailureKind};
 
 use crate::proxy::ctx::{AttemptError, Ctx};
 use crate::proxy::response_body_filter::STREAM_FAILED;
+use crate::proxy::watch::Deadline;
 
 pub(crate) fn run(
     session: &Session,
@@ -28,14 +29,18 @@ pub(crate) fn run(
         return error;
     }
     let kind = match deadline {
+        // No time is left for anyone.
+        Some(Deadline::Total) => FailureKind::Final,
         Some(_) => FailureKind::Timeout,
         None if matches!(&error.etype, ErrorType::Custom(name) if *name == STREAM_FAILED) => {
             FailureKind::ErrorEvent
         }
         None => FailureKind::Reset,
     };
-    // A pooled connection that the upstream had closed says nothing about the target.
-    if kind == FailureKind::Reset && client_reused && routed.take_free_retry() {
+    // A pooled connection that the upstream had closed says nothing about the target. One that broke
+    // in the middle of an answer does.
+    let answered = routed.current.as_ref().is_some_and(|current| current.responding.is_some());
+    if kind == FailureKind::Reset && client_reused && !answered && routed.take_free_retry() {
         error.set_retry(true);
         return error;
     }

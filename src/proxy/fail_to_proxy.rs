@@ -5,6 +5,7 @@ use http::StatusCode;
 use pingora::proxy::{FailToProxy, Session};
 use pingora::{Error, ErrorSource, ErrorType};
 use tollgate_filters::request::Rejection;
+use tollgate_providers::Endpoint;
 use tollgate_providers::error_body::ErrorBody;
 use tollgate_providers::translate::Untranslatable;
 use tracing::debug;
@@ -88,13 +89,15 @@ async fn end_stream(
     status: StatusCode,
     message: &str,
 ) -> pingora::Result<()> {
-    let Ctx { routed, dialect, id, .. } = ctx;
+    let Ctx { routed, dialect, endpoint, id, .. } = ctx;
+    // Where plain errors of two dialects look alike, those in streams do not.
+    let dialect = endpoint.as_ref().and_then(Endpoint::dialect).unwrap_or(*dialect);
     let current = routed.as_mut().and_then(|routed| routed.current.as_mut());
     let responding = current.and_then(|current| current.responding.as_mut());
     let body =
         ErrorBody { status, code: "upstream", message, param: None, request_id: id.as_str() };
     // Half of a plain body cannot be mended; the missing rest tells the caller.
-    match responding.and_then(|responding| responding.pipeline.end_with_error(*dialect, &body)) {
+    match responding.and_then(|responding| responding.pipeline.end_with_error(dialect, &body)) {
         Some(event) => session.write_response_body(Some(event), true).await,
         None => Ok(()),
     }

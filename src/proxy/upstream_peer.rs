@@ -36,9 +36,10 @@ pub(crate) async fn run(
         let Some(attempt) = next_attempt(routed) else {
             return Err(no_attempt_left(routed));
         };
-        let begins = Instant::now() + attempt.wait;
+        // The last attempt's deadline is over, and must not end the pause.
+        routed.watch.disarm();
         if !attempt.wait.is_zero() {
-            pause(session, begins.min(started.at + attempt.target.deadlines.total)).await?;
+            pause(session, Instant::now() + attempt.wait).await?;
         }
         let target = Arc::clone(&attempt.target);
         if let Err(reason) = attempt::begin(routed, attempt, endpoint) {
@@ -50,11 +51,17 @@ pub(crate) async fn run(
             routed.unsuited = Some(reason);
             return Error::e_explain(ErrorType::new(UNSUITED), "no target can take this request");
         }
-        routed.watch.rearm();
         routed.arm(*started);
+        let upload = upload_time(routed.current.as_ref().map_or(0, |current| current.body.len()));
+        if !upload.is_zero() {
+            routed.watch.upload(target.deadlines.patience(routed.facts.stream), upload);
+        }
         let url = &target.provider.base_url;
         match gateway.shared.resolver.resolve(&url.host, url.port).await {
-            Ok(address) => return peer(snapshot, &target, address, routed.body.len()),
+            Ok(address) => {
+                let left = target.deadlines.total.saturating_sub(started.at.elapsed());
+                return peer(snapshot, &target, address, routed.body.len(), left);
+            }
             Err(error) => {
                 let error = AttemptError {
                     kind: "connection_error",
@@ -103,6 +110,7 @@ fn peer(
     target: &Target,
     address: std::net::SocketAddr,
     body_bytes: usize,
+    left: Duration,
 ) -> Result<Box<HttpPeer>> {
     let provider = &target.provider;
     let url = &provider.base_url;
@@ -119,17 +127,22 @@ fn peer(
     peer.group_key = group.finish();
     let options = &mut peer.options;
     let deadlines = target.deadlines;
-    options.connection_timeout = Some(deadlines.connect);
-    options.total_connection_timeout = Some(deadlines.connect);
+    let connect = deadlines.connect.min(left);
+    options.connection_timeout = Some(connect);
+    options.total_connection_timeout = Some(connect);
     options.idle_timeout = Some(POOL_IDLE);
     // Reading is watched by our own deadlines, which know what kind of silence it is.
     options.read_timeout = None;
-    let upload_secs = u64::try_from(body_bytes).unwrap_or(u64::MAX) / UPLOAD_RATE_MIN;
-    options.write_timeout = Some(deadlines.head + Duration::from_secs(upload_secs));
+    options.write_timeout = Some(deadlines.head + upload_time(body_bytes));
     options.max_h2_streams = 64;
     if url.tls {
         options.alpn = ALPN::H2H1;
         options.ca = authority.map(|authority| Arc::clone(&authority.certificates));
     }
     Ok(Box::new(peer))
+}
+
+/// How long the slowest upstream that is put up with takes to read a body.
+fn upload_time(body_bytes: usize) -> Duration {
+    Duration::from_secs(u64::try_from(body_bytes).unwrap_or(u64::MAX) / UPLOAD_RATE_MIN)
 }

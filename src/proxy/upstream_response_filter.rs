@@ -11,7 +11,7 @@ use tollgate_filters::response::{Body, Pipeline, Translation};
 use tollgate_providers::media::MediaForm;
 use tollgate_providers::translate::Reply;
 use tollgate_providers::{Dialect, Endpoint, EndpointKind, ErrorClass};
-use tollgate_routing::{Failure, FailureKind, parse_retry_after};
+use tollgate_routing::{Failure, FailureKind, parse_limit_reset, parse_retry_after};
 
 use crate::proxy::ctx::{AttemptError, Ctx, Current, Responding, Started};
 
@@ -33,7 +33,10 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     if failed {
         let failure = Failure {
             kind: FailureKind::Status(status.as_u16()),
-            retry_after: parse_retry_after(&head.headers, SystemTime::now()),
+            retry_after: parse_retry_after(&head.headers, SystemTime::now()).or_else(|| {
+                let limited = status == StatusCode::TOO_MANY_REQUESTS;
+                limited.then(|| parse_limit_reset(&head.headers)).flatten()
+            }),
         };
         let error = AttemptError {
             kind: "request_error",
@@ -57,7 +60,9 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     let translation = translation(endpoint.as_ref(), current, &routed.facts, id, *started);
     let stream = routed.facts.stream;
     let kind = body_kind(&head.headers, status, endpoint.as_ref(), current.translated, stream);
-    let hold = may_hold && kind.is_stream();
+    // Of a plain answer nothing leaves before all of it is there, as far as the window reaches: what
+    // breaks off is answered with an error, if not by another target.
+    let hold = if kind.is_stream() { may_hold } else { !failed && kind.can_be_held() };
     let capture = snapshot.settings.genai.capture_content;
     let mut pipeline = Pipeline::new(
         kind,

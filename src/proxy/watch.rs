@@ -33,6 +33,12 @@ pub(crate) struct Watch {
     kind: AtomicU8,
     fired: AtomicU8,
     hold: AtomicBool,
+    /// What the armed deadline leaves an upstream that has the whole request.
+    patience_us: AtomicU64,
+    /// Until when the request may be on its way up; 0 where no time is given for that.
+    upload_until_us: AtomicU64,
+    /// When the last of it was written.
+    uploaded_us: AtomicU64,
     /// The `x-to11-error-code` of a held head, known only once its body was read.
     error_code: OnceLock<&'static str>,
 }
@@ -71,15 +77,22 @@ impl Watch {
             kind: AtomicU8::new(0),
             fired: AtomicU8::new(0),
             hold: AtomicBool::new(false),
+            patience_us: AtomicU64::new(0),
+            upload_until_us: AtomicU64::new(0),
+            uploaded_us: AtomicU64::new(NEVER),
             error_code: OnceLock::new(),
         }
     }
 
+    /// When the request began.
+    pub(crate) const fn base(&self) -> Instant {
+        self.base
+    }
+
     /// Sets the one deadline that counts from now on: the earliest of those that apply.
     pub(crate) fn arm(&self, kind: Deadline, at: Instant) {
-        let due_us = at.saturating_duration_since(self.base).as_micros();
         self.kind.store(kind as u8, Ordering::Relaxed);
-        self.due_us.store(u64::try_from(due_us).unwrap_or(NEVER), Ordering::Relaxed);
+        self.due_us.store(micros(at.saturating_duration_since(self.base)), Ordering::Relaxed);
     }
 
     /// The deadline that passed, if one did.
@@ -87,8 +100,11 @@ impl Watch {
         Deadline::from_code(self.fired.load(Ordering::Relaxed))
     }
 
-    /// Forgets a passed deadline: a new attempt begins.
-    pub(crate) fn rearm(&self) {
+    /// Forgets the deadline, passed or not, until another is armed: a new attempt begins.
+    pub(crate) fn disarm(&self) {
+        self.due_us.store(NEVER, Ordering::Relaxed);
+        self.upload_until_us.store(0, Ordering::Relaxed);
+        self.uploaded_us.store(NEVER, Ordering::Relaxed);
         self.fired.store(0, Ordering::Relaxed);
     }
 
@@ -117,6 +133,42 @@ impl Watch {
         self.base + Duration::from_secs(86_400)
     }
 
+    /// Gives a request the time `allowance` to be written: the armed deadline, which came due
+    /// `patience` after the attempt's begin, comes due that long after the writing's end.
+    pub(crate) fn upload(&self, patience: Duration, allowance: Duration) {
+        let until_us = micros(self.base.elapsed() + allowance);
+        self.patience_us.store(micros(patience), Ordering::Relaxed);
+        self.upload_until_us.store(until_us, Ordering::Relaxed);
+    }
+
+    /// The request has been written.
+    pub(crate) fn uploaded(&self) {
+        self.uploaded_us.store(micros(self.base.elapsed()), Ordering::Relaxed);
+    }
+
+    /// When the request had been written, if that is what the upstream's time counts from.
+    pub(crate) fn uploaded_at(&self) -> Option<Instant> {
+        let at = self.uploaded_us.load(Ordering::Relaxed);
+        let counts = at != NEVER && self.upload_until_us.load(Ordering::Relaxed) != 0;
+        counts.then(|| self.base + Duration::from_micros(at))
+    }
+
+    /// The later deadline of an upstream that did not have the whole request in time, if it still
+    /// has time.
+    fn extended(&self, kind: u8, due: Instant) -> Option<Instant> {
+        let until_us = self.upload_until_us.load(Ordering::Relaxed);
+        if until_us == 0 || ![Deadline::Head as u8, Deadline::FirstToken as u8].contains(&kind) {
+            return None;
+        }
+        let us = Duration::from_micros;
+        let uploaded_us = match self.uploaded_us.load(Ordering::Relaxed) {
+            NEVER => micros(due - self.base).min(until_us),
+            at => at.min(until_us),
+        };
+        let later = self.base + us(uploaded_us) + us(self.patience_us.load(Ordering::Relaxed));
+        (later > due).then_some(later)
+    }
+
     fn due(&self) -> Option<Instant> {
         match self.due_us.load(Ordering::Relaxed) {
             NEVER => None,
@@ -130,7 +182,7 @@ impl Watch {
         timer: &mut Pin<Box<Sleep>>,
         cx: &mut Context<'_>,
     ) -> Poll<Deadline> {
-        let Some(due) = self.due() else { return Poll::Pending };
+        let Some(mut due) = self.due() else { return Poll::Pending };
         // A deadline that moved back is noticed when the timer fires: most deadlines only ever
         // move back, and so the timer is touched once per deadline, not once per event.
         if timer.deadline() > due {
@@ -139,6 +191,12 @@ impl Watch {
         while timer.as_mut().poll(cx).is_ready() {
             if timer.deadline() >= due {
                 let kind = self.kind.load(Ordering::Relaxed);
+                if let Some(later) = self.extended(kind, due) {
+                    self.due_us.store(micros(later - self.base), Ordering::Relaxed);
+                    due = later;
+                    timer.as_mut().reset(due);
+                    continue;
+                }
                 self.fired.store(kind, Ordering::Relaxed);
                 return Poll::Ready(Deadline::from_code(kind).unwrap_or(Deadline::Total));
             }
@@ -146,4 +204,8 @@ impl Watch {
         }
         Poll::Pending
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(NEVER)
 }

@@ -17,6 +17,7 @@ mod endpoints_media;
 mod errors;
 mod exporters;
 mod fallback;
+mod faults;
 mod files;
 mod hangup;
 mod harness;

@@ -16,7 +16,9 @@ pub mod variant;
 pub use attempts::{Attempt, Attempts, Counters};
 pub use live::{Flight, Health, Load, Registry, Standing, Verdict, View};
 pub use plan::{Choice, Layer, Plan, RoutingPath, Step};
-pub use retry::{Blame, Failure, FailureKind, RetryPolicy, StatusSet, parse_retry_after};
+pub use retry::{
+    Blame, Failure, FailureKind, RetryPolicy, StatusSet, parse_limit_reset, parse_retry_after,
+};
 pub use strategy::{StickyBy, Strategy, Subject};
 pub use table::{Function, ListedModel, ResolveError, Route, Row, Table};
 pub use target::{Credential, Deadlines, Target};

@@ -66,6 +66,11 @@ impl Deadlines {
     pub const IDLE: Duration = Duration::from_secs(60);
     /// Default time for the whole request.
     pub const TOTAL: Duration = Duration::from_secs(900);
+
+    /// The time to the first sign of an answer.
+    pub fn patience(&self, stream: bool) -> Duration {
+        self.first_token.filter(|_| stream).map_or(self.head, |first| first.min(self.head))
+    }
 }
 
 impl Default for Deadlines {

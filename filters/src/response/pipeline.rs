@@ -96,6 +96,12 @@ impl Body {
     pub const fn is_stream(self) -> bool {
         matches!(self, Self::Stream(_) | Self::Media(_, MediaForm::Events))
     }
+
+    /// Whether another target can answer in its place while little of it has come: of a stream until
+    /// its first content, of one JSON value until its end.
+    pub const fn can_be_held(self) -> bool {
+        self.is_stream() || matches!(self, Self::Whole(_) | Self::Media(_, MediaForm::Json))
+    }
 }
 
 // === impl Pipeline ===
@@ -135,7 +141,7 @@ impl Pipeline {
                 transcript: Transcript::new(settings.content_bytes_max),
                 tool_calls: ToolCalls::default(),
             },
-            withhold: Withhold::new(swallows, stream && settings.hold),
+            withhold: Withhold::new(swallows, body.can_be_held() && settings.hold),
             writer,
             error,
             swallows,
@@ -190,7 +196,7 @@ impl Pipeline {
                 writer.on_event(&event, &mut written);
             }
         });
-        if let Some(message) = self.failed_early() {
+        if let Some(message) = self.failed_early().or_else(|| self.ended_early()) {
             return Flow::Failed(message);
         }
         if let Some(writer) = &mut self.writer
@@ -292,6 +298,16 @@ impl Pipeline {
             return None;
         }
         self.observers.transcript.error().map(str::to_owned)
+    }
+
+    /// The failure of a held stream of chat that came to its end without content and end mark.
+    fn ended_early(&self) -> Option<String> {
+        let transcript = &self.observers.transcript;
+        let over = transcript.is_done() || transcript.finish_reasons().next().is_some();
+        let held = matches!(self.body, Body::Stream(_)) && self.withhold.holds();
+        // What is translated notices by itself that its end is missing.
+        (held && self.writer.is_none() && !over && !self.has_content())
+            .then(|| "the stream ended before its answer began".to_owned())
     }
 }
 

@@ -199,6 +199,13 @@ fn respond(genai: &mut GenAi, seen: Seen, current: &Current, facts: Option<&Fact
         usage_source,
         finish_reasons: transcript.finish_reasons().map(str::to_owned).collect(),
     };
+    // A stream that broke off was given no reason: that it broke is one.
+    if stream && genai.outcome == Outcome::UpstreamFailed {
+        let reasons = &mut genai.response.finish_reasons;
+        if reasons.is_empty() {
+            reasons.push("error".to_owned());
+        }
+    }
     let unix = |at: Instant| current.started.unix_ns_at(at);
     genai.tool_calls = transcript
         .tool_calls()

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::live::{Probe, Unknown, View};
 use crate::plan::{ATTEMPTS_MAX, Choice, Plan, RoutingPath, Step};
-use crate::retry::Failure;
+use crate::retry::{Failure, FailureKind};
 use crate::strategy::{StickyBy, Subject};
 use crate::target::Target;
 use crate::variant::Variant;
@@ -59,6 +59,8 @@ pub struct Attempts {
     first: Option<Choice>,
     /// The first target refused our credential or asked us to stay away: no degraded attempt.
     first_is_barred: bool,
+    /// How long the first target asked us to stay away when it was left.
+    first_asked: Duration,
     counters: Counters,
 }
 
@@ -69,7 +71,7 @@ enum State {
     /// The next attempt asks the current target again.
     Retry { wait: Duration },
     /// The next attempt is the degraded one.
-    Degraded,
+    Degraded { wait: Duration },
     /// An attempt was handed out and has not failed.
     InFlight { degraded: bool },
     /// No attempt is left.
@@ -91,6 +93,7 @@ impl Attempts {
             number: 0,
             first: None,
             first_is_barred: false,
+            first_asked: Duration::ZERO,
             counters: Counters::default(),
         }
     }
@@ -118,7 +121,7 @@ impl Attempts {
         let mut wait = Duration::ZERO;
         let mut degraded = false;
         if matches!(self.state, State::Retry { .. }) && self.is_better_left(view) {
-            self.leave(false);
+            self.leave(false, None);
             self.state = State::Choose;
         }
         match self.state {
@@ -135,7 +138,8 @@ impl Attempts {
                 self.retries_of_current += 1;
                 self.counters.retries += 1;
             }
-            State::Degraded => {
+            State::Degraded { wait: pause } => {
+                wait = pause;
                 degraded = true;
                 self.current.clone_from(&self.first);
                 self.counters.exhaustion_resets += 1;
@@ -159,6 +163,14 @@ impl Attempts {
     /// attempt, given back when dropped.
     pub fn take_probe(&mut self) -> Option<Probe> {
         self.probe.take()
+    }
+
+    /// The pause before the next attempt, should one follow.
+    pub const fn wait(&self) -> Duration {
+        match self.state {
+            State::Retry { wait } | State::Degraded { wait } => wait,
+            State::Choose | State::InFlight { .. } | State::Over => Duration::ZERO,
+        }
     }
 
     /// Whether the failure is of a kind that another attempt may follow, be any left or not.
@@ -188,22 +200,29 @@ impl Attempts {
         }
         let refused = failure.is_about_credential();
         let wait = self.plan.retry.wait(failure, self.retries_of_current, random);
-        if let (false, Some(wait), true) = (refused, wait, self.may_retry()) {
+        // A target that is full stays so for a while; another one may have room.
+        let full = failure.kind == FailureKind::Status(429) && self.untried() > 0;
+        if let (false, Some(wait), true) = (refused || full, wait, self.may_retry()) {
             return State::Retry { wait };
         }
-        self.leave(refused || wait.is_none());
+        self.leave(refused || wait.is_none(), failure.retry_after);
         if self.untried() > 0 {
             return State::Choose;
         }
         let chain = self.plan.targets().len();
-        if chain > 1 && !self.first_is_barred { State::Degraded } else { State::Over }
+        if chain > 1 && !self.first_is_barred {
+            return State::Degraded { wait: self.first_asked };
+        }
+        State::Over
     }
 
     /// Excludes the current target from every further choice.
-    fn leave(&mut self, barred: bool) {
+    fn leave(&mut self, barred: bool, asked: Option<Duration>) {
         let Some(current) = &self.current else { return };
-        let is_first = self.first.as_ref().is_some_and(|f| f.target.name == current.target.name);
-        self.first_is_barred |= barred && is_first;
+        if self.first.as_ref().is_some_and(|first| first.target.name == current.target.name) {
+            self.first_is_barred |= barred;
+            self.first_asked = asked.unwrap_or_default();
+        }
         self.counters.exclusions.push(Arc::clone(&current.target.name));
     }
 

@@ -81,7 +81,7 @@ fn the_pause_starts_small_again_at_each_target() {
 #[test]
 fn a_patient_retry_after_is_waited_for_and_a_long_one_leaves_the_target() {
     let limited = |secs| Failure {
-        kind: FailureKind::Status(429),
+        kind: FailureKind::Status(503),
         retry_after: Some(Duration::from_secs(secs)),
     };
     let mut attempts = Attempts::new(plan(1, vec![fallback(&["a", "b"])]));
@@ -93,6 +93,26 @@ fn a_patient_retry_after_is_waited_for_and_a_long_one_leaves_the_target() {
     let (names, attempts) = walk(plan(3, vec![fallback(&["a", "b"])]), limited(11));
     assert_eq!(names, ["a", "b"], "and the first isn't asked again before its time");
     assert_eq!(attempts.counters().exhaustion_resets, 0);
+}
+
+#[test]
+fn a_full_target_is_left_for_the_next_at_once_and_the_last_one_is_waited_for() {
+    let limited = |secs| Failure {
+        kind: FailureKind::Status(429),
+        retry_after: Some(Duration::from_secs(secs)),
+    };
+    let (names, attempts) = walk(plan(2, vec![fallback(&["a", "b", "c"])]), limited(1));
+    assert_eq!(names, ["a", "b", "c", "c", "c", "a*"]);
+    assert_eq!(attempts.counters().retries, 2);
+
+    let mut attempts = Attempts::new(plan(0, vec![fallback(&["a", "b"])]));
+    let mut waits = Vec::new();
+    while let Some(attempt) = attempts.next(0.0) {
+        waits.push(attempt.wait.as_secs());
+        attempts.failed(limited(7), 0.5);
+        assert!(attempts.wait().is_zero() || attempts.made() == 2);
+    }
+    assert_eq!(waits, [0, 0, 7], "the last resort too comes no sooner than it was asked to");
 }
 
 #[test]

@@ -212,6 +212,46 @@ pub fn parse_retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duratio
     })
 }
 
+/// How long a provider's own words on its limits ask a caller to stay away that was refused for
+/// one of them: `x-ratelimit-reset-requests` and `-tokens` (`6m0s`, `20ms`), where nothing remains of
+/// the limit or nothing is said of that; the longest of them. To be asked where there is no
+/// `Retry-After` ([`parse_retry_after`]).
+pub fn parse_limit_reset(headers: &HeaderMap) -> Option<Duration> {
+    let resets = ["requests", "tokens"].into_iter().filter_map(|limit| {
+        let text = |what: &str| {
+            headers.get(format!("x-ratelimit-{what}-{limit}"))?.to_str().ok().map(str::trim)
+        };
+        let used_up = text("remaining").is_none_or(|left| left == "0");
+        text("reset").filter(|_| used_up).and_then(spoken_duration)
+    });
+    resets.max()
+}
+
+/// A duration as `1h2m3.5s` or `20ms`; a bare number is seconds.
+fn spoken_duration(text: &str) -> Option<Duration> {
+    let (mut rest, mut seconds) = (text, 0.0);
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (digits, unit) = rest.split_at(end);
+        let unit_end = unit.find(|c: char| c.is_ascii_digit()).unwrap_or(unit.len());
+        let (unit, next) = unit.split_at(unit_end);
+        let unit_secs = match unit {
+            "d" => 86_400.0,
+            "h" => 3_600.0,
+            "m" => 60.0,
+            "s" | "" => 1.0,
+            "ms" => 0.001,
+            _ => return None,
+        };
+        seconds += digits.parse::<f64>().ok()? * unit_secs;
+        rest = next;
+    }
+    Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
 fn number(value: &http::HeaderValue, unit_secs: f64) -> Option<Duration> {
     let text = value.to_str().ok()?.trim();
     // Only digits and a point: `f64` would also read `inf`, `nan`, signs and exponents.

@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 
-use super::{Blame, Failure, FailureKind, RetryPolicy, StatusSet, WAIT_MAX, parse_retry_after};
+use super::{
+    Blame, Failure, FailureKind, RetryPolicy, StatusSet, WAIT_MAX, parse_limit_reset,
+    parse_retry_after,
+};
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     let pairs = pairs.iter().map(|(name, value)| {
@@ -169,4 +172,37 @@ fn faults_are_booked_to_what_failed() {
     for kind in [FailureKind::Unsuited, FailureKind::Final] {
         assert_eq!(blame(kind, false), Blame::Client);
     }
+}
+
+#[test]
+fn what_a_provider_says_of_its_limits_is_read_where_nothing_is_left_of_them() {
+    let reset = |pairs: &[(&str, &str)]| {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            let name = http::HeaderName::try_from(*name).unwrap();
+            headers.insert(name, value.parse().unwrap());
+        }
+        parse_limit_reset(&headers)
+    };
+    let requests = |value| reset(&[("x-ratelimit-reset-requests", value)]);
+    assert_eq!(requests("20ms"), Some(Duration::from_millis(20)));
+    assert_eq!(requests("6m0s"), Some(Duration::from_secs(360)));
+    assert_eq!(requests("1h2m3.5s"), Some(Duration::from_millis(3_723_500)));
+    assert_eq!(requests("7"), Some(Duration::from_secs(7)));
+    let absurd = "9".repeat(400);
+    assert_eq!(requests(&absurd), Some(Duration::MAX));
+    for nonsense in ["", "soon", "1y", "-1s", "s", "1e3", "."] {
+        assert_eq!(requests(nonsense), None, "{nonsense:?}");
+    }
+    let both = |left_requests, left_tokens| {
+        reset(&[
+            ("x-ratelimit-reset-requests", "2s"),
+            ("x-ratelimit-remaining-requests", left_requests),
+            ("x-ratelimit-reset-tokens", "6m0s"),
+            ("x-ratelimit-remaining-tokens", left_tokens),
+        ])
+    };
+    assert_eq!(both("0", "9000"), Some(Duration::from_secs(2)));
+    assert_eq!(both("0", "0"), Some(Duration::from_secs(360)));
+    assert_eq!(both("1", "1"), None);
 }
