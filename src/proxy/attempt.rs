@@ -93,6 +93,8 @@ fn write(
         include_usage: *swallow_usage,
         temperature: params.temperature.filter(|_| chat),
         max_tokens: params.max_tokens.filter(|_| chat),
+        newer_limit: *endpoint == Endpoint::ChatCompletions
+            && provider.capabilities.max_completion_tokens,
     };
     if endpoint.names_model()
         && let Ok(peek) = Peek::of(&routed.body)

@@ -15,6 +15,7 @@ mod client;
 mod endpoints;
 mod endpoints_media;
 mod errors;
+mod experiment;
 mod exporters;
 mod fallback;
 mod faults;

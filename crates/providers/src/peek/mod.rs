@@ -57,6 +57,9 @@ pub(crate) struct Places {
     pub(crate) stream: Option<Range<usize>>,
     pub(crate) stream_options: Option<Range<usize>>,
     pub(crate) include_usage: Option<Range<usize>>,
+    pub(crate) temperature: Option<Range<usize>>,
+    /// Under whichever name says something, else under any.
+    pub(crate) max_tokens: Option<Range<usize>>,
     /// The conversation is in `input`, as the Responses API has it.
     pub(crate) has_input: bool,
 }
@@ -176,7 +179,18 @@ impl<'a> Peek<'a> {
             "stream_format" => self.events_wanted = raw == "\"sse\"",
             "system" | "instructions" => self.system = Some(raw).filter(|raw| *raw != "null"),
             "tools" => self.tools = Some(raw).filter(|raw| *raw != "null"),
-            _ => self.params.take(key, raw),
+            _ => {
+                self.params.take(key, raw);
+                match key {
+                    "temperature" => self.places.temperature = Some(place),
+                    "max_tokens" | "max_completion_tokens" | "max_output_tokens"
+                        if self.places.max_tokens.is_none() || raw != "null" =>
+                    {
+                        self.places.max_tokens = Some(place);
+                    }
+                    _ => {}
+                }
+            }
         }
         Ok(())
     }

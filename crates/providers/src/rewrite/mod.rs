@@ -21,6 +21,8 @@ pub struct Rewrite<'a> {
     pub temperature: Option<f64>,
     /// A limit on generated tokens, where the caller gave none.
     pub max_tokens: Option<u32>,
+    /// Whether that limit goes by its newer name, `max_completion_tokens`.
+    pub newer_limit: bool,
 }
 
 /// The body for a target; the same bytes, without a copy, where nothing changes.
@@ -32,17 +34,36 @@ pub fn rewrite(body: &Bytes, peek: &Peek<'_>, change: Rewrite<'_>) -> Bytes {
     if change.include_usage && !peek.include_usage {
         edits.extend(ask_for_usage(body, peek));
     }
-    // Behind the model, which every body has.
-    let end = peek.places.model.end;
     let temperature = change.temperature.filter(|given| given.is_finite());
-    if let Some(temperature) = temperature.filter(|_| peek.params.temperature.is_none()) {
-        edits.push((end..end, format!(",\"temperature\":{temperature}")));
+    if let Some(given) = temperature.map(|given| given.to_string()) {
+        edits.extend(fill(body, peek, peek.places.temperature.as_ref(), "temperature", given));
     }
-    if let Some(max_tokens) = change.max_tokens.filter(|_| peek.params.max_tokens.is_none()) {
-        let name = if peek.places.has_input { "max_output_tokens" } else { "max_tokens" };
-        edits.push((end..end, format!(",\"{name}\":{max_tokens}")));
+    if let Some(given) = change.max_tokens.map(|given| given.to_string()) {
+        let name = match (peek.places.has_input, change.newer_limit) {
+            (true, _) => "max_output_tokens",
+            (false, true) => "max_completion_tokens",
+            (false, false) => "max_tokens",
+        };
+        edits.extend(fill(body, peek, peek.places.max_tokens.as_ref(), name, given));
     }
     splice(body, edits)
+}
+
+/// Gives a member what the caller left open. `null` says nothing; whatever else stands there is the
+/// caller's word, and a second member of the same name would leave it to the reader which one counts.
+fn fill(
+    body: &Bytes,
+    peek: &Peek<'_>,
+    place: Option<&Range<usize>>,
+    name: &str,
+    given: String,
+) -> Option<(Range<usize>, String)> {
+    let Some(place) = place else {
+        // Behind the model, which every body has.
+        let end = peek.places.model.end;
+        return Some((end..end, format!(",\"{name}\":{given}")));
+    };
+    (body.get(place.clone())? == b"null").then(|| (place.clone(), given))
 }
 
 fn ask_for_usage(body: &Bytes, peek: &Peek<'_>) -> Option<(Range<usize>, String)> {

@@ -17,8 +17,13 @@ fn model(model: &str) -> Rewrite<'_> {
     Rewrite { model: Some(model), ..Rewrite::default() }
 }
 
-const USAGE: Rewrite<'static> =
-    Rewrite { model: None, include_usage: true, temperature: None, max_tokens: None };
+const USAGE: Rewrite<'static> = Rewrite {
+    model: None,
+    include_usage: true,
+    temperature: None,
+    max_tokens: None,
+    newer_limit: false,
+};
 
 #[test]
 fn nothing_to_change_is_no_copy() {
@@ -87,6 +92,44 @@ fn a_parameter_of_the_caller_beats_the_variants() {
     );
     let absurd = Rewrite { temperature: Some(f64::NAN), ..Rewrite::default() };
     assert_eq!(rewritten(r#"{"model":"m"}"#, absurd), r#"{"model":"m"}"#);
+}
+
+#[test]
+fn a_parameter_without_a_value_is_filled_where_it_stands_and_never_given_twice() {
+    let change = Rewrite { temperature: Some(0.25), max_tokens: Some(50), ..Rewrite::default() };
+    for (before, after) in [
+        (
+            r#"{"model":"m","temperature":null,"max_completion_tokens":null}"#,
+            r#"{"model":"m","temperature":0.25,"max_completion_tokens":50}"#,
+        ),
+        (
+            r#"{"temperature" : null,"max_tokens":null,"model":"m","max_completion_tokens":7}"#,
+            r#"{"temperature" : 0.25,"max_tokens":null,"model":"m","max_completion_tokens":7}"#,
+        ),
+        (
+            r#"{"model":"m","max_completion_tokens":7,"max_tokens":null,"temperature":0}"#,
+            r#"{"model":"m","max_completion_tokens":7,"max_tokens":null,"temperature":0}"#,
+        ),
+        (
+            r#"{"model":"m","temperature":"warm","max_tokens":1e999}"#,
+            r#"{"model":"m","temperature":"warm","max_tokens":1e999}"#,
+        ),
+    ] {
+        assert_eq!(rewritten(before, change), after);
+    }
+}
+
+#[test]
+fn a_limit_goes_by_the_name_that_the_api_knows() {
+    let change = Rewrite { max_tokens: Some(50), newer_limit: true, ..Rewrite::default() };
+    assert_eq!(
+        rewritten(r#"{"model":"m"}"#, change),
+        r#"{"model":"m","max_completion_tokens":50}"#
+    );
+    assert_eq!(
+        rewritten(r#"{"model":"m","input":"hi"}"#, change),
+        r#"{"model":"m","max_output_tokens":50,"input":"hi"}"#
+    );
 }
 
 #[test]
