@@ -256,7 +256,7 @@ fn sticky_by(fields: &mut Fields<'_, '_>) -> Option<Located<StickyBy>> {
             let hint = "write a header's name behind it: `header:x-tenant`".to_owned();
             (format!("no header has the name in `{value}`"), Some(hint))
         } else {
-            let closest = suggest::closest(&value, words.into_iter());
+            let closest = suggest::closest(&value, words);
             let hint = closest.map(|closest| format!("did you mean `{closest}`?"));
             (format!("must be {STICKY_BY_HINT}"), hint)
         };
