@@ -138,7 +138,7 @@ fn a_body_reaches_each_target_as_it_was_sent() {
     let chain = ["storm", "closed", "good"].map(str::to_owned).to_vec();
     let world = world(&faults, std::slice::from_ref(&chain), RETRY);
     let cases = cases(&[chain], &[KB, MB_5]);
-    for case in &cases[3..5] {
+    for case in cases.iter().filter(|case| case.stream != case.h2) {
         world.mock.clear_log();
         let outcome = run(&world, case);
         assert_eq!(outcome.answer.status, 200);

@@ -190,14 +190,25 @@ proptest! {
     }
 
     #[test]
-    fn only_a_retry_pauses_and_never_long(plan in any_plan(), failures in failures()) {
+    fn only_a_target_asked_again_pauses_and_never_long(plan in any_plan(), failures in failures()) {
         let history = walk(plan, &failures);
         let mut before: Option<&(Attempt, Failure)> = None;
         for now in &history.attempts {
             let (attempt, _) = now;
             let again = before.is_some_and(|(it, _)| it.target.name == attempt.target.name);
             prop_assert!(attempt.wait <= WAIT_MAX);
-            prop_assert!(attempt.wait.is_zero() || (again && !attempt.degraded));
+            // The last resort waits for nothing but what it asked for when it was left.
+            let asked_it = || {
+                let told = history.attempts.iter().filter(|(it, _)| {
+                    it.target.name == attempt.target.name && it.number < attempt.number
+                });
+                told.last().and_then(|(_, failure)| failure.retry_after).unwrap_or_default()
+            };
+            if attempt.degraded {
+                prop_assert_eq!(attempt.wait, asked_it());
+            } else {
+                prop_assert!(attempt.wait.is_zero() || again);
+            }
             if let (Some((_, failure)), true) = (before, again && !attempt.degraded) {
                 let asked_for = failure.retry_after.unwrap_or_default();
                 prop_assert!(attempt.wait >= asked_for, "the provider asked for patience");
