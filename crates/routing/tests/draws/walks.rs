@@ -199,10 +199,10 @@ proptest! {
             prop_assert!(attempt.wait <= WAIT_MAX);
             // The last resort waits for nothing but what it asked for when it was left.
             let asked_it = || {
-                let told = history.attempts.iter().filter(|(it, _)| {
+                let mut told = history.attempts.iter().filter(|(it, _)| {
                     it.target.name == attempt.target.name && it.number < attempt.number
                 });
-                told.last().and_then(|(_, failure)| failure.retry_after).unwrap_or_default()
+                told.next_back().and_then(|(_, failure)| failure.retry_after).unwrap_or_default()
             };
             if attempt.degraded {
                 prop_assert_eq!(attempt.wait, asked_it());
