@@ -10,12 +10,12 @@ const FUNCTIONS: &str = r#"
 providers:
   openai:  { base_url: "{mock}/v1", models: [small, vectors], auth_type: none }
   acme:    { base_url: "{mock}/v1", models: [plain], auth_type: none }
-  claude:  { base_url: "{mock}/v1", models: [claude], dialect: messages, auth_type: none }
+  claude:  { base_url: "{mock}/v1", models: [claude-sonnet-4-5], dialect: messages, auth_type: none }
   first:   { base_url: "{mock}/@first/v1", models: [failing], auth_type: none }
 functions:
   newer:   { strategy: experiment, variants: { only: { model: small, weight: 7, temperature: 0.25, max_tokens: 50 } } }
   older:   { strategy: experiment, variants: { only: { model: plain, temperature: 0.25, max_tokens: 50 } } }
-  crossed: { strategy: experiment, variants: { only: { model: claude, temperature: 0.25, max_tokens: 50 } } }
+  crossed: { strategy: experiment, variants: { only: { model: claude-sonnet-4-5, temperature: 0.25, max_tokens: 50 } } }
   vectors: { endpoint: embeddings, strategy: experiment, variants: { only: { model: vectors, temperature: 0.25, max_tokens: 50 } } }
   both:
     strategy: experiment
@@ -38,7 +38,7 @@ fn a_variant_gives_what_the_caller_left_out_under_the_name_that_the_provider_kno
     for (function, model, limit) in [
         ("newer", "small", "max_completion_tokens"),
         ("older", "plain", "max_tokens"),
-        ("crossed", "claude", "max_tokens"),
+        ("crossed", "claude-sonnet-4-5", "max_tokens"),
     ] {
         for left_out in ["", r#""temperature":null,"max_tokens":null,"#] {
             let (answer, sent) = ask(&world, function, left_out);
@@ -55,8 +55,8 @@ fn a_variant_gives_what_the_caller_left_out_under_the_name_that_the_provider_kno
 fn what_the_caller_says_beats_the_variant() {
     let world = World::new(FUNCTIONS);
     for function in ["newer", "older", "crossed"] {
-        let (_, sent) = ask(&world, function, r#""temperature":1,"max_tokens":7,"#);
-        assert_eq!((&sent["temperature"], &sent["max_tokens"]), (&json!(1), &json!(7)), "{sent}");
+        let (_, sent) = ask(&world, function, r#""temperature":0.5,"max_tokens":7,"#);
+        assert_eq!((&sent["temperature"], &sent["max_tokens"]), (&json!(0.5), &json!(7)), "{sent}");
         assert_eq!(sent.get("max_completion_tokens"), None, "{function}: one limit");
     }
     let (_, sent) = ask(&world, "newer", r#""max_completion_tokens":9,"#);

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use tollgate_config::{Settings, Warning, load_file};
 use tollgate_providers::{AuthStyle, Dialect};
 use tollgate_routing::{
-    Attempts, Choice, Credential, EndpointKind, Layer, Plan, RoutingPath, Step,
+    Attempts, Choice, Credential, EndpointKind, Health, Layer, Plan, RoutingPath, Step, StickyBy,
 };
 
 #[path = "../../routing/tests/draws/chi_squared.rs"]
@@ -18,8 +18,8 @@ mod chi_squared;
 const DRAWS: usize = 100_000;
 const SEED: u64 = 4;
 /// The files that load with warnings, because that is what they show.
-const WARNED: [(&str, usize); 3] =
-    [("prefixes.yaml", 3), ("two-providers.yaml", 1), ("weighted.yaml", 1)];
+const WARNED: [(&str, usize); 4] =
+    [("live.yaml", 1), ("prefixes.yaml", 3), ("two-providers.yaml", 1), ("weighted.yaml", 1)];
 
 /// One row of the table.
 struct Row {
@@ -254,4 +254,20 @@ fn variants_bring_parameters_and_translations_dialects() {
     let dialects: Vec<Dialect> =
         any.targets().iter().map(|target| target.provider.dialect).collect();
     assert_eq!(dialects, [Dialect::Messages, Dialect::Chat, Dialect::Gemini, Dialect::Cohere]);
+}
+
+#[test]
+fn subjects_and_health_arrive_where_they_are_asked_for() {
+    let sticky = settings("sticky.yaml");
+    let by = |asked: &str| plan(&sticky, asked).steps[0].sticky_by.clone();
+    assert_eq!(by("assistant"), Some(StickyBy::User));
+    assert_eq!(by("summarize"), Some(StickyBy::Header("x-tenant".parse().unwrap())));
+    let live = settings("live.yaml");
+    let qwen = plan(&live, "qwen");
+    let health: Vec<Option<Health>> = qwen.targets().iter().map(|target| target.health).collect();
+    let half_a_minute = Some(Health { eject_after: 5, eject: Duration::from_secs(30) });
+    assert_eq!(health, [half_a_minute, half_a_minute, None]);
+    let usual = plan(&settings("fallback.yaml"), "gpt-4o");
+    assert!(usual.targets().iter().all(|target| target.health.is_none()), "off by default");
+    assert!(usual.steps.iter().all(|step| step.sticky_by.is_none()));
 }

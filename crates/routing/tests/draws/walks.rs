@@ -1,6 +1,6 @@
 //! Whatever fails in whatever way: the history of a request keeps its promises.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -190,30 +190,21 @@ proptest! {
     }
 
     #[test]
-    fn only_a_target_asked_again_pauses_and_never_long(plan in any_plan(), failures in failures()) {
+    fn only_who_is_asked_again_is_waited_for_and_never_long(
+        plan in any_plan(), failures in failures(),
+    ) {
         let history = walk(plan, &failures);
-        let mut before: Option<&(Attempt, Failure)> = None;
-        for now in &history.attempts {
-            let (attempt, _) = now;
-            let again = before.is_some_and(|(it, _)| it.target.name == attempt.target.name);
+        // How each target failed last.
+        let mut before: HashMap<&str, Failure> = HashMap::new();
+        for (attempt, failure) in &history.attempts {
             prop_assert!(attempt.wait <= WAIT_MAX);
-            // The last resort waits for nothing but what it asked for when it was left.
-            let asked_it = || {
-                let mut told = history.attempts.iter().filter(|(it, _)| {
-                    it.target.name == attempt.target.name && it.number < attempt.number
-                });
-                told.next_back().and_then(|(_, failure)| failure.retry_after).unwrap_or_default()
-            };
-            if attempt.degraded {
-                prop_assert_eq!(attempt.wait, asked_it());
-            } else {
-                prop_assert!(attempt.wait.is_zero() || again);
+            match before.insert(&attempt.target.name, *failure) {
+                None => prop_assert!(attempt.wait.is_zero(), "nobody was asked before"),
+                Some(last) => {
+                    let asked_for = last.retry_after.unwrap_or_default();
+                    prop_assert!(attempt.wait >= asked_for, "it asked for patience");
+                }
             }
-            if let (Some((_, failure)), true) = (before, again && !attempt.degraded) {
-                let asked_for = failure.retry_after.unwrap_or_default();
-                prop_assert!(attempt.wait >= asked_for, "the provider asked for patience");
-            }
-            before = Some(now);
         }
     }
 
