@@ -6,6 +6,7 @@ use std::io::Write;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use tollgate::reload::Reload;
 use tollgate_mock::{Fault, Scenario};
 
 use crate::client::{Answer, connect, exchange, post, read, request};
@@ -17,17 +18,17 @@ const CHAT_STREAM: &str =
 const EJECT: Duration = Duration::from_millis(1_500);
 
 /// Two targets in order; two faults in a row eject one of them for `EJECT`.
-fn world() -> World {
-    World::new(
-        r#"
+const TWO: &str = r#"
 providers:
   one: { base_url: "{mock}/@one/v1", models: [gpt-4o], auth_type: none }
   two: { base_url: "{mock}/@two/v1", models: [gpt-4o], auth_type: none }
 routing: { health: { eject_after: 2, eject_ms: 1500 }, retry: { max_retries: 0 } }
 targets: { one: { model: gpt-4o, provider: one }, two: { model: gpt-4o, provider: two } }
 routes: { r: { models: [gpt-4o], strategy: fallback, targets: [one, two] } }
-"#,
-    )
+"#;
+
+fn world() -> World {
+    World::new(TWO)
 }
 
 fn ask(world: &World, body: &str) -> Answer {
@@ -168,6 +169,59 @@ fn where_every_target_is_ejected_requests_are_answered_all_the_same() {
     }
     assert_eq!(answered_by(&world), "one", "asked although it is ejected");
     assert_eq!(state(&world, "one")["standing"], "in_service", "and so brought back");
+}
+
+#[test]
+fn a_reload_forgets_neither_an_ejection_nor_what_is_in_flight() {
+    let world = world();
+    world.mock.set("one", Scenario::status(500));
+    (0..2).for_each(|_| assert_eq!(answered_by(&world), "two"));
+    world.mock.set("two", Scenario::load(40, 80, 50));
+    let mut running = connect(world.gateway);
+    let bytes = request("POST", "/v1/chat/completions", &[], CHAT_STREAM.as_bytes());
+    running.write_all(&bytes).unwrap();
+    wait_for("it is on its way", || state(&world, "two")["in_flight"] == 1);
+    let changed = TWO.replace("eject_ms: 1500", "eject_ms: 1501");
+    std::fs::write(world.config(), world.whole(&changed)).unwrap();
+    assert_eq!(world.running().reload(), Some(Reload::Applied));
+    let [one, two] = ["one", "two"].map(|target| state(&world, target));
+    assert_eq!((&one["standing"], &one["ejections"]), (&"ejected".into(), &1.into()));
+    assert_eq!((&two["in_flight"], &two["health"]["eject_ms"]), (&1.into(), &1501.into()));
+    assert!(read(&mut running, usize::MAX).unwrap().text().contains("[DONE]"));
+    wait_for("it has ended", || state(&world, "two")["in_flight"] == 0);
+}
+
+#[test]
+fn with_one_of_three_targets_down_no_caller_of_any_strategy_notices() {
+    for strategy in ["latency", "least_busy", "weighted"] {
+        let gone = crate::harness::free_port();
+        let world = World::new(
+            &r#"
+providers:
+  gone: { base_url: "http://127.0.0.1:GONE/v1", models: [gpt-4o], auth_type: none }
+  one:  { base_url: "{mock}/@one/v1", models: [gpt-4o], auth_type: none }
+  two:  { base_url: "{mock}/@two/v1", models: [gpt-4o], auth_type: none }
+routing: { health: { eject_after: 2, eject_ms: 60000 }, retry: { max_retries: 0 } }
+targets: { gone: { model: gpt-4o, provider: gone }, one: { model: gpt-4o, provider: one }, two: { model: gpt-4o, provider: two } }
+routes: { r: { models: [gpt-4o], strategy: STRATEGY, sticky_by: user, targets: [gone, one, two] } }
+"#
+            .replace("GONE", &gone.to_string())
+            .replace("STRATEGY", strategy)
+            .replace("sticky_by: user, ", if strategy == "weighted" { "sticky_by: user, " } else { "" }),
+        );
+        for number in 0..300 {
+            let user = format!("x-to11-user-id: user-{number}");
+            let answer = post(world.gateway, "/v1/chat/completions", &[&user], CHAT);
+            assert_eq!(answer.status, 200, "{strategy}, request {number}: {}", answer.text());
+        }
+        assert_eq!(asked(&world, "one") + asked(&world, "two"), 300, "{strategy}");
+        assert!(asked(&world, "one") > 50 && asked(&world, "two") > 50, "{strategy}: both serve");
+        let gone = state(&world, "gone");
+        if strategy != "latency" {
+            assert_eq!(gone["standing"], "ejected", "{strategy}");
+        }
+        assert!(gone["ejections"].as_u64() <= Some(1), "{strategy}: {gone}");
+    }
 }
 
 #[test]
