@@ -248,7 +248,7 @@ impl Routed {
         installed: Installed,
     ) -> Self {
         let Forward { plan, body, facts, context, permit } = forward;
-        let subject = |by: &StickyBy| subject::of(by, headers, &facts, &context);
+        let subject = |by: &StickyBy| subject::of(by, headers, facts.user.as_deref(), &context);
         Self {
             attempts: Attempts::new(plan.clone()).with_subjects(subject),
             plan,

@@ -20,7 +20,7 @@ mod respond;
 mod response_body_filter;
 mod response_filter;
 mod route_header;
-mod subject;
+pub(crate) mod subject;
 mod upstream_peer;
 mod upstream_request_filter;
 mod upstream_response_filter;

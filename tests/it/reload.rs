@@ -260,6 +260,38 @@ fn what_needs_a_restart_stays_and_the_rest_is_taken() {
 }
 
 #[test]
+fn what_is_known_of_targets_outlives_a_configuration() {
+    let text = r#"
+providers:
+  first: { base_url: "{mock}/@first/v1", models: [which], auth_type: none }
+  spare: { base_url: "{mock}/v1", models: [which], auth_type: none }
+routing: { health: { eject_after: 1, eject_ms: 60000 }, retry: { max_retries: 0 } }
+targets: { one: { model: which, provider: first }, two: { model: which, provider: spare } }
+routes: { pair: { models: [which], strategy: fallback, targets: [one, two] } }
+server: { port: {gateway}, threads: 2, work_stealing: true, route_header: true }
+"#;
+    let world = World::new(text);
+    let asked = || world.upstream().iter().filter(|it| it.path_and_query.contains("first")).count();
+    world.mock.set("first", Scenario::status(500));
+    assert_eq!(ask(&world, false).status, 200);
+    assert_eq!(asked(), 1, "its fault ejects it");
+    world.mock.set("first", Scenario::text("well again"));
+    let changed = text.replace("pair:", "renamed:");
+    for (text, result) in [
+        (changed.as_str(), Reload::Applied),
+        ("providers: [", Reload::Refused),
+        (changed.as_str(), Reload::Unchanged),
+        (text, Reload::Applied),
+    ] {
+        fs::write(world.config(), world.whole(text)).unwrap();
+        let got = world.running().reload();
+        assert!(got == Some(result) || got == Some(Reload::Unchanged), "{got:?}");
+        assert_eq!(ask(&world, false).status, 200);
+        assert_eq!(asked(), 1, "it stays ejected: {result:?}");
+    }
+}
+
+#[test]
 fn limits_change_with_the_file_and_count_what_runs_already() {
     let world = World::new(&named("first"));
     world.mock.push("/v1/chat/completions", Scenario::load(20, 30, 50));

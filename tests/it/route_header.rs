@@ -86,3 +86,38 @@ fn nobody_is_told_who_did_not_ask() {
         assert_eq!((answer.status, answer.header(HEADER)), (200, None));
     }
 }
+
+#[test]
+fn the_command_line_foresees_the_arm_that_a_subject_gets() {
+    let world = World::new(&format!(
+        "providers: {{ openai: {{ base_url: \"{{mock}}/v1\", models: [gpt-4o], auth_type: none }} }}\n\
+         functions:\n  pick:\n    strategy: experiment\n    sticky_by: \"header:x-tenant\"\n    \
+         variants: {{ left: {{ model: gpt-4o }}, right: {{ model: gpt-4o }} }}\n{SHOWN}"
+    ));
+    let config = world.config().to_string_lossy().into_owned();
+    let foreseen = |header: &str| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"))
+            .args(["route", "pick", "-c", &config, "--header", header])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let body = r#"{"model":"pick","messages":[{"role":"user","content":"hi"}]}"#;
+    let mut arms = std::collections::BTreeSet::new();
+    for tenant in 0..12 {
+        let header = format!("x-tenant: t{tenant}");
+        let answer = post(world.gateway, "/v1/chat/completions", &[&header], body);
+        let shown = answer.header(HEADER).unwrap();
+        let arm = shown.split(';').find_map(|field| field.strip_prefix("variant=")).unwrap();
+        let said = foreseen(&header);
+        assert!(said.contains(&format!("these headers lead to `{arm}`")), "{shown}\n{said}");
+        arms.insert(arm.to_owned());
+    }
+    assert_eq!(arms.len(), 2, "both arms were seen");
+    let said = foreseen("x-other: 1");
+    assert!(
+        said.contains("no header tells the header:x-tenant, so each request is drawn"),
+        "{said}"
+    );
+}
