@@ -203,6 +203,8 @@ proptest! {
                 Some(last) => {
                     let asked_for = last.retry_after.unwrap_or_default();
                     prop_assert!(attempt.wait >= asked_for, "it asked for patience");
+                    let more = attempt.wait > asked_for;
+                    prop_assert!(!(attempt.degraded && more), "the last resort pauses for nothing else");
                 }
             }
         }
