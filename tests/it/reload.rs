@@ -13,7 +13,7 @@ use crate::client::{Answer, post};
 use crate::harness::{PATIENCE, USUAL, World};
 
 /// Swaps of the file under load, and the time between two of them.
-const SWAPS: usize = 60;
+const SWAPS: usize = 102;
 const SWAP_EVERY: Duration = Duration::from_millis(100);
 const CLIENTS: usize = 6;
 
