@@ -1,8 +1,8 @@
 //! Reading the configuration again while requests run: all of it or nothing.
 //!
-//! A sound file becomes a new [`Snapshot`]; requests that run keep the one they began with. Of a
+//! A sound file becomes a new `Snapshot`; requests that run keep the one they began with. Of a
 //! file that is not sound nothing is taken, and the one in force stays. What is counted, held or
-//! learned across requests is in [`Shared`] and is not touched. See `docs/adr/0008-reload.md`.
+//! learned across requests is in `Shared` and is not touched. See `docs/adr/0008-reload.md`.
 
 mod fixed;
 mod settling;
