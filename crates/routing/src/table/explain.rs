@@ -14,7 +14,7 @@ impl Table {
     }
 
     /// How `model` is resolved on this kind of endpoint, for a caller who names this provider in
-    /// [`PROVIDER_HEADER`]: what was looked at, what was found, why that one, and what a request
+    /// `x-genai-provider`: what was looked at, what was found, why that one, and what a request
     /// would try. Never shows a credential.
     pub fn explain_at(
         &self,
