@@ -1,6 +1,9 @@
 //! Each fault alone, and with one good target behind it.
 
-use super::{Case, Fails, all, body, cases, counter, direct, failed, in_parallel, of, run, world};
+use super::{
+    Case, Fails, all, body, cases, counter, direct, failed, in_parallel, is_full_matrix, of, run,
+    world,
+};
 use crate::harness::World;
 
 const KB: usize = 1_000;
@@ -97,7 +100,8 @@ fn a_lone_target_that_fails_gives_one_clean_error() {
     let chains: Vec<_> = faults.iter().map(|fault| vec![fault.name.clone()]).collect();
     let world = world(&faults, &chains, RETRY);
     let fault_of = |case: &Case| faults.iter().find(|fault| fault.name == case.chain[0]).unwrap();
-    let mut cases = cases(&chains, &[KB]);
+    let sizes = if is_full_matrix() { &[KB, MB_5][..] } else { &[KB] };
+    let mut cases = cases(&chains, sizes);
     cases.retain(|case| concerns(fault_of(case), case));
     in_parallel(&cases, |case| {
         let fault = fault_of(case);

@@ -161,13 +161,15 @@ pub(super) fn world(faults: &[Fails], chains: &[Vec<String>], retry: &str) -> Wo
 }
 
 /// Each chain as cases: streaming and not, over h1 and h2, with each size of body. Of long bodies
-/// every other chain has one half of these, and its neighbour the other.
+/// every other chain has one half of these, and its neighbour the other; `TOLLGATE_FULL_MATRIX` in the
+/// environment gives each chain both.
 pub(super) fn cases(chains: &[Vec<String>], sizes: &[usize]) -> Vec<Case> {
+    let full = is_full_matrix();
     let mut cases = Vec::new();
     for (at, chain) in chains.iter().enumerate() {
         for &body_bytes in sizes {
             for (stream, h2) in [(true, false), (true, true), (false, false), (false, true)] {
-                if body_bytes > LONG_BYTES && (stream == h2) == (at % 2 == 0) {
+                if !full && body_bytes > LONG_BYTES && (stream == h2) == (at % 2 == 0) {
                     continue;
                 }
                 let (model, chain) = (chain.join("_"), chain.clone());
@@ -176,6 +178,11 @@ pub(super) fn cases(chains: &[Vec<String>], sizes: &[usize]) -> Vec<Case> {
         }
     }
     cases
+}
+
+/// Whether everything is to be tried, which takes minutes.
+pub(super) fn is_full_matrix() -> bool {
+    std::env::var_os("TOLLGATE_FULL_MATRIX").is_some()
 }
 
 /// The body of a case, for another model if need be.
