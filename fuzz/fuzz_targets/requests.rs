@@ -11,10 +11,12 @@ const UPSTREAMS: [Dialect; 5] =
     [Dialect::Chat, Dialect::Messages, Dialect::Responses, Dialect::Cohere, Dialect::Gemini];
 
 fuzz_target!(|data: &[u8]| {
+    // Any name: some parameters depend on the generation that it tells of.
+    let model = data.split(|byte| *byte == b'"').find_map(|part| std::str::from_utf8(part).ok());
     for caller in CALLERS {
         for upstream in UPSTREAMS.into_iter().filter(|upstream| *upstream != caller) {
             let target = Target {
-                model: "gemini-3-pro",
+                model: model.unwrap_or("m"),
                 capabilities: Capabilities::assumed(upstream),
                 temperature: Some(0.5),
                 max_tokens: Some(9),
