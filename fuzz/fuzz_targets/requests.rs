@@ -12,7 +12,8 @@ const UPSTREAMS: [Dialect; 5] =
 
 fuzz_target!(|data: &[u8]| {
     // Any name: some parameters depend on the generation that it tells of.
-    let model = data.split(|byte| *byte == b'"').find_map(|part| std::str::from_utf8(part).ok());
+    let model =
+        data.split(|byte| *byte == b'"').nth(3).and_then(|name| std::str::from_utf8(name).ok());
     for caller in CALLERS {
         for upstream in UPSTREAMS.into_iter().filter(|upstream| *upstream != caller) {
             let target = Target {
