@@ -9,7 +9,7 @@ use tollgate_providers::{AuthStyle, Provider};
 use tollgate_routing::{Credential, Target};
 
 /// Headers that authenticate a caller somewhere; none of them goes to a managed target.
-static CALLER_CREDENTIALS: Lazy<[HeaderName; 7]> = Lazy::new(|| {
+static CALLER_CREDENTIALS: Lazy<[HeaderName; 9]> = Lazy::new(|| {
     [
         "authorization",
         "x-api-key",
@@ -18,6 +18,8 @@ static CALLER_CREDENTIALS: Lazy<[HeaderName; 7]> = Lazy::new(|| {
         "cookie",
         "proxy-authorization",
         "openai-organization",
+        "openai-project",
+        "x-goog-user-project",
     ]
     .map(HeaderName::from_static)
 });

@@ -23,6 +23,9 @@ pub(crate) const WAITING_BYTES_MAX: usize = 64 * 1024;
 /// How much of the answer's id goes into the ids that are made: some APIs take 40 characters.
 const MADE_ID_CHARS: usize = 24;
 
+/// What a block that waits counts for, whatever it holds.
+const WAITING_BLOCK_BYTES: usize = 64;
+
 /// What a block holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -186,7 +189,10 @@ impl Blocks {
         if self.call_is_open() {
             match self.waiting.back_mut().filter(|w| w.kind == kind && w.sealed.is_none()) {
                 Some(last) => last.text.push_str(&text),
-                None => self.wait(kind, None, &text, None),
+                None => {
+                    self.wait(kind, None, &text, None);
+                    self.waiting_bytes += WAITING_BLOCK_BYTES;
+                }
             }
             self.waited(text.len(), sink);
             return;
@@ -200,11 +206,16 @@ impl Blocks {
 
     fn sealed(&mut self, sealed: Sealed, sink: Sink<'_>) {
         if self.call_is_open() {
+            let bytes = sealed.data.len();
             let last = self.waiting.back_mut();
             match last.filter(|w| sealed.signs && w.kind == Kind::Reasoning && w.sealed.is_none()) {
                 Some(last) => last.sealed = Some(sealed),
-                None => self.wait(Kind::Reasoning, None, "", Some(sealed)),
+                None => {
+                    self.wait(Kind::Reasoning, None, "", Some(sealed));
+                    self.waiting_bytes += WAITING_BLOCK_BYTES;
+                }
             }
+            self.waited(bytes, sink);
             return;
         }
         let continues =
@@ -238,6 +249,7 @@ impl Blocks {
         let kind = Kind::ToolCall { id, name };
         if self.call_is_open() {
             self.wait(kind, Some(call), "", None);
+            self.waited(WAITING_BLOCK_BYTES, sink);
             return;
         }
         self.close(sink);
@@ -302,7 +314,9 @@ impl Blocks {
 
     fn open_waiting(&mut self, waiting: Waiting, sink: Sink<'_>) {
         let Waiting { kind, call, text, sealed, ended } = waiting;
-        self.waiting_bytes = self.waiting_bytes.saturating_sub(text.len());
+        let sealed_bytes = sealed.as_ref().map_or(0, |sealed| sealed.data.len());
+        let bytes = WAITING_BLOCK_BYTES + text.len() + sealed_bytes;
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
         self.open(kind, call, sink);
         if let Some(open) = &mut self.open {
             open.balance.feed(&text);

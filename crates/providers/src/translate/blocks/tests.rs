@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Blocks, Kind, Step, WAITING_BYTES_MAX};
+use super::{Blocks, Kind, Step, WAITING_BLOCK_BYTES, WAITING_BYTES_MAX};
 use crate::event::{JsonStr, Opaque, StreamEvent};
 use crate::translate::answer::Answer;
 use crate::translate::finish::Finish;
@@ -207,13 +207,21 @@ fn nothing_follows_a_failure() {
 
 #[test]
 fn what_waits_has_a_limit() {
-    let within = "x".repeat(WAITING_BYTES_MAX);
-    let above = "x".repeat(WAITING_BYTES_MAX + 1);
+    let room = WAITING_BYTES_MAX - WAITING_BLOCK_BYTES;
+    let within = "x".repeat(room);
+    let above = "x".repeat(room + 1);
     let overlap = |waiting: &str| {
         steps(&[start(0, "c0"), arguments(0, "{"), start(1, "c1"), arguments(1, waiting), STOP])
     };
     assert_eq!(overlap(&within).last().unwrap(), "end ToolCalls");
     assert!(overlap(&above).last().unwrap().starts_with("fail "));
+    // Many small blocks count for more than they say.
+    let mut many = vec![start(0, "c0"), arguments(0, "{")];
+    for _ in 0..WAITING_BYTES_MAX / WAITING_BLOCK_BYTES {
+        many.push(StreamEvent::Text { choice: 0, text: text("t") });
+        many.push(StreamEvent::Reasoning { choice: 0, text: text("r") });
+    }
+    assert!(steps(&many).iter().any(|step| step.starts_with("fail ")));
     // A call that its reader takes for complete has to make room.
     let ended = steps(&[
         start(0, "c0"),
