@@ -27,6 +27,7 @@ impl Finish {
             | "max_tokens"
             | "max_output_tokens"
             | "incomplete"
+            | "model_length"
             | "MAX_TOKENS"
             | "model_context_window_exceeded" => Self::Length,
             "tool_calls" | "tool_use" | "function_call" | "TOOL_CALL" => Self::ToolCalls,

@@ -83,6 +83,8 @@ struct Open {
     balance: Balance,
     /// The reader took the call for complete.
     ended: bool,
+    /// Something was said of it.
+    said: bool,
 }
 
 /// A block that has to wait for the open one.
@@ -334,11 +336,24 @@ impl Blocks {
         let index = self.next_index;
         self.next_index += 1;
         sink(Step::Open { index, kind: &kind });
-        self.open = Some(Open { index, kind, call, balance: Balance::default(), ended: false });
+        self.open = Some(Open {
+            index,
+            kind,
+            call,
+            balance: Balance::default(),
+            ended: false,
+            said: false,
+        });
     }
 
-    fn delta(&self, text: &str, sink: Sink<'_>) {
-        if let Some(open) = self.open.as_ref().filter(|_| !text.is_empty()) {
+    /// White space before a call's arguments is left out: alone, it would be no JSON.
+    fn delta(&mut self, text: &str, sink: Sink<'_>) {
+        let says = |open: &Open| match open.call {
+            Some(_) if !open.said => !text.trim().is_empty(),
+            _ => !text.is_empty(),
+        };
+        if let Some(open) = self.open.as_mut().filter(|open| says(open)) {
+            open.said = true;
             sink(Step::Delta { index: open.index, kind: &open.kind, text });
         }
     }

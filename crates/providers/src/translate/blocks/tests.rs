@@ -238,6 +238,7 @@ fn every_kind_of_reason_is_told_and_calls_are_never_a_plain_stop() {
     for (said, finish) in [
         ("length", Finish::Length),
         ("max_tokens", Finish::Length),
+        ("model_length", Finish::Length),
         ("content_filter", Finish::Refused),
         ("end_turn", Finish::Stop),
         ("tool_use", Finish::ToolCalls),
@@ -305,4 +306,14 @@ proptest! {
             assert!(serde_json::from_str::<serde_json::Value>(&call.text).is_ok(), "{}", call.text);
         }
     }
+}
+
+#[test]
+fn white_space_before_the_arguments_of_a_call_is_no_piece_of_them() {
+    let blank = steps(&[start(0, "a"), arguments(0, " "), STOP]);
+    assert_eq!(blank, steps(&[start(0, "a"), STOP]));
+    let inside = [start(0, "a"), arguments(0, " "), arguments(0, "{"), arguments(0, " "), STOP];
+    let kept = [start(0, "a"), arguments(0, "{"), arguments(0, " "), STOP];
+    assert_eq!(steps(&inside), steps(&kept));
+    assert_ne!(steps(&kept), steps(&[start(0, "a"), arguments(0, "{"), STOP]));
 }

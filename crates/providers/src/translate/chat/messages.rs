@@ -137,7 +137,7 @@ pub(super) fn encode_messages(
             })),
             Role::User => user(draft, &place, message.parts, &mut turns)?,
             Role::Assistant => {
-                turns.push(encode_assistant(draft, &place, message.parts, reasoning_details)?);
+                turns.extend(encode_assistant(draft, &place, message.parts, reasoning_details)?);
             }
         }
     }
@@ -174,12 +174,13 @@ fn user(
     Ok(())
 }
 
+/// `None` for a turn of which nothing is left: the API refuses one without content and calls.
 fn encode_assistant(
     draft: &mut Draft,
     place: &str,
     parts: Vec<Part>,
     reasoning_details: bool,
-) -> Result<Value, Untranslatable> {
+) -> Result<Option<Value>, Untranslatable> {
     let mut turn = Map::new();
     turn.insert("role".into(), "assistant".into());
     turn.insert("content".into(), Value::Null);
@@ -211,7 +212,9 @@ fn encode_assistant(
     } else {
         draft.drop_if(!details.is_empty(), "reasoning");
     }
-    Ok(Value::Object(turn))
+    // The role, and content that is null.
+    let silent = turn.len() == 2 && said.is_empty();
+    Ok((!silent).then_some(Value::Object(turn)))
 }
 
 fn encode_call(call: &ToolCall) -> Value {

@@ -224,3 +224,18 @@ fn a_stream_has_a_role_deltas_a_reason_and_usage_if_asked() {
     assert_eq!(chunks[5]["choices"][0]["finish_reason"], "tool_calls");
     assert_eq!((&chunks[6]["choices"], &chunks[6]["usage"]), (&json!([]), &Value::Null));
 }
+
+#[test]
+fn a_turn_of_which_nothing_is_left_is_no_turn() {
+    let thought = json!({ "role": "assistant", "content": null, "reasoning_content": "hm" });
+    let body = json!({ "model": "m", "messages": [
+        { "role": "user", "content": "a" }, thought,
+        { "role": "assistant", "content": "" },
+        { "role": "user", "content": "b" }
+    ] });
+    let (value, dropped) = written(read(body), ALL);
+    let turns: Vec<&Value> = value["messages"].as_array().unwrap().iter().collect();
+    assert_eq!(turns.len(), 3, "{turns:?}");
+    assert_eq!(turns[1]["content"], "", "what the caller said is said");
+    assert_eq!(dropped, ["reasoning"]);
+}

@@ -18,7 +18,7 @@ pub(super) fn write(draft: &mut Draft) -> Result<Vec<Value>, Untranslatable> {
                 turns.push(json!({ "role": "system", "content": said(&place, message.parts)? }));
             }
             Role::User => user(draft, &place, message.parts, &mut turns)?,
-            Role::Assistant => turns.push(assistant(draft, &place, message.parts)?),
+            Role::Assistant => turns.extend(assistant(draft, &place, message.parts)?),
         }
     }
     Ok(turns)
@@ -58,7 +58,12 @@ fn text_of(part: &Part) -> Option<&str> {
     }
 }
 
-fn assistant(draft: &mut Draft, place: &str, parts: Vec<Part>) -> Result<Value, Untranslatable> {
+/// `None` for a turn of which nothing is left: the API refuses one without content and calls.
+fn assistant(
+    draft: &mut Draft,
+    place: &str,
+    parts: Vec<Part>,
+) -> Result<Option<Value>, Untranslatable> {
     let (mut content, mut calls) = (Vec::new(), Vec::new());
     for part in parts {
         match part.content {
@@ -79,7 +84,7 @@ fn assistant(draft: &mut Draft, place: &str, parts: Vec<Part>) -> Result<Value, 
     if !calls.is_empty() {
         turn.insert("tool_calls".into(), calls.into());
     }
-    Ok(Value::Object(turn))
+    Ok((turn.len() > 1).then_some(Value::Object(turn)))
 }
 
 fn call(place: &str, call: &ToolCall) -> Result<Value, Untranslatable> {

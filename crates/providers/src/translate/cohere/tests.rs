@@ -111,3 +111,18 @@ fn what_cannot_be_said_is_refused_by_name() {
         assert_eq!(try_write(body.clone()).unwrap_err(), field, "{body}");
     }
 }
+
+#[test]
+fn a_turn_of_which_nothing_is_left_is_no_turn() {
+    let sealed =
+        json!({ "type": "reasoning.encrypted", "format": "openai-responses-v1", "data": "x" });
+    let (body, dropped) = try_write(json!({ "messages": [
+        { "role": "user", "content": "a" },
+        { "role": "assistant", "content": null, "reasoning_details": [sealed] },
+        { "role": "user", "content": "b" }
+    ] }))
+    .unwrap();
+    let user = |text: &str| json!({ "role": "user", "content": text });
+    assert_eq!(body["messages"], json!([user("a"), user("b")]));
+    assert_eq!(dropped, ["reasoning"]);
+}

@@ -175,7 +175,12 @@ impl Writer {
         let (mut text, mut inside, mut others) = (String::new(), Vec::new(), Vec::new());
         for part in parts {
             match part.content {
-                Content::Text(more) => text.push_str(&more),
+                Content::Text(more) => {
+                    if !text.is_empty() {
+                        text.push('\n');
+                    }
+                    text.push_str(&more);
+                }
                 // Pictures belong into a result since the third generation.
                 Content::Image { source: Source::Data { media_type, data }, .. }
                     if self.is_signed =>

@@ -273,3 +273,16 @@ fn what_cannot_be_said_is_refused_by_name() {
         assert_eq!(try_write(body.clone(), "g").unwrap_err(), field, "{body}");
     }
 }
+
+#[test]
+fn texts_of_one_result_stay_apart() {
+    let call =
+        json!({ "id": "c", "type": "function", "function": { "name": "f", "arguments": "{}" } });
+    let piece = |text: &str| json!({ "type": "text", "text": text });
+    let body = write(json!({ "messages": [
+        { "role": "assistant", "tool_calls": [call] },
+        { "role": "tool", "tool_call_id": "c", "content": [piece("one"), piece("two")] }
+    ] }));
+    let result = &body["contents"][1]["parts"][0]["functionResponse"];
+    assert_eq!(result["response"], json!({ "output": "one\ntwo" }));
+}

@@ -200,3 +200,10 @@ proptest! {
         prop_assert_eq!(again, told);
     }
 }
+
+#[test]
+fn a_number_in_a_call_keeps_all_its_digits() {
+    let exact = "{\"lat\":31.245270191439438,\"id\":18446744073709551615}";
+    let input: serde_json::Value = serde_json::from_str(exact).unwrap();
+    assert_eq!(input.to_string(), exact);
+}
