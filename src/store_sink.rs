@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tollgate_store::{EventRow, SpanRow, SpanStore, StatusCode};
+use tollgate_store::{EventRow, LinkRow, SpanRow, SpanStore, StatusCode};
 use tollgate_telemetry::export::{ExportError, SpanSink};
-use tollgate_telemetry::{Span, SpanKind, Status, Value};
+use tollgate_telemetry::{Key, Span, SpanKind, Status, Value};
 
 /// Writes spans to the store.
 pub(crate) struct StoreSink {
@@ -58,7 +58,16 @@ impl StoreSink {
                     attributes: texts(&event.attributes),
                 })
                 .collect(),
-            links: Vec::new(),
+            links: span
+                .links
+                .iter()
+                .map(|link| LinkRow {
+                    trace_id: link.trace_id.to_string(),
+                    span_id: link.span_id.to_string(),
+                    trace_state: String::new(),
+                    attributes: texts(&link.attributes),
+                })
+                .collect(),
         }
     }
 }
@@ -71,8 +80,8 @@ impl SpanSink for StoreSink {
     }
 }
 
-fn texts(attributes: &[(&'static str, Value)]) -> Vec<(String, String)> {
-    attributes.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())).collect()
+fn texts(attributes: &[(Key, Value)]) -> Vec<(String, String)> {
+    attributes.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
 }
 
 fn signed(ns: u64) -> i64 {

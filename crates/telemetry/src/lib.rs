@@ -7,5 +7,7 @@ pub mod metrics;
 mod span;
 mod trace_context;
 
-pub use span::{Pipeline, Span, SpanEvent, SpanId, SpanKind, Status, TraceId, Value};
+pub use span::{
+    Key, Pipeline, Span, SpanEvent, SpanId, SpanKind, SpanLink, Status, TraceId, Value,
+};
 pub use trace_context::TraceContext;

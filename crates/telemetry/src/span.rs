@@ -8,6 +8,9 @@ use std::sync::Arc;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceId(u128);
 
+/// An attribute's name: one of ours, or one that the operator's configuration gives.
+pub type Key = Cow<'static, str>;
+
 /// A span's id; never zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SpanId(u64);
@@ -52,6 +55,8 @@ pub enum Value {
     Float(f64),
     /// Yes or no.
     Bool(bool),
+    /// Texts, in order. The default vocabulary writes lists as JSON text; others have real ones.
+    Strs(Vec<String>),
 }
 
 /// Something that happened at one moment of a span.
@@ -62,7 +67,18 @@ pub struct SpanEvent {
     /// What.
     pub name: &'static str,
     /// Details.
-    pub attributes: Vec<(&'static str, Value)>,
+    pub attributes: Vec<(Key, Value)>,
+}
+
+/// A span that another one points to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpanLink {
+    /// Its trace.
+    pub trace_id: TraceId,
+    /// Its id.
+    pub span_id: SpanId,
+    /// What it is to the one that points.
+    pub attributes: Vec<(Key, Value)>,
 }
 
 /// A finished span.
@@ -87,9 +103,11 @@ pub struct Span {
     /// How it ended.
     pub status: Status,
     /// What is known of it. Names are unique.
-    pub attributes: Vec<(&'static str, Value)>,
+    pub attributes: Vec<(Key, Value)>,
     /// What happened meanwhile.
     pub events: Vec<SpanEvent>,
+    /// Spans it points to.
+    pub links: Vec<SpanLink>,
     /// Where it is exported.
     pub pipeline: Pipeline,
 }
@@ -160,6 +178,12 @@ impl From<String> for Value {
     }
 }
 
+impl From<Cow<'static, str>> for Value {
+    fn from(text: Cow<'static, str>) -> Self {
+        Self::Str(text)
+    }
+}
+
 impl From<&Arc<str>> for Value {
     fn from(text: &Arc<str>) -> Self {
         Self::Str(Cow::Owned(text.to_string()))
@@ -204,8 +228,30 @@ impl fmt::Display for Value {
             Self::Int(number) => write!(f, "{number}"),
             Self::Float(number) => write!(f, "{number}"),
             Self::Bool(yes) => write!(f, "{yes}"),
+            Self::Strs(texts) => f.write_str(&json_array(texts)),
         }
     }
+}
+
+/// Texts as a JSON array.
+pub(crate) fn json_array(texts: &[String]) -> String {
+    let mut out = String::from("[");
+    for (at, text) in texts.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        out.push('"');
+        for ch in text.chars() {
+            match ch {
+                '"' | '\\' => out.extend(['\\', ch]),
+                ch if ch.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(ch))),
+                ch => out.push(ch),
+            }
+        }
+        out.push('"');
+    }
+    out.push(']');
+    out
 }
 
 // === impl Span ===

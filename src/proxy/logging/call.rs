@@ -107,6 +107,7 @@ fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant) -> Option<
             subject: operation.subject.clone(),
             attributes: operation.attributes.clone(),
             duration: operation.duration,
+            links: Vec::new(),
         }),
         ..GenAi::default()
     })
@@ -117,10 +118,11 @@ fn genai_of_refused(ctx: &Ctx, end: Instant) -> Option<GenAi> {
     let (facts, context) = ctx.refused.as_deref()?;
     let mut genai = request(ctx, facts, context, end)?;
     genai.outcome = Outcome::Rejected;
-    genai.error = ctx
-        .rejection
-        .as_ref()
-        .map(|rejection| CallError { kind: "request_error", message: rejection.to_string() });
+    genai.error = ctx.rejection.as_ref().map(|rejection| CallError {
+        kind: "request_error",
+        class: Some(rejection.code().into()),
+        message: rejection.to_string(),
+    });
     Some(genai)
 }
 
@@ -168,11 +170,13 @@ fn judge(
         return (Outcome::Cancelled, None);
     }
     if let Some(failure) = &current.error {
+        let class = failure.status.map(|status| status.as_str().to_owned().into());
         let (kind, message) = (failure.kind, failure.message.clone());
-        return (Outcome::UpstreamFailed, Some(CallError { kind, message }));
+        return (Outcome::UpstreamFailed, Some(CallError { kind, class, message }));
     }
     let failed = |kind, message: &str| {
-        (Outcome::UpstreamFailed, Some(CallError { kind, message: message.to_owned() }))
+        let message = message.to_owned();
+        (Outcome::UpstreamFailed, Some(CallError { kind, class: None, message }))
     };
     if let Some(error) = error {
         return failed("connection_error", error.etype.as_str());
@@ -197,6 +201,7 @@ fn respond(genai: &mut GenAi, seen: Seen, current: &Current, facts: Option<&Fact
         model: transcript.model().map(str::to_owned),
         usage,
         usage_source,
+        cost: None,
         finish_reasons: transcript.finish_reasons().map(str::to_owned).collect(),
     };
     // A stream that broke off was given no reason: that it broke is one.
@@ -215,6 +220,7 @@ fn respond(genai: &mut GenAi, seen: Seen, current: &Current, facts: Option<&Fact
             id: call.id.clone(),
             name: call.name.clone(),
             arguments: (!call.arguments.is_empty()).then(|| call.arguments.clone()),
+            arguments_valid: None,
             times: tool_calls.get(at).map(|times| (unix(times.opened), unix(times.closed))),
         })
         .collect();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use opentelemetry::trace::{Event, SpanContext, TraceFlags, TraceState};
-use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry::trace::{Event, Link, SpanContext, TraceFlags, TraceState};
+use opentelemetry::{Array, InstrumentationScope, KeyValue};
 use opentelemetry_otlp::{Protocol, WithExportConfig, WithHttpConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
@@ -14,7 +14,7 @@ use tollgate_providers::Secret;
 use tonic::metadata::{MetadataKey, MetadataMap, MetadataValue};
 
 use super::{ExportError, SpanSink};
-use crate::span::{Span, SpanEvent, SpanKind, Status, Value};
+use crate::span::{Key, Span, SpanEvent, SpanKind, SpanLink, Status, Value};
 
 /// gRPC or HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +123,8 @@ fn span_data(span: &Span, scope: &InstrumentationScope) -> SpanData {
     );
     let mut events = SpanEvents::default();
     events.events = span.events.iter().map(event).collect();
+    let mut links = SpanLinks::default();
+    links.links = span.links.iter().map(link).collect();
     SpanData {
         span_context,
         parent_span_id: span.parent.map_or(opentelemetry::SpanId::INVALID, |parent| {
@@ -140,7 +142,7 @@ fn span_data(span: &Span, scope: &InstrumentationScope) -> SpanData {
         attributes: key_values(&span.attributes),
         dropped_attributes_count: 0,
         events,
-        links: SpanLinks::default(),
+        links,
         status: match &span.status {
             Status::Unset => opentelemetry::trace::Status::Unset,
             Status::Error(message) => opentelemetry::trace::Status::error(message.clone()),
@@ -153,14 +155,29 @@ fn event(event: &SpanEvent) -> Event {
     Event::new(event.name, time(event.at_ns), key_values(&event.attributes), 0)
 }
 
-fn key_values(attributes: &[(&'static str, Value)]) -> Vec<KeyValue> {
+fn link(link: &SpanLink) -> Link {
+    let context = SpanContext::new(
+        opentelemetry::TraceId::from_bytes(link.trace_id.to_bytes()),
+        opentelemetry::SpanId::from_bytes(link.span_id.to_bytes()),
+        TraceFlags::SAMPLED,
+        true,
+        TraceState::default(),
+    );
+    Link::new(context, key_values(&link.attributes), 0)
+}
+
+fn key_values(attributes: &[(Key, Value)]) -> Vec<KeyValue> {
     attributes
         .iter()
         .map(|(name, value)| match value {
-            Value::Str(text) => KeyValue::new(*name, text.clone().into_owned()),
-            Value::Int(number) => KeyValue::new(*name, *number),
-            Value::Float(number) => KeyValue::new(*name, *number),
-            Value::Bool(yes) => KeyValue::new(*name, *yes),
+            Value::Str(text) => KeyValue::new(name.clone(), text.clone().into_owned()),
+            Value::Int(number) => KeyValue::new(name.clone(), *number),
+            Value::Float(number) => KeyValue::new(name.clone(), *number),
+            Value::Bool(yes) => KeyValue::new(name.clone(), *yes),
+            Value::Strs(texts) => {
+                let texts = texts.iter().map(|text| text.clone().into()).collect();
+                KeyValue::new(name.clone(), opentelemetry::Value::Array(Array::String(texts)))
+            }
         })
         .collect()
 }

@@ -45,6 +45,7 @@ fn span(id: u64, pipeline: Pipeline) -> Span {
         status: Status::Unset,
         attributes: Vec::new(),
         events: Vec::new(),
+        links: Vec::new(),
         pipeline,
     }
 }
@@ -239,15 +240,15 @@ fn rich() -> Span {
         end_ns: 1_700_000_001_000_000_001,
         status: Status::Error("no answer in time".to_owned()),
         attributes: vec![
-            ("gen_ai.request.model", Value::from("gpt-4o")),
-            ("gen_ai.usage.input_tokens", Value::Int(170)),
-            ("gen_ai.server.time_to_first_token", Value::Float(0.3)),
-            ("gen_ai.request.stream", Value::Bool(true)),
+            ("gen_ai.request.model".into(), Value::from("gpt-4o")),
+            ("gen_ai.usage.input_tokens".into(), Value::Int(170)),
+            ("gen_ai.server.time_to_first_token".into(), Value::Float(0.3)),
+            ("gen_ai.request.stream".into(), Value::Bool(true)),
         ],
         events: vec![SpanEvent {
             at_ns: 1_700_000_000_200_000_000,
             name: "gateway.attempt",
-            attributes: vec![("gateway.attempt.target", Value::from("primary"))],
+            attributes: vec![("gateway.attempt.target".into(), Value::from("primary"))],
         }],
         ..span(0xb, Pipeline::GenAi)
     }

@@ -1,11 +1,12 @@
 //! What is known of one finished call: plain data, filled in by the server.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_providers::Usage;
 
-use crate::span::SpanId;
+use crate::span::{SpanId, SpanLink};
 use crate::trace_context::TraceContext;
 
 /// One finished request.
@@ -99,6 +100,56 @@ pub struct GenAi {
     pub failed_attempts: Vec<FailedAttempt>,
     /// Work that the caller declared.
     pub context_operation: Option<ContextOperation>,
+    /// What the response cache did; `None` where it is off.
+    pub cache: Option<CacheUse>,
+    /// What guardrails found.
+    pub violations: Vec<Violation>,
+    /// Attributes from headers that the operator lists.
+    pub custom: Vec<(Arc<str>, String)>,
+    /// Earlier answers whose tool calls this request brings results of.
+    pub links: Vec<SpanLink>,
+}
+
+/// What the response cache did.
+#[derive(Clone, Debug)]
+pub struct CacheUse {
+    /// Hit, miss or skip.
+    pub status: CacheStatus,
+    /// How old the answer is; hits only.
+    pub age: Option<Duration>,
+    /// Tokens that were not used again; hits only.
+    pub saved_tokens: Option<u64>,
+    /// What they would have cost; hits only.
+    pub saved_cost: Option<Cost>,
+}
+
+/// The value of `gen_ai.cache.status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheStatus {
+    /// Answered from the cache.
+    Hit,
+    /// Looked for and not there.
+    Miss,
+    /// Not eligible.
+    Skip,
+}
+
+/// One finding of a guardrail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// What found it: `blocklist`, `pii`, `secrets`, `webhook`.
+    pub detector: &'static str,
+    /// `input` or `output`.
+    pub direction: &'static str,
+}
+
+/// What tokens cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cost {
+    /// In whole units of the currency.
+    pub amount: f64,
+    /// ISO 4217, as configured.
+    pub currency: Arc<str>,
 }
 
 /// Sampling parameters, as given.
@@ -147,6 +198,8 @@ pub struct Response {
     pub usage: Option<Usage>,
     /// Where they come from.
     pub usage_source: UsageSource,
+    /// What they cost; `None` where a price is not known.
+    pub cost: Option<Cost>,
     /// Why each choice ended.
     pub finish_reasons: Vec<String>,
 }
@@ -172,6 +225,8 @@ pub struct ToolCall {
     pub name: String,
     /// The arguments, where content is captured.
     pub arguments: Option<String>,
+    /// Whether the arguments are one JSON object; `None` where they were not seen whole.
+    pub arguments_valid: Option<bool>,
     /// When it opened and closed, in nanoseconds since 1970; `None` for a plain answer.
     pub times: Option<(u64, u64)>,
 }
@@ -231,6 +286,8 @@ pub enum Outcome {
 pub struct CallError {
     /// `timeout`, `connection_error` or `request_error`.
     pub kind: &'static str,
+    /// The finer class: the upstream's status, or the kind of failure.
+    pub class: Option<Cow<'static, str>>,
     /// A summary; never an upstream's body.
     pub message: String,
 }
@@ -284,6 +341,8 @@ pub struct ContextOperation {
     pub attributes: Vec<(&'static str, String)>,
     /// How long it took; it ended when the request arrived.
     pub duration: Option<Duration>,
+    /// The answer that asked for this tool run.
+    pub links: Vec<SpanLink>,
 }
 
 // === impl Outcome ===
@@ -297,6 +356,19 @@ impl Outcome {
             Self::Cancelled => "cancelled",
             Self::Rejected => "rejected",
             Self::Cached => "cached",
+        }
+    }
+}
+
+// === impl CacheStatus ===
+
+impl CacheStatus {
+    /// The value of `gen_ai.cache.status`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Skip => "skip",
         }
     }
 }

@@ -5,8 +5,9 @@ mod call;
 mod tree;
 
 pub use call::{
-    Call, CallError, Content, ContextOperation, FailedAttempt, GenAi, Http, Outcome, Params,
-    Response, Routing, Server, StreamTiming, ToolCall, UsageSource, Variant,
+    CacheStatus, CacheUse, Call, CallError, Content, ContextOperation, Cost, FailedAttempt, GenAi,
+    Http, Outcome, Params, Response, Routing, Server, StreamTiming, ToolCall, UsageSource, Variant,
+    Violation,
 };
 pub use tree::span_tree;
 pub(crate) use tree::throughput;

@@ -8,7 +8,7 @@ use super::{
     Call, CallError, Content, ContextOperation, FailedAttempt, GenAi, Http, Outcome, Params,
     Response, Routing, StreamTiming, ToolCall, UsageSource, Variant, span_tree,
 };
-use crate::span::{Pipeline, Span, SpanId, SpanKind, Status, Value};
+use crate::span::{Key, Pipeline, Span, SpanId, SpanKind, Status, Value};
 use crate::trace_context::TraceContext;
 
 /// The documented names of attributes on GenAI spans; nothing else may stand under `gen_ai.`.
@@ -79,7 +79,7 @@ fn tree(genai: GenAi) -> Vec<Span> {
         SpanId::new(next)
     });
     for span in &spans {
-        let mut names: Vec<_> = span.attributes.iter().map(|(name, _)| *name).collect();
+        let mut names: Vec<_> = span.attributes.iter().map(|(name, _)| &**name).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), span.attributes.len(), "names are unique: {span:#?}");
@@ -117,7 +117,7 @@ fn a_plain_call_is_an_http_span_with_a_genai_span_inside() {
     );
     assert_eq!(genai.parent, Some(http.span_id));
     assert_eq!(genai.status, Status::Unset);
-    let mut present: Vec<_> = genai.attributes.iter().map(|(name, _)| *name).collect();
+    let mut present: Vec<_> = genai.attributes.iter().map(|(name, _)| &**name).collect();
     present.sort_unstable();
     let expected = [
         "gateway.outcome",
@@ -154,14 +154,14 @@ fn a_stream_has_its_times_and_its_tool_calls_their_own() {
             ToolCall {
                 id: "c1".to_owned(),
                 name: "f".to_owned(),
-                arguments: None,
                 times: Some((2_000, 3_000)),
+                ..ToolCall::default()
             },
             ToolCall {
-                id: String::new(),
                 name: "g".to_owned(),
                 arguments: Some("{}".to_owned()),
                 times: Some((3_000, 5_000)),
+                ..ToolCall::default()
             },
         ],
         ..complete()
@@ -275,7 +275,7 @@ fn a_fail_over_names_every_attempt_and_passthrough_only_its_path() {
 
 #[test]
 fn errors_have_a_type_and_a_status_and_cancelled_calls_have_neither() {
-    let error = CallError { kind: "timeout", message: "no answer in time".to_owned() };
+    let error = CallError { kind: "timeout", class: None, message: "no answer in time".to_owned() };
     let spans = tree(GenAi { outcome: Outcome::UpstreamFailed, error: Some(error), ..complete() });
     let genai = named(&spans, "chat gpt-4o");
     assert_eq!(text(genai, "error.type").as_deref(), Some("timeout"));
@@ -295,6 +295,7 @@ fn declared_work_ends_when_the_request_arrives_and_stands_beside_the_call() {
         subject: subject.map(str::to_owned),
         attributes: vec![("gen_ai.retrieval.document.count", "5".to_owned())],
         duration: Some(Duration::from_nanos(400)),
+        links: Vec::new(),
     };
     let spans = tree(GenAi { context_operation: Some(operation(Some("pinecone"))), ..complete() });
     let work = named(&spans, "retrieval pinecone");
@@ -326,7 +327,7 @@ fn parameters_keep_their_documented_types() {
         let found = genai.attribute(name).unwrap();
         assert_eq!((found, found.to_string().as_str()), (&value, text), "{name}");
     }
-    let of_request = |(name, _): &&(&str, Value)| name.starts_with("gen_ai.request.");
+    let of_request = |(name, _): &&(Key, Value)| name.starts_with("gen_ai.request.");
     assert_eq!(genai.attributes.iter().filter(of_request).count(), 6, "and the model; no other");
 }
 

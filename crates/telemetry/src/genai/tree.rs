@@ -3,15 +3,18 @@
 //! An attribute whose source is absent is left out; it is never empty or zero.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::attributes as a;
-use super::call::{Call, ContextOperation, FailedAttempt, GenAi, Response, StreamTiming, ToolCall};
-use crate::span::{Pipeline, Span, SpanEvent, SpanId, SpanKind, Status, Value};
+use super::call::{
+    CacheStatus, Call, ContextOperation, FailedAttempt, GenAi, Response, StreamTiming, ToolCall,
+};
+use crate::span::{Key, Pipeline, Span, SpanEvent, SpanId, SpanKind, Status, Value, json_array};
 
 /// Attributes in the making.
 #[derive(Default)]
-struct Attributes(Vec<(&'static str, Value)>);
+struct Attributes(Vec<(Key, Value)>);
 
 /// The spans of `call`; `new_id` gives ids for those that have none yet.
 pub fn span_tree(call: &Call, new_id: &mut dyn FnMut() -> SpanId) -> Vec<Span> {
@@ -42,6 +45,7 @@ fn span(call: &Call, span_id: SpanId, parent: Option<SpanId>, name: Cow<'static,
         status: Status::Unset,
         attributes: Vec::new(),
         events: Vec::new(),
+        links: Vec::new(),
         pipeline: Pipeline::GenAi,
     }
 }
@@ -83,17 +87,23 @@ fn genai_span(call: &Call, genai: &GenAi) -> Span {
     }
     routing_attributes(genai, &mut attributes);
     content_attributes(genai, &mut attributes);
+    cache_attributes(genai, &mut attributes);
     attributes.add(a::OUTCOME, genai.outcome.name());
     let name = format!("{} {}", genai.operation, genai.request_model);
     let mut span = span(call, call.genai_span, Some(call.http_span), name.into());
     if let Some(error) = &genai.error {
         attributes.add(a::ERROR_TYPE, error.kind);
+        attributes.add_some(a::ERROR_CLASS, error.class.clone());
         span.status = Status::Error(error.message.clone());
+    }
+    for (name, value) in &genai.custom {
+        attributes.add_named(name, value);
     }
     span.kind = SpanKind::Client;
     (span.start_ns, span.end_ns) = (genai.start_ns, genai.end_ns);
     span.attributes = attributes.0;
     span.events = genai.failed_attempts.iter().map(attempt_event).collect();
+    span.links.clone_from(&genai.links);
     span
 }
 
@@ -126,6 +136,10 @@ fn response_attributes(response: &Response, attributes: &mut Attributes) {
         attributes.add(a::RESPONSE_FINISH_REASONS, json_array(&response.finish_reasons));
     }
     attributes.add(a::USAGE_SOURCE, response.usage_source.name());
+    if let Some(cost) = &response.cost {
+        attributes.add(a::USAGE_COST, cost.amount);
+        attributes.add(a::USAGE_CURRENCY, &cost.currency);
+    }
     let Some(usage) = &response.usage else { return };
     attributes.add_some(a::USAGE_INPUT_TOKENS, usage.input_total());
     attributes.add_some(a::USAGE_OUTPUT_TOKENS, usage.output);
@@ -194,6 +208,20 @@ fn content_attributes(genai: &GenAi, attributes: &mut Attributes) {
     }
 }
 
+fn cache_attributes(genai: &GenAi, attributes: &mut Attributes) {
+    let Some(cache) = &genai.cache else { return };
+    attributes.add(a::CACHE_STATUS, cache.status.name());
+    attributes.add_some(a::CACHE_AGE, cache.age.map(|age| age.as_secs_f64()));
+    if cache.status != CacheStatus::Hit {
+        return;
+    }
+    attributes.add_some(a::CACHE_SAVED_TOKENS, cache.saved_tokens);
+    if let Some(saved) = &cache.saved_cost {
+        attributes.add(a::CACHE_SAVED_COST, saved.amount);
+        attributes.add(a::USAGE_CURRENCY, &saved.currency);
+    }
+}
+
 fn attempt_event(attempt: &FailedAttempt) -> SpanEvent {
     let mut attributes = Attributes::default();
     attributes.add(a::ATTEMPT_NUMBER, attempt.number);
@@ -223,6 +251,7 @@ fn tool_span(
         attributes.add(a::TOOL_CALL_ID, tool_call.id.clone());
     }
     attributes.add_some(a::TOOL_CALL_ARGUMENTS, tool_call.arguments.clone());
+    attributes.add_some(a::TOOL_CALL_ARGUMENTS_VALID, tool_call.arguments_valid);
     let name = format!("tool_call.{}", tool_call.name);
     let mut span = span(call, id, Some(call.genai_span), name.into());
     let (at, shares) = share;
@@ -247,34 +276,22 @@ fn context_span(call: &Call, operation: &ContextOperation, id: SpanId) -> Span {
     let took = operation.duration.map_or(0, |d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX));
     (span.start_ns, span.end_ns) = (call.start_ns.saturating_sub(took), call.start_ns);
     span.attributes = attributes.0;
+    span.links.clone_from(&operation.links);
     span
-}
-
-fn json_array(texts: &[String]) -> String {
-    let mut out = String::from("[");
-    for (at, text) in texts.iter().enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        out.push('"');
-        for ch in text.chars() {
-            match ch {
-                '"' | '\\' => out.extend(['\\', ch]),
-                ch if ch.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(ch))),
-                ch => out.push(ch),
-            }
-        }
-        out.push('"');
-    }
-    out.push(']');
-    out
 }
 
 // === impl Attributes ===
 
 impl Attributes {
     fn add(&mut self, name: &'static str, value: impl Into<Value>) {
-        self.0.push((name, value.into()));
+        self.0.push((Cow::Borrowed(name), value.into()));
+    }
+
+    /// An attribute that the operator named; one of ours under that name stands.
+    fn add_named(&mut self, name: &Arc<str>, value: &str) {
+        if !self.0.iter().any(|(known, _)| **known == **name) {
+            self.0.push((Cow::Owned(name.to_string()), value.to_owned().into()));
+        }
     }
 
     fn add_some(&mut self, name: &'static str, value: Option<impl Into<Value>>) {

@@ -89,7 +89,7 @@ fn every_metric_says_what_it_is() {
     let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
     let failed = GenAi {
         outcome: Outcome::UpstreamFailed,
-        error: Some(CallError { kind: "timeout", message: String::new() }),
+        error: Some(CallError { kind: "timeout", class: None, message: String::new() }),
         ..stream()
     };
     let retries = Retries { retries: 2, exclusions: vec!["a".into()], exhaustion_resets: 1 };
@@ -265,6 +265,7 @@ fn every_queue_shows_what_it_holds_and_what_it_dropped() {
         status: Status::Unset,
         attributes: Vec::new(),
         events: Vec::new(),
+        links: Vec::new(),
         pipeline: Pipeline::GenAi,
     };
     exporters.submit(vec![span; 5]);
