@@ -21,6 +21,7 @@ fn pass(pieces: &[&[u8]], swallow_usage: bool) -> (Vec<u8>, Seen) {
         content_bytes_max: 1024,
         started: Instant::now(),
         translation: None,
+        secret: None,
     };
     let mut pipeline = Pipeline::new(Body::Stream(Dialect::Chat), settings);
     let mut out = Vec::new();

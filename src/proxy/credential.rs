@@ -24,6 +24,34 @@ static CALLER_CREDENTIALS: Lazy<[HeaderName; 9]> = Lazy::new(|| {
     .map(HeaderName::from_static)
 });
 
+/// Query parameters that authenticate a caller somewhere, in lower case.
+const CALLER_PARAMS: [&str; 9] = [
+    "key",
+    "api_key",
+    "api-key",
+    "apikey",
+    "x-api-key",
+    "access_token",
+    "auth_token",
+    "token",
+    "subscription-key",
+];
+
+/// What of the caller's query goes along: all of it where the caller's own key is used, else all but
+/// keys. A name counts however it is percent-encoded.
+pub(crate) fn query(query: &str, target: &Target) -> String {
+    if matches!(target.credential, Credential::Caller) {
+        return query.to_owned();
+    }
+    let is_key = |pair: &&str| {
+        let name = unescape(pair.split('=').next().unwrap_or_default()).to_ascii_lowercase();
+        let providers = matches!(&target.provider.auth, AuthStyle::QueryParam(param)
+            if param.eq_ignore_ascii_case(&name));
+        providers || CALLER_PARAMS.contains(&&*name)
+    };
+    query.split('&').filter(|pair| !is_key(pair)).collect::<Vec<_>>().join("&")
+}
+
 /// Authenticates the request. A caller's own key stays where the caller put it, unless the request
 /// was `translated`: then the provider looks for it elsewhere.
 ///
@@ -93,6 +121,21 @@ fn authenticate(
         }
         AuthStyle::None => Ok(()),
     }
+}
+
+/// The text of a percent-encoded name; what is no encoding stays as it is.
+fn unescape(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, later)) = rest.split_first() {
+        let code = later.get(..2).filter(|_| *first == b'%');
+        let byte = code
+            .and_then(|code| std::str::from_utf8(code).ok())
+            .and_then(|code| u8::from_str_radix(code, 16).ok());
+        rest = if byte.is_some() { later.get(2..).unwrap_or_default() } else { later };
+        out.push(byte.unwrap_or(*first));
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Percent-encodes all but the unreserved characters (RFC 3986, 2.3).

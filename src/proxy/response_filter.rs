@@ -1,6 +1,6 @@
 //! The response head on its way to the caller.
 
-use http::{HeaderValue, Version, header};
+use http::{HeaderName, HeaderValue, Version, header};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
@@ -16,8 +16,18 @@ const NOT_FORWARDED: [&str; 7] = [
     "x-goog-api-key",
     "strict-transport-security",
     "nel",
-    // Another tollgate's inner names.
-    respond::ROUTE,
+    "x-gateway-variant",
+];
+
+/// What belongs to a body that the caller does not get.
+const OF_THE_BODY: [&str; 7] = [
+    "content-encoding",
+    "content-md5",
+    "content-digest",
+    "repr-digest",
+    "digest",
+    "etag",
+    "accept-ranges",
 ];
 
 /// What of the request the target could not express.
@@ -30,6 +40,7 @@ pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -
     for name in NOT_FORWARDED {
         head.remove_header(name);
     }
+    remove_ours(head);
     remove_credentials(head, ctx);
     ctx.status = Some(head.status);
     respond::stamp(head, ctx)?;
@@ -43,6 +54,9 @@ pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -
     }
     if let Some(media_type) = current.responding.as_ref().and_then(|r| r.pipeline.media_type()) {
         head.insert_header(header::CONTENT_TYPE, media_type)?;
+        for name in OF_THE_BODY {
+            head.remove_header(name);
+        }
     }
     let changes_length =
         current.responding.as_ref().is_some_and(|r| r.pipeline.may_change_length());
@@ -55,12 +69,19 @@ pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -
     Ok(())
 }
 
+/// What is ours to say, an upstream cannot: be it another tollgate, or somebody who plays one.
+fn remove_ours(head: &mut ResponseHeader) {
+    let ours = |name: &&HeaderName| name.as_str().starts_with("x-to11-");
+    let named: Vec<_> = head.headers.keys().filter(ours).cloned().collect();
+    for name in named {
+        head.remove_header(&name);
+    }
+}
+
 /// An upstream that echoes our key must not hand it to the caller.
 fn remove_credentials(head: &mut ResponseHeader, ctx: &Ctx) {
     let target = ctx.routed.as_ref().and_then(|r| r.current.as_ref()).map(|c| &c.attempt.target);
-    let Some(tollgate_routing::Credential::Managed(secret)) = target.map(|t| &t.credential) else {
-        return;
-    };
+    let Some(secret) = target.and_then(|target| target.credential.managed()) else { return };
     let secret = secret.expose().as_bytes();
     let echoes: Vec<_> = head
         .headers

@@ -5,12 +5,14 @@ use pingora::http::RequestHeader;
 use pingora::{Error, ErrorType, OrErr, Result};
 use tollgate_providers::endpoint::PROVIDER_HEADER;
 use tollgate_providers::provider::chat_path;
-use tollgate_providers::{AuthStyle, Dialect, Provider};
-use tollgate_routing::Credential;
+use tollgate_providers::{Dialect, Provider};
 
 use crate::proxy::credential;
 use crate::proxy::ctx::Ctx;
 
+/// Headers of the caller's that no upstream gets, whoever holds the key.
+const OWN_HEADERS: [&str; 4] =
+    [PROVIDER_HEADER, "x-conversation-id", "cookie", "proxy-authorization"];
 /// Headers that mean something to one vendor's API.
 const FOREIGN_PREFIXES: [&str; 3] = ["anthropic-", "openai-", "x-stainless-"];
 /// What the Messages API wants to know, where the caller did not say.
@@ -34,7 +36,7 @@ pub(crate) fn run(upstream: &mut RequestHeader, ctx: &Ctx) -> Result<()> {
             (format!("{}{path}", provider.base_url.path), query.to_owned())
         }
         None => {
-            let query = caller_query(upstream, &target.credential, provider);
+            let query = credential::query(upstream.uri.query().unwrap_or_default(), target);
             (endpoint.path_at(provider), query)
         }
     };
@@ -62,14 +64,15 @@ pub(crate) fn run(upstream: &mut RequestHeader, ctx: &Ctx) -> Result<()> {
     Ok(())
 }
 
-/// `x-to11-*` and their like are between the caller and us.
+/// `x-to11-*` and their like are between the caller and us, and so is what the caller's client sends to
+/// whoever it is connected to.
 fn remove_own_headers(upstream: &mut RequestHeader) {
     let own: Vec<HeaderName> = upstream
         .headers
         .keys()
         .filter(|name| {
             let name = name.as_str();
-            name.starts_with("x-to11-") || [PROVIDER_HEADER, "x-conversation-id"].contains(&name)
+            name.starts_with("x-to11-") || OWN_HEADERS.contains(&name)
         })
         .cloned()
         .collect();
@@ -89,17 +92,6 @@ fn remove_dialect_headers(upstream: &mut RequestHeader) {
     for name in foreign {
         upstream.remove_header(&name);
     }
-}
-
-/// The caller's query goes along, but for a key in it that is not this provider's business.
-fn caller_query(upstream: &RequestHeader, credential: &Credential, provider: &Provider) -> String {
-    let query = upstream.uri.query().unwrap_or_default();
-    let AuthStyle::QueryParam(name) = &provider.auth else { return query.to_owned() };
-    if matches!(credential, Credential::Caller) {
-        return query.to_owned();
-    }
-    let kept = query.split('&').filter(|pair| pair.split('=').next() != Some(name));
-    kept.collect::<Vec<_>>().join("&")
 }
 
 fn host(provider: &Provider) -> String {

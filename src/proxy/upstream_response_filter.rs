@@ -73,6 +73,7 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
             content_bytes_max: if capture { CONTENT_BYTES_MAX } else { 0 },
             started: current.started.at,
             translation,
+            secret: current.attempt.target.credential.managed().cloned(),
         },
     );
     if let Some(name) = head.headers.get(ERROR_TYPE).and_then(|name| name.to_str().ok()) {

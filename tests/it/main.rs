@@ -12,6 +12,7 @@
 mod cancel;
 mod cli;
 mod client;
+mod credentials;
 mod endpoints;
 mod endpoints_media;
 mod errors;

@@ -55,6 +55,18 @@ pub struct Deadlines {
     pub total: Duration,
 }
 
+// === impl Credential ===
+
+impl Credential {
+    /// The gateway's own key, where it has one for the target.
+    pub const fn managed(&self) -> Option<&Secret> {
+        match self {
+            Self::Managed(secret) => Some(secret),
+            Self::Caller | Self::None => None,
+        }
+    }
+}
+
 // === impl Deadlines ===
 
 impl Deadlines {

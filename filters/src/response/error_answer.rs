@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use http::StatusCode;
 use tollgate_providers::error_body::{redact_5xx, translate};
-use tollgate_providers::{Dialect, ErrorClass, UpstreamError};
+use tollgate_providers::{Dialect, ErrorClass, Secret, UpstreamError};
 
+use super::mask::Mask;
 use super::pipeline::Translation;
 
 /// The longest error body that is read; of a longer one only the status counts.
@@ -21,6 +22,8 @@ pub(super) struct ErrorAnswer {
     /// The error's name, where a header has it.
     header: Option<String>,
     class: Option<ErrorClass>,
+    /// Takes our own key out, where the target has one.
+    mask: Option<Mask>,
 }
 
 impl ErrorAnswer {
@@ -28,9 +31,11 @@ impl ErrorAnswer {
         status: StatusCode,
         upstream: Dialect,
         translation: Option<&Translation>,
+        secret: Option<Secret>,
     ) -> Self {
         let translated = translation.map(|to| (to.caller, to.reply.request_id.clone()));
-        Self { status, upstream, translated, body: Vec::new(), header: None, class: None }
+        let mask = secret.map(Mask::new);
+        Self { status, upstream, translated, body: Vec::new(), header: None, class: None, mask }
     }
 
     /// What it is called, once it was read.
@@ -63,15 +68,27 @@ impl ErrorAnswer {
         let status = self.status;
         self.class.get_or_insert_with(|| ErrorClass::of_status(status));
         let mut out = std::mem::take(&mut self.body);
-        if out.is_empty() {
-            return chunk;
+        let long = if out.is_empty() {
+            chunk
+        } else {
+            out.extend_from_slice(&chunk);
+            out.into()
+        };
+        match &mut self.mask {
+            Some(mask) => mask.on_chunk(&long),
+            None => long,
         }
-        out.extend_from_slice(&chunk);
-        out.into()
     }
 
     pub(super) fn on_end(&mut self) -> Bytes {
-        let body = std::mem::take(&mut self.body);
+        let mut body = std::mem::take(&mut self.body);
+        if let Some(mask) = &mut self.mask {
+            if body.is_empty() {
+                // The end of a long body; the rest of it has left.
+                body.extend_from_slice(&mask.on_end());
+            }
+            mask.whole(&mut body);
+        }
         let error = UpstreamError::read(self.status, self.header.as_deref(), &body);
         self.class.get_or_insert(error.class);
         if let Some((caller, request_id)) = &self.translated {

@@ -4,6 +4,7 @@
 
 mod decode;
 mod error_answer;
+mod mask;
 mod meter;
 mod pipeline;
 mod tool_calls;

@@ -7,7 +7,7 @@ use tollgate_providers::error_body::{ErrorBody, error_event};
 use tollgate_providers::media::{MediaForm, MediaReader};
 use tollgate_providers::translate::{ANSWER_BYTES_MAX, Reply, WriteError, Writer};
 use tollgate_providers::{
-    Dialect, EndpointKind, ErrorClass, StreamEvent, StreamReader, Transcript,
+    Dialect, EndpointKind, ErrorClass, Secret, StreamEvent, StreamReader, Transcript,
 };
 
 use super::decode::Decode;
@@ -55,6 +55,8 @@ pub struct Settings {
     pub started: Instant,
     /// `None` where the caller gets the upstream's bytes.
     pub translation: Option<Translation>,
+    /// Our own key for the target; an error answer that quotes it leaves without it.
+    pub secret: Option<Secret>,
 }
 
 /// All body filters of one response.
@@ -125,7 +127,8 @@ impl Pipeline {
         let swallows = stream && settings.swallow_usage && settings.translation.is_none();
         let error = match body {
             Body::Error(dialect) => {
-                Some(ErrorAnswer::new(settings.status, dialect, settings.translation.as_ref()))
+                let (status, translation) = (settings.status, settings.translation.as_ref());
+                Some(ErrorAnswer::new(status, dialect, translation, settings.secret))
             }
             _ => None,
         };

@@ -1,5 +1,6 @@
 //! The response phase: what leaves, when things arrive, what is seen.
 
+mod mask;
 mod meter;
 mod pipeline;
 mod translate;

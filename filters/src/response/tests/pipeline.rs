@@ -31,6 +31,7 @@ fn settings(status: u16, hold: bool) -> Settings {
         content_bytes_max: 1_000,
         started: Instant::now(),
         translation: None,
+        secret: None,
     }
 }
 

@@ -36,6 +36,7 @@ fn pipeline(body: Body, status: u16, stream: bool, hold: bool) -> Pipeline {
             content_bytes_max: 1_000,
             started: Instant::now(),
             translation: Some(Translation { caller: Dialect::Chat, stream, reply }),
+            secret: None,
         },
     )
 }
