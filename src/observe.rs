@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tollgate_config::{OtlpProtocol, OtlpSettings, Settings};
+use tollgate_config::{self as config, OtlpProtocol, OtlpSettings, Settings};
 use tollgate_filters::request::InFlight;
 use tollgate_store::SpanStore;
-use tollgate_telemetry::export::{self, Exporters, OtlpSink, Queue, QueueSettings};
+use tollgate_telemetry::export::{self, Exporters, Filter, OtlpSink, Queue, QueueSettings};
 use tollgate_telemetry::genai::{Call, span_tree};
 use tollgate_telemetry::metrics::{Metrics, Reload, Retries, TargetGauges};
-use tollgate_telemetry::{Pipeline, SpanId};
+use tollgate_telemetry::{Pipeline, Profile, SpanId};
 
 use crate::store_sink::StoreSink;
 
@@ -67,13 +67,19 @@ impl Observe {
         ];
         for (name, otlp, pipeline) in otlp {
             let Some(otlp) = otlp else { continue };
+            // The others are HTTP spans, whose names are the same in every vocabulary.
+            let profiles = match pipeline {
+                Pipeline::GenAi => settings.genai.profiles.iter().map(profile).collect(),
+                Pipeline::Application => Vec::new(),
+            };
             let sink =
                 OtlpSink::new(&otlp_settings(otlp)).map_err(|error| format!("{name}: {error}"))?;
+            let sink = sink.with_profiles(profiles.clone());
             let queue = Queue::new(
                 name,
                 QueueSettings { spans_max: otlp.queue_spans_max, ..QueueSettings::default() },
             );
-            exporters.add(Arc::clone(&queue), Some(pipeline));
+            exporters.add(Arc::clone(&queue), Filter { pipeline: Some(pipeline), profiles });
             let stop = stopping.clone();
             workers.push(runtime.spawn(async move { queue.run(sink, stop).await }));
         }
@@ -117,6 +123,16 @@ impl Observe {
         while Instant::now() < until && workers.iter().any(|worker| !worker.is_finished()) {
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+}
+
+/// What the configuration calls a profile is one.
+fn profile(profile: &config::Profile) -> Profile {
+    match profile {
+        config::Profile::To11 => Profile::To11,
+        config::Profile::SemconvPinned => Profile::SemconvPinned,
+        config::Profile::SemconvLatest => Profile::SemconvLatest,
+        config::Profile::OpenInference => Profile::OpenInference,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod otlp;
 mod queue;
+mod span_data;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 pub use otlp::{OtlpProtocol, OtlpSettings, OtlpSink};
 pub use queue::{Counts, Queue, QueueSettings};
 
+use crate::profile::Profile;
 use crate::span::{Pipeline, Span};
 
 #[cfg(test)]
@@ -32,25 +34,52 @@ pub trait SpanSink: Send {
     async fn export(&mut self, batch: &[Arc<Span>]) -> Result<(), ExportError>;
 }
 
+/// Which spans a destination takes. What it does not take is never in its queue, so that
+/// submitted = delivered + dropped + queued holds for those it does.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// One pipeline; `None` for both.
+    pub pipeline: Option<Pipeline>,
+    /// The vocabularies it reads; a span that has no place in any is not for it. Empty for all.
+    pub profiles: Vec<Profile>,
+}
+
 /// All destinations.
 #[derive(Clone, Default)]
 pub struct Exporters {
-    queues: Vec<(Arc<Queue>, Option<Pipeline>)>,
+    queues: Vec<(Arc<Queue>, Filter)>,
+}
+
+// === impl Filter ===
+
+impl Filter {
+    /// Whether the destination takes this span.
+    pub fn takes(&self, span: &Span) -> bool {
+        let profiles = &self.profiles;
+        self.pipeline.is_none_or(|only| span.pipeline == only)
+            && (profiles.is_empty() || profiles.iter().any(|profile| profile.takes(span)))
+    }
+}
+
+impl From<Option<Pipeline>> for Filter {
+    fn from(pipeline: Option<Pipeline>) -> Self {
+        Self { pipeline, profiles: Vec::new() }
+    }
 }
 
 // === impl Exporters ===
 
 impl Exporters {
-    /// Adds a destination; `only` limits it to one pipeline.
-    pub fn add(&mut self, queue: Arc<Queue>, only: Option<Pipeline>) {
-        self.queues.push((queue, only));
+    /// Adds a destination; `filter` says what it takes.
+    pub fn add(&mut self, queue: Arc<Queue>, filter: impl Into<Filter>) {
+        self.queues.push((queue, filter.into()));
     }
 
     /// Puts spans into every queue that takes them. Never waits.
     pub fn submit(&self, spans: Vec<Span>) {
         let spans: Vec<_> = spans.into_iter().map(Arc::new).collect();
-        for (queue, only) in &self.queues {
-            queue.push(spans.iter().filter(|span| only.is_none_or(|only| span.pipeline == only)));
+        for (queue, filter) in &self.queues {
+            queue.push(spans.iter().filter(|span| filter.takes(span)));
         }
     }
 

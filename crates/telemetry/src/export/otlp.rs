@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use opentelemetry::trace::{Event, Link, SpanContext, TraceFlags, TraceState};
-use opentelemetry::{Array, InstrumentationScope, KeyValue};
+use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_otlp::{Protocol, WithExportConfig, WithHttpConfig, WithTonicConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
+use opentelemetry_sdk::trace::SpanExporter as _;
 use tollgate_providers::Secret;
 use tonic::metadata::{MetadataKey, MetadataMap, MetadataValue};
 
+use super::span_data::{scope, span_data};
 use super::{ExportError, SpanSink};
-use crate::span::{Key, Span, SpanEvent, SpanKind, SpanLink, Status, Value};
+use crate::profile::{self, Profile};
+use crate::span::Span;
 
 /// gRPC or HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,7 @@ pub struct OtlpSettings {
 pub struct OtlpSink {
     exporter: opentelemetry_otlp::SpanExporter,
     scope: InstrumentationScope,
+    profiles: Vec<Profile>,
 }
 
 // === impl OtlpSink ===
@@ -77,16 +79,24 @@ impl OtlpSink {
                 .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
                 .build(),
         );
-        let scope =
-            InstrumentationScope::builder("tollgate").with_version(env!("CARGO_PKG_VERSION"));
-        Ok(Self { exporter, scope: scope.build() })
+        Ok(Self { exporter, scope: scope(&[]), profiles: Vec::new() })
+    }
+
+    /// In these vocabularies, all at once. Without any, spans are exported as they are made.
+    #[must_use]
+    pub fn with_profiles(mut self, profiles: Vec<Profile>) -> Self {
+        self.scope = scope(&profiles);
+        self.profiles = profiles;
+        self
     }
 }
 
 #[async_trait]
 impl SpanSink for OtlpSink {
     async fn export(&mut self, batch: &[Arc<Span>]) -> Result<(), ExportError> {
-        let batch = batch.iter().map(|span| span_data(span, &self.scope)).collect();
+        // A span that no profile takes is kept out of the queue already.
+        let batch = batch.iter().filter_map(|span| profile::apply(&self.profiles, span));
+        let batch = batch.map(|span| span_data(&span, &self.scope)).collect();
         self.exporter.export(batch).await.map_err(|error| ExportError(error.to_string()))
     }
 }
@@ -110,78 +120,4 @@ fn metadata(headers: &[(http::HeaderName, Secret)]) -> MetadataMap {
 
 fn headers(headers: &[(http::HeaderName, Secret)]) -> HashMap<String, String> {
     headers.iter().map(|(name, secret)| (name.to_string(), secret.expose().to_owned())).collect()
-}
-
-fn span_data(span: &Span, scope: &InstrumentationScope) -> SpanData {
-    let state = span.trace_state.as_ref().and_then(|state| state.parse::<TraceState>().ok());
-    let span_context = SpanContext::new(
-        opentelemetry::TraceId::from_bytes(span.trace_id.to_bytes()),
-        opentelemetry::SpanId::from_bytes(span.span_id.to_bytes()),
-        TraceFlags::SAMPLED,
-        false,
-        state.unwrap_or_default(),
-    );
-    let mut events = SpanEvents::default();
-    events.events = span.events.iter().map(event).collect();
-    let mut links = SpanLinks::default();
-    links.links = span.links.iter().map(link).collect();
-    SpanData {
-        span_context,
-        parent_span_id: span.parent.map_or(opentelemetry::SpanId::INVALID, |parent| {
-            opentelemetry::SpanId::from_bytes(parent.to_bytes())
-        }),
-        parent_span_is_remote: span.kind == SpanKind::Server && span.parent.is_some(),
-        span_kind: match span.kind {
-            SpanKind::Internal => opentelemetry::trace::SpanKind::Internal,
-            SpanKind::Server => opentelemetry::trace::SpanKind::Server,
-            SpanKind::Client => opentelemetry::trace::SpanKind::Client,
-        },
-        name: span.name.clone(),
-        start_time: time(span.start_ns),
-        end_time: time(span.end_ns),
-        attributes: key_values(&span.attributes),
-        dropped_attributes_count: 0,
-        events,
-        links,
-        status: match &span.status {
-            Status::Unset => opentelemetry::trace::Status::Unset,
-            Status::Error(message) => opentelemetry::trace::Status::error(message.clone()),
-        },
-        instrumentation_scope: scope.clone(),
-    }
-}
-
-fn event(event: &SpanEvent) -> Event {
-    Event::new(event.name, time(event.at_ns), key_values(&event.attributes), 0)
-}
-
-fn link(link: &SpanLink) -> Link {
-    let context = SpanContext::new(
-        opentelemetry::TraceId::from_bytes(link.trace_id.to_bytes()),
-        opentelemetry::SpanId::from_bytes(link.span_id.to_bytes()),
-        TraceFlags::SAMPLED,
-        true,
-        TraceState::default(),
-    );
-    Link::new(context, key_values(&link.attributes), 0)
-}
-
-fn key_values(attributes: &[(Key, Value)]) -> Vec<KeyValue> {
-    attributes
-        .iter()
-        .map(|(name, value)| match value {
-            Value::Str(text) => KeyValue::new(name.clone(), text.clone().into_owned()),
-            Value::Int(number) => KeyValue::new(name.clone(), *number),
-            Value::Float(number) => KeyValue::new(name.clone(), *number),
-            Value::Bool(yes) => KeyValue::new(name.clone(), *yes),
-            Value::Strs(texts) => {
-                let texts = texts.iter().map(|text| text.clone().into()).collect();
-                KeyValue::new(name.clone(), opentelemetry::Value::Array(Array::String(texts)))
-            }
-        })
-        .collect()
-}
-
-fn time(unix_ns: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_nanos(unix_ns)
 }
