@@ -1,0 +1,8 @@
+//! Profiles against records that have everything.
+
+mod calls;
+mod content;
+mod data;
+mod properties;
+mod snapshots;
+mod traps;
