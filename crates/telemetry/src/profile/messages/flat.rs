@@ -7,6 +7,8 @@ use crate::profile::span_type::SpanType;
 use crate::profile::written::Written;
 
 const INPUT: &str = "llm.input_messages";
+/// The first message of the input, where a system prompt is kept apart.
+const SYSTEM: &str = "llm.input_messages.0";
 const OUTPUT: &str = "llm.output_messages";
 const TOOLS: &str = "llm.tools";
 const EMBEDDINGS: &str = "embedding.embeddings";
@@ -20,7 +22,10 @@ pub(super) fn write(captured: &Captured<'_>, of: SpanType, written: &mut Written
     }
     let mut at = 0;
     if let Some(system) = captured.system {
-        message(INPUT, at, Message::new("system", read::system(system)), written);
+        match read::system(system, captured.is_cut) {
+            None => written.leave_out(SYSTEM),
+            Some(parts) => message(INPUT, at, Message::new("system", parts), written),
+        }
         at += 1;
     }
     if let Some(input) = captured.input {

@@ -94,6 +94,8 @@ struct Captured<'a> {
     finish_reasons: Vec<String>,
     /// How the call ended.
     outcome: &'a str,
+    /// Whether something of this was cut off.
+    is_cut: bool,
 }
 
 // === impl Content ===
@@ -134,6 +136,7 @@ impl<'a> Captured<'a> {
             tools: text(a::TOOL_DEFINITIONS),
             finish_reasons: reasons.unwrap_or_default(),
             outcome: text(a::OUTCOME).unwrap_or_default(),
+            is_cut: span.attribute(a::CONTENT_TRUNCATED) == Some(&Value::Bool(true)),
         }
     }
 

@@ -12,7 +12,8 @@ pub(super) fn write(captured: &Captured<'_>, content: &Content, written: &mut Wr
         None => written.leave_out(name),
     };
     if let Some(system) = captured.system {
-        add(a::SYSTEM_INSTRUCTIONS, Some(read::system(system).into_iter().map(part).collect()));
+        let parts = read::system(system, captured.is_cut);
+        add(a::SYSTEM_INSTRUCTIONS, parts.map(|them| them.into_iter().map(part).collect()));
     }
     if let Some(input) = captured.input {
         let messages = read::messages(input, "user");

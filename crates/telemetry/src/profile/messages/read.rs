@@ -28,11 +28,16 @@ pub(super) fn messages(json: &str, role: &str) -> Option<Vec<Message>> {
     Some(messages)
 }
 
-/// A system prompt: a plain text, or blocks of text as JSON.
-pub(super) fn system(text: &str) -> Vec<Part> {
+/// A system prompt: a plain text, or blocks as JSON. `None` for blocks that were cut off, which
+/// `is_cut` tells from a plain text that happens to begin like them.
+pub(super) fn system(text: &str, is_cut: bool) -> Option<Vec<Part>> {
+    let is_block = |block: &Json| block.get("type").is_some_and(Json::is_string);
     match serde_json::from_str(text) {
-        Ok(Json::Array(blocks)) => blocks.into_iter().map(part).collect(),
-        _ => vec![Part::Text(text.to_owned())],
+        Ok(Json::Array(blocks)) if blocks.iter().all(is_block) => {
+            Some(blocks.into_iter().map(part).collect())
+        }
+        Err(_) if is_cut && text.starts_with('[') => None,
+        _ => Some(vec![Part::Text(text.to_owned())]),
     }
 }
 

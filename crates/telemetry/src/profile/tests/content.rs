@@ -168,6 +168,31 @@ fn what_was_cut_off_is_left_out_and_that_is_said() {
 }
 
 #[test]
+fn a_system_prompt_is_text_or_blocks_and_blocks_that_were_cut_off_are_left_out() {
+    let blocks = r#"[{"type":"text","text":"Be brief."}]"#;
+    let text = |text: &str| json!([{ "type": "text", "content": text }]);
+    for (system, truncated, expected) in [
+        ("Be brief.", false, Some(text("Be brief."))),
+        (blocks, false, Some(text("Be brief."))),
+        (r#"["a", "b"]"#, false, Some(text(r#"["a", "b"]"#))),
+        ("[Rules] Be brief.", false, Some(text("[Rules] Be brief."))),
+        ("Be bri", true, Some(text("Be bri"))),
+        (&blocks[..20], true, None),
+    ] {
+        let system_instructions = Some(system.to_owned());
+        let span = with(Content { system_instructions, truncated, ..Content::default() });
+        let applied = apply(&[Profile::SemconvPinned], &span).unwrap();
+        let written = applied.attribute("gen_ai.system_instructions").map(ToString::to_string);
+        let written = written.map(|text| serde_json::from_str::<Json>(&text).unwrap());
+        assert_eq!(written, expected, "{system}");
+        let marked = applied.attribute(CONTENT_LEFT_OUT).is_some();
+        assert_eq!(marked, expected.is_none(), "{system}");
+        let flat = flat(&span, "llm.input_messages");
+        assert_eq!(flat.is_empty(), expected.is_none(), "{system}: {flat:?}");
+    }
+}
+
+#[test]
 fn an_answer_says_why_it_ended_in_the_conventions_words_only_where_they_ask() {
     let answer = |outcome, reasons: &[&str], profile| {
         let content = Content {

@@ -9,6 +9,9 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use crate::profile::{self, Profile};
 use crate::span::{Key, Span, SpanEvent, SpanKind, SpanLink, Status, Value};
 
+#[cfg(test)]
+mod tests;
+
 /// Who made the spans, and whose names they bear.
 pub(super) fn scope(profiles: &[Profile]) -> InstrumentationScope {
     let scope = InstrumentationScope::builder("tollgate").with_version(env!("CARGO_PKG_VERSION"));
