@@ -118,7 +118,6 @@ fn params() -> Params {
         top_k: Some(40),
         stop_sequences: Some(r#"["END","\n"]"#.to_owned()),
         n: Some(2),
-        ..Params::default()
     }
 }
 

@@ -18,7 +18,7 @@ const SPANS: [SpanType; 8] = [
     SpanType::CreateAgent,
 ];
 
-fn tables() -> Vec<(&'static str, Table)> {
+pub(super) fn tables() -> Vec<(&'static str, Table)> {
     [
         ("semconv-1.41", include_str!("../data/semconv-1.41.json")),
         ("semconv-latest", include_str!("../data/semconv-latest.json")),
@@ -31,7 +31,7 @@ fn tables() -> Vec<(&'static str, Table)> {
 }
 
 /// Every attribute that the code names, whatever form its catalogue has.
-fn attributes() -> BTreeSet<&'static str> {
+pub(super) fn attributes() -> BTreeSet<&'static str> {
     let is_name = |text: &&str| {
         let homes = ["gen_ai.", "gateway.", "server.", "error.", "deployment.", "http."];
         homes.iter().any(|home| text.starts_with(home))

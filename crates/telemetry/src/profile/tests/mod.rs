@@ -3,6 +3,7 @@
 mod calls;
 mod content;
 mod data;
+mod document;
 mod properties;
 mod snapshots;
 mod traps;
