@@ -32,6 +32,7 @@ names! {
     USAGE_CACHE_CREATION_5M = "gen_ai.usage.cache_creation_5m.input_tokens";
     USAGE_CACHE_CREATION_1H = "gen_ai.usage.cache_creation_1h.input_tokens";
     USAGE_CACHE_READ = "gen_ai.usage.cache_read.input_tokens";
+    USAGE_GENERATED = "gateway.usage.generated_tokens";
     USAGE_COST = "gateway.usage.cost";
     USAGE_CURRENCY = "gateway.usage.currency";
     USAGE_REASONING = "gen_ai.usage.reasoning_tokens";

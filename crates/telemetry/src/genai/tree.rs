@@ -143,6 +143,9 @@ fn response_attributes(response: &Response, attributes: &mut Attributes) {
     let Some(usage) = &response.usage else { return };
     attributes.add_some(a::USAGE_INPUT_TOKENS, usage.input_total());
     attributes.add_some(a::USAGE_OUTPUT_TOKENS, usage.output);
+    // Where a provider counts reasoning apart: what others call output.
+    let generated = usage.output_total().filter(|_| usage.output_total() != usage.output);
+    attributes.add_some(a::USAGE_GENERATED, generated);
     attributes.add_some(a::USAGE_CACHE_CREATION, usage.cache_creation);
     attributes.add_some(a::USAGE_CACHE_CREATION_5M, usage.cache_creation_5m);
     attributes.add_some(a::USAGE_CACHE_CREATION_1H, usage.cache_creation_1h);

@@ -61,6 +61,9 @@ pub(super) struct Rule {
     /// Its names; the first source's where there is none.
     #[serde(default)]
     pub(super) to: Vec<String>,
+    /// What is added to that: the first that is there, and without any there is no value.
+    #[serde(default)]
+    pub(super) plus: Vec<String>,
     /// The spans it is for; all where there is none.
     #[serde(default)]
     pub(super) spans: Vec<SpanType>,
@@ -95,8 +98,6 @@ enum Pick {
     First,
     /// The least number.
     Least,
-    /// The sum, where all are there.
-    Sum,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -126,7 +127,7 @@ impl Table {
 
     pub(super) fn parse(text: &str) -> Result<Self, serde_json::Error> {
         let mut table: Self = serde_json::from_str(text)?;
-        table.read = table.rules.iter().flat_map(|rule| rule.from.iter().cloned()).collect();
+        table.read = table.rules.iter().flat_map(Rule::sources).cloned().collect();
         if table.content.is_some() {
             table.read.extend(Content::SOURCES.map(str::to_owned));
         }
@@ -195,6 +196,11 @@ impl Rule {
         if self.to.is_empty() { self.from.get(..1).unwrap_or_default() } else { &self.to }
     }
 
+    /// Every attribute that it reads.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &String> {
+        self.from.iter().chain(&self.plus)
+    }
+
     fn value(&self, span: &Span) -> Option<Value> {
         let says = |name: &str, text: &str| {
             span.attribute(name).is_some_and(|value| value.to_string() == text)
@@ -202,15 +208,20 @@ impl Rule {
         if !self.when.iter().all(|(name, text)| says(name, text)) {
             return None;
         }
-        let mut there = self.from.iter().filter_map(|name| span.attribute(name));
-        let value = match self.pick {
-            Pick::First => there.next()?.clone(),
-            Pick::Least => Value::Float(there.filter_map(number).reduce(f64::min)?),
-            Pick::Sum => Value::Int(self.from.iter().try_fold(0_i64, |sum, name| {
-                let Some(Value::Int(number)) = span.attribute(name) else { return None };
-                Some(sum.saturating_add(*number))
-            })?),
+        let there = |names: &'_ [String]| names.iter().find_map(|name| span.attribute(name));
+        let mut value = match self.pick {
+            Pick::First => there(&self.from)?.clone(),
+            Pick::Least => {
+                let numbers = self.from.iter().filter_map(|name| number(span.attribute(name)?));
+                Value::Float(numbers.reduce(f64::min)?)
+            }
         };
+        if !self.plus.is_empty() {
+            let (Value::Int(number), Value::Int(more)) = (&value, there(&self.plus)?) else {
+                return None;
+            };
+            value = Value::Int(number.saturating_add(*more));
+        }
         if self.unless.as_ref().is_some_and(|unless| value.to_string() == *unless) {
             return None;
         }

@@ -6,6 +6,10 @@ use super::{Captured, Content, Message, Part, Source, read};
 use crate::genai::attributes as a;
 use crate::profile::written::Written;
 
+/// Kinds of parts whose members the conventions fix.
+const KINDS: [&str; 7] =
+    ["text", "reasoning", "tool_call", "tool_call_response", "blob", "uri", "file"];
+
 pub(super) fn write(captured: &Captured<'_>, content: &Content, written: &mut Written) {
     let mut add = |name, messages: Option<Vec<Json>>| match messages {
         Some(messages) => written.add(name, Json::Array(messages).to_string()),
@@ -78,10 +82,11 @@ fn part(part: Part) -> Json {
                 }
             },
         ),
-        Part::Other(Json::Object(object)) if object.get("type").is_some_and(Json::is_string) => {
-            Json::Object(object)
-        }
-        Part::Other(other) => json!({ "type": "generic", "content": other }),
+        // Blocks of a kind of their own are allowed; one that only looks like a known kind is not.
+        Part::Other(other) => match other.get("type").and_then(Json::as_str) {
+            Some(kind) if !KINDS.contains(&kind) => other,
+            _ => json!({ "type": "generic", "content": other }),
+        },
     }
 }
 

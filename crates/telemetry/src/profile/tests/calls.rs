@@ -146,6 +146,7 @@ fn response() -> Response {
             cache_creation_5m: Some(20),
             cache_creation_1h: Some(10),
             reasoning: Some(16),
+            output_excludes_reasoning: true,
             ..Usage::default()
         }),
         usage_source: UsageSource::Reported,
@@ -212,6 +213,21 @@ pub(super) fn cached() -> GenAi {
     }
 }
 
+/// A call whose prompt was longer than what is captured, and whose caller left.
+pub(super) fn cut_off() -> GenAi {
+    GenAi {
+        outcome: Outcome::Cancelled,
+        error: None,
+        content: Some(Content {
+            input_messages: Some(r#"[{"role":"user","content":"It was a dark and"#.to_owned()),
+            output_messages: Some(r#"[{"role":"assistant","content":"stormy"}]"#.to_owned()),
+            truncated: true,
+            ..Content::default()
+        }),
+        ..failed()
+    }
+}
+
 /// Texts that become vectors.
 pub(super) fn embeddings() -> GenAi {
     GenAi {
@@ -261,6 +277,7 @@ pub(super) fn all() -> Vec<(&'static str, GenAi)> {
         ("full", full()),
         ("failed", failed()),
         ("cached", cached()),
+        ("cut_off", cut_off()),
         ("embeddings", embeddings()),
         ("execute_tool", declared("execute_tool")),
         ("retrieval", declared("retrieval")),

@@ -130,6 +130,10 @@ fn thoughts_unknown_blocks_and_plain_prompts_are_kept() {
             r#"[{"role":"user","content":[{"type":"hologram","beam":3}]}]"#,
             json!({ "type": "hologram", "beam": 3 }),
         ),
+        (
+            r#"[{"role":"user","content":[{"type":"text","txt":"?"}]}]"#,
+            json!({ "type": "generic", "content": { "type": "text", "txt": "?" } }),
+        ),
         (r#"[{"role":"user","content":[7]}]"#, json!({ "type": "generic", "content": 7 })),
         (
             r#"[{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"f","input":"no json"}]}]"#,

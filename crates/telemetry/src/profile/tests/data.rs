@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::Profile;
 use super::super::messages::Content;
 use super::super::span_type::SpanType;
-use super::super::{Profile, table::Table};
+use super::super::table::Table;
+use super::super::written::Written;
+use super::calls;
 
 const NAMES: &str = include_str!("../../genai/attributes.rs");
 const SPANS: [SpanType; 8] = [
@@ -47,7 +50,7 @@ pub(super) fn attributes() -> BTreeSet<&'static str> {
 }
 
 fn decided(table: &Table) -> BTreeSet<&str> {
-    let read = table.rules.iter().flat_map(|rule| &rule.from);
+    let read = table.rules.iter().flat_map(|rule| rule.sources());
     let mut names: BTreeSet<_> =
         table.keep.iter().chain(table.drop.keys()).chain(read).map(String::as_str).collect();
     if table.content.is_some() {
@@ -77,7 +80,8 @@ fn every_source_is_an_attribute() {
         for (attribute, why) in &table.drop {
             assert!(!why.is_empty(), "{name} drops {attribute} for no reason");
             assert!(!table.keep.contains(attribute), "{name} keeps and drops {attribute}");
-            let read = table.rules.iter().any(|rule| rule.from.contains(attribute));
+            let read =
+                table.rules.iter().any(|rule| rule.sources().any(|source| source == attribute));
             assert!(!read, "{name} maps and drops {attribute}");
         }
     }
@@ -124,5 +128,25 @@ fn a_misspelt_field_of_a_profile_is_an_error() {
         r#"{ "rules": [{ "from": ["a"], "as": "number" }] }"#,
     ] {
         assert!(Table::parse(text).is_err(), "{text}");
+    }
+    // Should it ever come to that, spans are exported as they are made.
+    let span = calls::genai_span(calls::full());
+    let mut written = Written::default();
+    Table::embedded("{").write(&span, &mut written);
+    assert_eq!(written.finish("marker"), span.attributes);
+}
+
+#[test]
+fn the_calls_of_these_tests_have_every_attribute_that_a_span_can_have() {
+    let mut seen = BTreeSet::new();
+    for span in calls::all().into_iter().flat_map(|(_, genai)| calls::tree(genai)) {
+        let of_events = span.events.iter().flat_map(|event| &event.attributes);
+        let names = span.attributes.iter().chain(of_events).map(|(name, _)| name.to_string());
+        seen.extend(names);
+    }
+    let [(_, pinned), ..] = &tables()[..] else { panic!("no profile") };
+    for attribute in attributes() {
+        let of_metrics = pinned.drop.get(attribute).is_some_and(|why| why == "a metric's");
+        assert_eq!(seen.contains(attribute), !of_metrics, "{attribute}");
     }
 }

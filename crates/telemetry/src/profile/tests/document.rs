@@ -20,7 +20,7 @@ fn fate(table: &Table, attribute: &str) -> String {
         targets.push("same".to_owned());
     }
     for rule in &table.rules {
-        if !rule.from.iter().any(|source| source == attribute) {
+        if !rule.sources().any(|source| source == attribute) {
             continue;
         }
         for name in rule.names() {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use proptest::prelude::*;
+use serde_json::Value as Json;
 
 use super::super::{Profile, apply};
 use super::calls;
@@ -53,8 +54,23 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// Whether this is a list of messages as the schema of the conventions has it.
+fn are_messages(text: &str) -> bool {
+    let Ok(Json::Array(messages)) = serde_json::from_str(text) else { return false };
+    messages.iter().all(|message| {
+        let Json::Array(parts) = &message["parts"] else { return false };
+        message["role"].is_string()
+            && parts.iter().all(|part| match part["type"].as_str() {
+                Some("text" | "reasoning") => part["content"].is_string(),
+                Some("tool_call") => part["name"].is_string() && part.get("arguments").is_some(),
+                Some("tool_call_response") => part.get("response").is_some(),
+                kind => kind.is_some(),
+            })
+    })
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn a_profile_is_applied_to_any_span_and_writes_each_name_once(
@@ -62,7 +78,10 @@ proptest! {
         operation in prop::sample::select(vec!["chat", "embeddings", "execute_tool", "retrieval", ""]),
         kind in prop::sample::select(vec![SpanKind::Internal, SpanKind::Server, SpanKind::Client]),
         application in any::<bool>(),
-        profiles in prop::collection::vec(prop::sample::select(Profile::ALL.to_vec()), 0..5),
+        profiles in prop_oneof![
+            prop::collection::vec(prop::sample::select(Profile::ALL.to_vec()), 0..5),
+            Just(vec![Profile::SemconvPinned]),
+        ],
     ) {
         let mut span = calls::genai_span(calls::failed());
         span.kind = kind;
@@ -79,6 +98,13 @@ proptest! {
         let names: HashSet<_> = applied.attributes.iter().map(|(name, _)| name).collect();
         prop_assert_eq!(names.len(), applied.attributes.len(), "{:#?}", applied);
         prop_assert_eq!((applied.span_id, applied.start_ns, applied.end_ns), (span.span_id, span.start_ns, span.end_ns));
+        if profiles == [Profile::SemconvPinned] {
+            for name in ["gen_ai.input.messages", "gen_ai.output.messages"] {
+                if let Some(text) = applied.attribute(name) {
+                    prop_assert!(are_messages(&text.to_string()), "{name}: {text}");
+                }
+            }
+        }
         if profiles.first() == Some(&Profile::To11) {
             prop_assert!(span.attributes.iter().all(|(name, _)| applied.attribute(name).is_some()));
         }

@@ -1,4 +1,4 @@
-//! Every sort of span in every profile, compared with the files in `snapshots/`.
+//! Every sort of span in every profile, compared with the files in `golden/`.
 //! `TOLLGATE_BLESS=1` writes them anew.
 
 use std::fmt::Write;
@@ -39,8 +39,8 @@ fn check(profiles: &[Profile]) {
             }
         }
     }
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(format!("src/profile/tests/snapshots/{name}.txt"));
+    let golden =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/profile/tests/golden/{name}.txt"));
     if std::env::var_os("TOLLGATE_BLESS").is_some() {
         std::fs::write(&golden, &said).unwrap();
     }

@@ -130,3 +130,39 @@ fn a_cost_is_one_of_openinference_only_in_its_currency() {
     genai.response.cost.as_mut().unwrap().currency = "EUR".into();
     assert_eq!(cost(genai), None);
 }
+
+#[test]
+fn reasoning_that_a_provider_counts_apart_is_a_part_of_the_output_where_it_has_to_be() {
+    let count = |excludes, profile: Profile, name| {
+        let mut genai = calls::full();
+        genai.response.usage.as_mut().unwrap().output_excludes_reasoning = excludes;
+        let span = calls::genai_span(genai);
+        apply(&[profile], &span).unwrap().attribute(name).cloned()
+    };
+    let output = "gen_ai.usage.output_tokens";
+    for (excludes, all, total) in [(false, 40, 140), (true, 56, 156)] {
+        assert_eq!(count(excludes, Profile::To11, output), Some(Value::Int(40)), "as reported");
+        for (profile, name, expected) in [
+            (Profile::SemconvPinned, output, all),
+            (Profile::SemconvLatest, output, all),
+            (Profile::SemconvPinned, "gen_ai.usage.reasoning.output_tokens", 16),
+            (Profile::OpenInference, "llm.token_count.completion", all),
+            (Profile::OpenInference, "llm.token_count.total", total),
+            (Profile::OpenInference, "llm.token_count.completion_details.reasoning", 16),
+        ] {
+            assert_eq!(count(excludes, profile, name), Some(Value::Int(expected)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_total_of_which_a_part_is_unknown_is_none() {
+    let mut genai = calls::full();
+    genai.response.usage.as_mut().unwrap().output = None;
+    let span = calls::genai_span(genai);
+    let applied = apply(&[Profile::OpenInference], &span).unwrap();
+    assert_eq!(applied.attribute("llm.token_count.prompt"), Some(&Value::Int(100)));
+    for name in ["llm.token_count.total", "llm.token_count.completion"] {
+        assert_eq!(applied.attribute(name), None, "never zero for unknown");
+    }
+}
