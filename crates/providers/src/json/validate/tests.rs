@@ -124,8 +124,11 @@ fn json_test_suite_is_judged_as_a_whole_parser_judges_it() {
         let member = [b"{\"a\":", &text[..], b"}"].concat();
         // Lossy reading makes characters of what is no UTF-8, which is the readers' rule.
         if text.len() < 10_000 {
-            agrees(&text);
-            agrees(&member);
+            // Deeper than is judged, deeper than the reference would judge with a stack.
+            if text.iter().filter(|byte| **byte == b'[').count() < DEPTH_MAX as usize {
+                agrees(&text);
+                agrees(&member);
+            }
             let well_formed = std::str::from_utf8(&text).is_ok();
             if name.starts_with("y_") {
                 assert_eq!(judged([&member[..]]), Judgement::Object, "{name}");
