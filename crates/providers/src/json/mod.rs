@@ -13,5 +13,5 @@ pub(crate) use condense::Condenser;
 #[cfg(test)]
 pub(crate) use cursor::DEPTH_MAX;
 pub(crate) use cursor::{Cursor, Kind, string_end};
-pub(crate) use text::{respaced, unescape};
+pub(crate) use text::{resolve, respaced, unescape};
 pub(crate) use validate::{Judgement, ObjectCheck};

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use crate::calls;
+use crate::estimate::TextCount;
 use crate::event::{JsonStr, Medium, StreamEvent, Usage};
 use crate::json::{Judgement, ObjectCheck};
 use crate::provider::Dialect;
@@ -45,6 +46,7 @@ pub struct Transcript {
     events: u64,
     done: bool,
     output_bytes: u64,
+    output_text: TextCount,
 }
 
 /// One tool call.
@@ -117,6 +119,7 @@ impl Transcript {
             StreamEvent::ToolCallInput { call, json } => {
                 self.on_arguments(*call, |check| check.push(json));
                 self.output_bytes += json.len() as u64;
+                self.output_text.add(&String::from_utf8_lossy(json));
                 if self.content_bytes_max == 0 {
                     return;
                 }
@@ -240,7 +243,13 @@ impl Transcript {
         self.truncated
     }
 
-    /// Bytes of generated text, reasoning and arguments, kept or not: what an estimate goes by.
+    /// Generated text, reasoning and arguments by kinds of characters, kept or not: what an estimate
+    /// goes by.
+    pub const fn output_text(&self) -> &TextCount {
+        &self.output_text
+    }
+
+    /// Bytes of generated text, reasoning and arguments as written, kept or not.
     pub const fn output_bytes(&self) -> u64 {
         self.output_bytes
     }
@@ -289,6 +298,7 @@ impl Transcript {
     /// Something that the model generated: what is kept of it.
     fn on_generated<'a>(&mut self, text: JsonStr<'a>) -> Cow<'a, str> {
         self.output_bytes += text.raw().len() as u64;
+        self.output_text.add_escaped(text.raw());
         if self.content_bytes_max == 0 { Cow::Borrowed("") } else { self.admit(text.decode()) }
     }
 
