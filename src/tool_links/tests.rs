@@ -54,7 +54,7 @@ fn so_many_ids_are_remembered_and_the_oldest_goes_for_one_more() {
     assert_eq!(links.counts().known, 3, "an id that comes again takes no more room");
     let fewer = Limits { ids_max: 1, ..LIMITS };
     links.remember(ada, ["e"], origin(3), fewer);
-    assert_eq!((links.counts().known, links.counts().evicted), (1, 4), "a reload may lower it");
+    assert_eq!((links.counts().known, links.counts().evicted), (1, 5), "a reload may lower it");
 }
 
 #[test]

@@ -59,14 +59,14 @@ impl Family {
     /// Thousandths of a token for a character of each class.
     #[rustfmt::skip]
     pub(super) const fn milli_tokens(self) -> &'static [u16; CLASSES] {
-        // Word, Letter, Latin, Digit, Punctuation, Newline, Space, Greek, Semitic, Indic, Kana, Han, Hangul, Other
+        // Word, Letter, Latin, Digit, Punctuation, Newline, Space, Greek, Cyrillic, Semitic, Indic, Kana, Han, Hangul, Other
         match self {
-            Self::OpenAi =>      &[306, 185,  655,  800, 615,   0,  4, 333,  436,  427,  654,  710,  675, 1510],
-            Self::OpenAiOlder => &[272, 195, 1495,  805, 597,   0,  1, 543, 1014, 1107,  966,  910, 1057, 2321],
-            Self::Claude =>      &[211, 210, 2791,  564, 789,   0,  0, 663, 1142, 1549, 1017,  850, 1296, 2325],
-            Self::Gemini =>      &[262, 194,  601, 1265, 731, 332, 89, 330,  484,  439,  387,  647,  782, 1317],
-            Self::Mistral =>     &[150, 249, 2480, 1272, 802,   0, 97, 537, 1182, 1170, 1082, 1085, 1406, 1546],
-            Self::Llama =>       &[153, 225,  699,  814, 572,   0,  0, 372,  604,  597,  628,  718,  729, 2558],
+            Self::OpenAi =>      &[ 307,  185,  656,  799,  615,    0,    4,  424,  319,  436,  427,  654,  711,  675, 1486],
+            Self::OpenAiOlder => &[ 273,  195, 1497,  804,  598,    0,    1, 1072,  507, 1014, 1107,  966,  911, 1057, 2284],
+            Self::Claude =>      &[ 213,  209, 2794,  563,  790,    0,    0, 1329,  619, 1142, 1549, 1017,  851, 1296, 2291],
+            Self::Gemini =>      &[ 263,  193,  602, 1264,  732,  332,   89,  463,  312,  484,  439,  387,  647,  782, 1294],
+            Self::Mistral =>     &[ 153,  248, 2481, 1271,  803,    0,   97, 1170,  501, 1182, 1170, 1082, 1086, 1406, 1517],
+            Self::Llama =>       &[ 153,  225,  699,  813,  573,    0,    0,  445,  360,  604,  597,  628,  719,  729, 2534],
         }
     }
 }

@@ -29,8 +29,8 @@ pub(crate) enum Class {
     Newline,
     /// A blank behind a blank; the first one belongs to what follows it.
     Space,
-    /// Greek or Cyrillic.
     Greek,
+    Cyrillic,
     /// Hebrew, Arabic and their neighbours.
     Semitic,
     /// The scripts of India and South-East Asia.
@@ -43,7 +43,7 @@ pub(crate) enum Class {
 }
 
 /// How many classes there are.
-pub(crate) const CLASSES: usize = 14;
+pub(crate) const CLASSES: usize = 15;
 
 /// The characters of a text by class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,7 +141,8 @@ fn class_of(ch: char) -> Class {
         ' ' | '\t' => Class::Space,
         '\0'..='\u{7f}' => Class::Punctuation,
         '\u{c0}'..='\u{24f}' | '\u{300}'..='\u{36f}' | '\u{1e00}'..='\u{1eff}' => Class::Latin,
-        '\u{370}'..='\u{52f}' => Class::Greek,
+        '\u{370}'..='\u{3ff}' => Class::Greek,
+        '\u{400}'..='\u{52f}' => Class::Cyrillic,
         '\u{590}'..='\u{8ff}' => Class::Semitic,
         '\u{900}'..='\u{eff}' => Class::Indic,
         '\u{3040}'..='\u{30ff}' => Class::Kana,
