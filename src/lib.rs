@@ -13,5 +13,6 @@ mod shared;
 mod snapshot;
 mod store_sink;
 mod targets;
+mod tool_links;
 
 pub use running::Running;

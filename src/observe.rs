@@ -11,7 +11,7 @@ use tollgate_filters::request::InFlight;
 use tollgate_store::SpanStore;
 use tollgate_telemetry::export::{self, Exporters, Filter, OtlpSink, Queue, QueueSettings};
 use tollgate_telemetry::genai::{Call, span_tree};
-use tollgate_telemetry::metrics::{Metrics, Reload, Retries, TargetGauges};
+use tollgate_telemetry::metrics::{Metrics, Reload, Retries, TargetGauges, ToolLinkCounts};
 use tollgate_telemetry::{Pipeline, Profile, SpanId};
 
 use crate::store_sink::StoreSink;
@@ -99,6 +99,14 @@ impl Observe {
         targets: impl Fn() -> Vec<TargetGauges> + Clone + Send + Sync + 'static,
     ) {
         self.metrics.observe_targets(targets);
+    }
+
+    /// Asks how many tool calls are remembered whenever metrics are read; to be called once.
+    pub(crate) fn watch_tool_links(
+        &self,
+        counts: impl Fn() -> ToolLinkCounts + Clone + Send + Sync + 'static,
+    ) {
+        self.metrics.observe_tool_links(counts);
     }
 
     /// The configuration was read again.

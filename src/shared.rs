@@ -11,6 +11,7 @@ use crate::observe::Observe;
 use crate::proxy::Resolver;
 use crate::snapshot::Snapshot;
 use crate::targets;
+use crate::tool_links::ToolLinks;
 
 /// The process's one instance of everything that outlives a configuration.
 pub(crate) struct Shared {
@@ -20,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) in_flight: InFlight,
     /// The state of targets, carried from one configuration to the next.
     pub(crate) live: Registry,
+    /// Which answers asked for tool runs whose results are yet to come.
+    pub(crate) tool_links: Arc<ToolLinks>,
     /// Where finished requests are told.
     pub(crate) observe: Observe,
     draining: AtomicBool,
@@ -36,11 +39,15 @@ impl Shared {
     ) -> Arc<Self> {
         let asked = live.clone();
         observe.watch_targets(move || targets::gauges(&asked));
+        let tool_links = Arc::new(ToolLinks::default());
+        let counted = Arc::clone(&tool_links);
+        observe.watch_tool_links(move || counted.counts());
         Arc::new(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             resolver: Resolver::default(),
             in_flight,
             live,
+            tool_links,
             observe,
             draining: AtomicBool::new(false),
         })

@@ -11,7 +11,7 @@ const STREAM: &str =
     r#"{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"hello there"}]}"#;
 
 #[test]
-fn a_caller_that_leaves_mid_stream_closes_the_upstream_and_ends_as_one_cancelled_span() {
+fn trap_20_a_caller_that_leaves_mid_stream_closes_the_upstream_and_ends_as_one_cancelled_span() {
     let world = World::usual();
     let trace = trace_id();
     world.mock.push("/v1/chat/completions", Scenario::load(500, 80, 10));

@@ -33,6 +33,8 @@ mod sdk;
 mod streaming;
 mod telemetry;
 mod tls;
+mod tool_links;
 mod transcriptions;
 mod translate;
 mod upstream_errors;
+mod usage;

@@ -25,7 +25,7 @@ pub use fingerprint::{Fingerprint, fingerprint};
 pub use report::report;
 pub use settings::{
     Cache, Collector, Control, GenAi, Keys, Limits, OtlpProtocol, OtlpSettings, Price, Profile,
-    Security, Server, Settings, StoreSettings, TlsFiles,
+    Security, Server, Settings, StoreSettings, TlsFiles, ToolLinks,
 };
 
 #[cfg(test)]

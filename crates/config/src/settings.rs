@@ -144,8 +144,19 @@ pub struct GenAi {
     pub capture_content: bool,
     /// The vocabularies, each once; `to11` by default.
     pub profiles: Vec<Profile>,
+    /// How long the ids of tool calls are remembered.
+    pub tool_links: ToolLinks,
     /// Where spans are exported to, besides the store.
     pub otlp: Option<OtlpSettings>,
+}
+
+/// `genai_telemetry.tool_links`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ToolLinks {
+    /// The most ids of tool calls that are remembered; 10,000 by default.
+    pub ids_max: usize,
+    /// How long each of them is; one hour by default.
+    pub ttl: Duration,
 }
 
 /// `store`.
@@ -211,17 +222,23 @@ pub struct Keys {
     pub required: bool,
 }
 
-/// `pricing.<model>`: US dollars for a million tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// `pricing.<model>`: what a million tokens cost.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Price {
+    /// ISO 4217; `USD` by default.
+    pub currency: Arc<str>,
     /// Input tokens that no cache had.
     pub input: Option<f64>,
     /// Generated tokens.
     pub output: Option<f64>,
     /// Input tokens read from a cache.
     pub cache_read: Option<f64>,
-    /// Input tokens written to a cache.
+    /// Input tokens written to a cache; for five minutes, where the provider says for how long.
     pub cache_write: Option<f64>,
+    /// Input tokens written to a cache for an hour.
+    pub cache_write_1h: Option<f64>,
+    /// Reasoning tokens; `output` by default.
+    pub reasoning: Option<f64>,
 }
 
 // === impl Profile ===

@@ -57,6 +57,8 @@ pub(crate) fn written(event: &StreamEvent<'_>) -> String {
             text(opaque.id),
             text(opaque.data)
         ),
+        StreamEvent::ToolCallFreeform { call } => format!("freeform {call}"),
+        StreamEvent::Condensed => "condensed".to_owned(),
         StreamEvent::Refusal { choice, text: t } => format!("refusal {choice} {}", text(t)),
         StreamEvent::Media { choice, medium } => {
             format!("{} {choice}", format!("{medium:?}").to_ascii_lowercase())

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tollgate_providers::Usage;
 use tollgate_telemetry::export::Exporters;
 use tollgate_telemetry::genai::{
-    Call, GenAi, Http, Outcome, Response, StreamTiming, UsageSource, span_tree,
+    CacheStatus, CacheUse, Call, Cost, GenAi, Http, Outcome, Response, StreamTiming, UsageSource,
+    span_tree,
 };
 use tollgate_telemetry::metrics::{Metrics, Retries};
 use tollgate_telemetry::{SpanId, TraceContext};
@@ -133,4 +134,32 @@ fn trap_16_time_per_token_is_over_the_gaps_between_tokens_and_needs_two() {
     // Reasoning that the provider counts beside the answer is generated, too.
     let beside = Usage { reasoning: Some(8), output_excludes_reasoning: true, ..tokens(3) };
     assert_eq!(sum(&call(beside, 10, 20, 20), name), Some(1.0));
+}
+
+#[test]
+fn trap_21_an_answer_from_the_cache_has_its_real_usage_and_what_was_saved() {
+    let [usage, _] = same_answer();
+    let mut cached = call(usage, 1, 2, 2);
+    let genai = cached.genai.as_mut().unwrap();
+    genai.outcome = Outcome::Cached;
+    genai.cache = Some(CacheUse {
+        status: CacheStatus::Hit,
+        age: Some(Duration::from_secs(3)),
+        saved_tokens: Some(105),
+        saved_cost: Some(Cost { amount: 0.25, currency: "EUR".into() }),
+    });
+    let spans = span_tree(&cached, &mut || SpanId::new(3));
+    let span = spans.iter().find(|span| span.name == "chat m").unwrap();
+    for (name, value) in [
+        ("gen_ai.usage.input_tokens", "100"),
+        ("gen_ai.usage.output_tokens", "5"),
+        ("gen_ai.cache.status", "hit"),
+        ("gateway.cache.saved_tokens", "105"),
+        ("gateway.cache.saved_cost", "0.25"),
+        ("gateway.usage.currency", "EUR"),
+        ("gateway.outcome", "cached"),
+    ] {
+        assert_eq!(span.attribute(name).map(ToString::to_string).as_deref(), Some(value), "{name}");
+    }
+    assert_eq!(span.attribute("gateway.usage.cost"), None, "it cost nothing this time");
 }

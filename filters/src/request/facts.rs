@@ -1,5 +1,6 @@
 //! What a request body says of itself, owned: it outlives the look at the body.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -29,6 +30,8 @@ pub struct Facts {
     pub messages: Option<Bytes>,
     /// `system` or `instructions`, as written.
     pub system: Option<Bytes>,
+    /// The ids of the tool calls whose results it brings.
+    pub tool_results: Vec<String>,
     /// `tools`, as written.
     pub tools: Option<Bytes>,
     /// The fields, where the body is a form.
@@ -84,9 +87,10 @@ impl Facts {
             model: peek.model.into(),
             stream: peek.stream || peek.events_wanted,
             include_usage: peek.include_usage,
-            user: peek.user.map(std::borrow::Cow::into_owned),
+            user: peek.user.map(Cow::into_owned),
             params: peek.params,
             has_image: peek.has_image,
+            tool_results: peek.tool_results.into_iter().map(Cow::into_owned).collect(),
             form: None,
         })
     }

@@ -1,23 +1,22 @@
 //! A request's state as the facts of its spans.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pingora::{Error, ErrorSource};
 use tokio::time::Instant;
+use tollgate_config::Price;
 use tollgate_filters::request::{Context, Facts};
 use tollgate_filters::response::Seen;
-use tollgate_providers::{Endpoint, Usage};
+use tollgate_providers::Endpoint;
 use tollgate_routing::{Layer, RoutingPath};
 use tollgate_telemetry::genai::{
     Call, CallError, ContextOperation, FailedAttempt, GenAi, Http, Outcome, Response, Routing,
-    Server, StreamTiming, ToolCall, UsageSource, Variant,
+    Server, StreamTiming, Variant,
 };
 
-use super::content;
+use super::{content, cost, tool_calls, usage};
 use crate::proxy::ctx::{Ctx, Current, Failed, Routed, Started};
-
-/// Bytes of text for a token, where a provider counts none. Close for English and for code.
-const BYTES_PER_TOKEN: u64 = 4;
 
 /// The call, and how it ended where it was routed.
 pub(super) fn call(
@@ -150,7 +149,8 @@ fn genai_of_routed(
     (genai.outcome, genai.error) = verdict;
     if let Some(seen) = seen {
         let estimate = ctx.endpoint.as_ref().is_some_and(|endpoint| endpoint.dialect().is_some());
-        respond(&mut genai, seen, &current, estimate.then_some(&routed.facts), end);
+        let facts = estimate.then_some(&routed.facts);
+        respond(&mut genai, seen, &current, facts, &ctx.snapshot.settings.pricing, end);
     }
     if ctx.snapshot.settings.genai.capture_content {
         content::capture_request(&mut genai, &routed.facts);
@@ -193,15 +193,25 @@ fn judge(
 }
 
 /// `facts` are there where tokens may be estimated: of chat alone.
-fn respond(genai: &mut GenAi, seen: Seen, current: &Current, facts: Option<&Facts>, end: Instant) {
-    let Seen { stream, times, transcript, tool_calls } = seen;
-    let (usage, usage_source) = usage(genai.outcome, stream, &transcript, facts);
+fn respond(
+    genai: &mut GenAi,
+    seen: Seen,
+    current: &Current,
+    facts: Option<&Facts>,
+    pricing: &BTreeMap<Arc<str>, Price>,
+    end: Instant,
+) {
+    let Seen { stream, times, transcript, tool_calls: times_of_calls } = seen;
+    let sent = &*current.attempt.target.model;
+    let (usage, usage_source) = usage::usage(genai.outcome, stream, &transcript, facts, sent);
+    let models = [transcript.model(), Some(sent), Some(&*genai.request_model)];
+    let price = cost::price_of(pricing, &models);
     genai.response = Response {
         id: transcript.id().map(str::to_owned),
         model: transcript.model().map(str::to_owned),
         usage,
         usage_source,
-        cost: None,
+        cost: price.and_then(|price| cost::cost(&usage?, price)),
         finish_reasons: transcript.finish_reasons().map(str::to_owned).collect(),
     };
     // A stream that broke off was given no reason: that it broke is one.
@@ -211,19 +221,8 @@ fn respond(genai: &mut GenAi, seen: Seen, current: &Current, facts: Option<&Fact
             reasons.push("error".to_owned());
         }
     }
-    let unix = |at: Instant| current.started.unix_ns_at(at);
-    genai.tool_calls = transcript
-        .tool_calls()
-        .iter()
-        .enumerate()
-        .map(|(at, call)| ToolCall {
-            id: call.id.clone(),
-            name: call.name.clone(),
-            arguments: (!call.arguments.is_empty()).then(|| call.arguments.clone()),
-            arguments_valid: None,
-            times: tool_calls.get(at).map(|times| (unix(times.opened), unix(times.closed))),
-        })
-        .collect();
+    let unix_ns = |at: Instant| current.started.unix_ns_at(at);
+    genai.tool_calls = tool_calls::tool_calls(&transcript, &times_of_calls, unix_ns);
     if stream {
         genai.timing = Some(StreamTiming {
             first_byte: times.first_byte,
@@ -239,34 +238,6 @@ fn respond(genai: &mut GenAi, seen: Seen, current: &Current, facts: Option<&Fact
         });
     }
     content::capture_response(genai, &transcript);
-}
-
-/// Reported, else estimated from what was delivered, else unknown; never zero for unknown.
-fn usage(
-    outcome: Outcome,
-    stream: bool,
-    transcript: &tollgate_providers::Transcript,
-    facts: Option<&Facts>,
-) -> (Option<Usage>, UsageSource) {
-    let reported = transcript.usage();
-    let broken_off = stream && outcome != Outcome::Complete;
-    if let (Some(usage), false) = (reported, broken_off) {
-        return (Some(usage), UsageSource::Reported);
-    }
-    let Some(facts) = facts.filter(|_| transcript.output_bytes() > 0) else {
-        // What a stream says at its beginning is true of its input, whatever came of the rest.
-        let source = if reported.is_some() { UsageSource::Reported } else { UsageSource::Unknown };
-        return (reported, source);
-    };
-    let mut usage = reported.unwrap_or_default();
-    let tokens = transcript.output_bytes().div_ceil(BYTES_PER_TOKEN);
-    usage.output = Some(usage.output.map_or(tokens, |said| said.max(tokens)));
-    let input_bytes: usize =
-        [&facts.messages, &facts.system].into_iter().flatten().map(bytes::Bytes::len).sum();
-    if usage.input.is_none() && input_bytes > 0 {
-        usage.input = Some((input_bytes as u64).div_ceil(BYTES_PER_TOKEN));
-    }
-    (Some(usage), UsageSource::Estimated)
 }
 
 fn routing(routed: &Routed, current: &Current, ctx: &Ctx) -> Routing {

@@ -22,7 +22,7 @@ use crate::model::{
 use crate::registry::{base_url, dialect, models_of};
 use crate::settings::{
     Cache, Collector, Control, GenAi, Keys, Limits, OtlpSettings, Price, Profile, Security, Server,
-    Settings, StoreSettings, TlsFiles,
+    Settings, StoreSettings, TlsFiles, ToolLinks,
 };
 use crate::vault::Vault;
 
@@ -40,6 +40,9 @@ const CLICKHOUSE_USER: &str = "default";
 const COLLECTOR_MEMORY_MIB: usize = 512;
 const CACHE_TTL_SECS: u64 = 600;
 const CACHE_BYTES_MAX: usize = 256 * 1024 * 1024;
+const CURRENCY: &str = "USD";
+const TOOL_LINK_IDS_MAX: usize = 10_000;
+const TOOL_LINK_TTL: Duration = Duration::from_secs(60 * 60);
 const AUTH_HEADER: HeaderName = HeaderName::from_static("api-key");
 const AUTH_HEADER_OF_MESSAGES: HeaderName = HeaderName::from_static("x-api-key");
 const AUTH_HEADER_OF_GEMINI: HeaderName = HeaderName::from_static("x-goog-api-key");
@@ -189,6 +192,10 @@ fn genai(document: &Document, vault: &Vault, capture_content: Option<bool>) -> G
         enabled,
         capture_content: capture_content.or(entry.capture_content).unwrap_or(false),
         profiles,
+        tool_links: ToolLinks {
+            ids_max: entry.tool_links.ids_max.unwrap_or(TOOL_LINK_IDS_MAX),
+            ttl: entry.tool_links.ttl_s.map_or(TOOL_LINK_TTL, Duration::from_secs),
+        },
         otlp: otlp(&entry.otlp, document, vault).filter(|_| enabled),
     }
 }
@@ -240,8 +247,18 @@ fn cache(entry: &CacheEntry) -> Option<Cache> {
 
 fn pricing(document: &Document) -> BTreeMap<Arc<str>, Price> {
     let price = |entry: &Entry<crate::model::PriceEntry>| {
-        let crate::model::PriceEntry { input, output, cache_read, cache_write } = entry.value;
-        (entry.name.as_str().into(), Price { input, output, cache_read, cache_write })
+        let written = &entry.value;
+        let currency = written.currency.as_ref().map_or(CURRENCY, |currency| &currency.value);
+        let price = Price {
+            currency: currency.into(),
+            input: written.input,
+            output: written.output,
+            cache_read: written.cache_read,
+            cache_write: written.cache_write,
+            cache_write_1h: written.cache_write_1h,
+            reasoning: written.reasoning,
+        };
+        (entry.name.as_str().into(), price)
     };
     document.pricing.iter().map(price).collect()
 }

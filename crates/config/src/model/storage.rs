@@ -9,7 +9,7 @@ use crate::fields::{Fields, Located};
 const RETENTION_DAYS_MAX: u64 = 3650;
 /// The largest memory limit of the collector, in MiB.
 const MEMORY_LIMIT_MIB_MAX: u64 = 1024 * 1024;
-/// The highest price, in US dollars for a million tokens.
+/// The highest price for a million tokens.
 const PRICE_MAX: f64 = 1_000_000.0;
 
 /// `collector`.
@@ -43,13 +43,16 @@ pub(crate) struct StoreEntry {
     pub(crate) password: Option<Located<SecretSource>>,
 }
 
-/// `pricing.<model>`, in US dollars for a million tokens.
-#[derive(Clone, Copy, Debug, Default)]
+/// `pricing.<model>`, for a million tokens.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PriceEntry {
     pub(crate) input: Option<f64>,
     pub(crate) output: Option<f64>,
     pub(crate) cache_read: Option<f64>,
     pub(crate) cache_write: Option<f64>,
+    pub(crate) cache_write_1h: Option<f64>,
+    pub(crate) reasoning: Option<f64>,
+    pub(crate) currency: Option<Located<String>>,
 }
 
 pub(super) fn collector(fields: &mut Fields<'_, '_>) -> CollectorEntry {
@@ -104,14 +107,17 @@ fn foreign(fields: &mut Fields<'_, '_>, names: &[&str], kind: &str) {
 }
 
 pub(super) fn price(fields: &mut Fields<'_, '_>) -> PriceEntry {
-    let mut dollars = |name| {
-        let price = fields.decimal(name, 0.0..=PRICE_MAX, "US dollars for a million tokens");
+    let mut price = |name| {
+        let price = fields.decimal(name, 0.0..=PRICE_MAX, "for a million tokens");
         price.map(|price| price.value)
     };
     PriceEntry {
-        input: dollars("input"),
-        output: dollars("output"),
-        cache_read: dollars("cache_read"),
-        cache_write: dollars("cache_write"),
+        input: price("input"),
+        output: price("output"),
+        cache_read: price("cache_read"),
+        cache_write: price("cache_write"),
+        cache_write_1h: price("cache_write_1h"),
+        reasoning: price("reasoning"),
+        currency: fields.text("currency"),
     }
 }

@@ -8,6 +8,11 @@ use crate::settings::{OtlpProtocol, Profile};
 /// The longest queue of an exporter, in spans.
 const QUEUE_SPANS_MAX: u64 = 1_000_000;
 
+/// The most ids of tool calls that can be remembered.
+const TOOL_LINKS_IDS_MAX: u64 = 1_000_000;
+/// The longest that one can be, in seconds: one day.
+const TOOL_LINKS_TTL_S_MAX: u64 = 24 * 60 * 60;
+
 /// `telemetry`.
 #[derive(Debug, Default)]
 pub(crate) struct TelemetryEntry {
@@ -22,7 +27,15 @@ pub(crate) struct GenAiEntry {
     pub(crate) enabled: Option<bool>,
     pub(crate) capture_content: Option<bool>,
     pub(crate) profiles: Option<Located<Vec<Located<String>>>>,
+    pub(crate) tool_links: ToolLinksEntry,
     pub(crate) otlp: OtlpEntry,
+}
+
+/// `genai_telemetry.tool_links`.
+#[derive(Debug, Default)]
+pub(crate) struct ToolLinksEntry {
+    pub(crate) ids_max: Option<usize>,
+    pub(crate) ttl_s: Option<u64>,
 }
 
 /// The fields of an OTLP exporter, which both sections share.
@@ -65,7 +78,15 @@ pub(super) fn genai(fields: &mut Fields<'_, '_>) -> GenAiEntry {
         enabled: fields.flag("enabled").map(|flag| flag.value),
         capture_content: fields.flag("capture_content").map(|flag| flag.value),
         profiles: fields.texts("profiles"),
+        tool_links: super::section(fields, "tool_links", tool_links),
         otlp: otlp(fields),
+    }
+}
+
+fn tool_links(fields: &mut Fields<'_, '_>) -> ToolLinksEntry {
+    ToolLinksEntry {
+        ids_max: super::count(fields, "ids_max", TOOL_LINKS_IDS_MAX, "ids"),
+        ttl_s: fields.integer("ttl_s", 1..=TOOL_LINKS_TTL_S_MAX, "s").map(|ttl| ttl.value),
     }
 }
 

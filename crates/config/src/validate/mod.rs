@@ -1,6 +1,7 @@
 //! Third phase: what the types cannot say. Every rule runs; each reports what it finds.
 
 mod listeners;
+mod pricing;
 mod providers;
 mod routing;
 mod serving;
@@ -36,6 +37,7 @@ pub(crate) fn run(document: &Document, findings: &mut Findings) {
     shadow::run(document, findings);
     serving::run(document, findings);
     unreachable::run(document, findings);
+    pricing::run(document, findings);
 }
 
 /// Names go into prefixes, headers and attributes.

@@ -35,6 +35,8 @@ pub enum StreamEvent<'a> {
     ToolCallStart { call: u32, id: JsonStr<'a>, name: JsonStr<'a> },
     /// A piece of a call's arguments (itself JSON, escaped once more as a string).
     ToolCallArguments { call: u32, fragment: JsonStr<'a> },
+    /// The call's input is free text, as custom tools take it, and no JSON.
+    ToolCallFreeform { call: u32 },
     /// The call's arguments in their place as a JSON value, not as a string (plain Anthropic bodies).
     ToolCallInput { call: u32, json: &'a [u8] },
     /// The earliest moment at which the call is known to be complete.
@@ -47,6 +49,8 @@ pub enum StreamEvent<'a> {
     Error { kind: Option<JsonStr<'a>>, message: Option<JsonStr<'a>> },
     /// The dialect's own end mark was seen (`[DONE]`, `message_stop`, `response.completed`, ...).
     Done,
+    /// What comes up to the boundary was too long to be read whole: its strings may be cut.
+    Condensed,
     /// An SSE event that carried data is over.
     Boundary {
         /// How many bytes of the chunk being fed belong to it and to what came before it, blank

@@ -1,14 +1,17 @@
 //! JSON at the byte level: a cursor that pulls values out of a text in place, the text behind a
-//! string's escapes, and a condenser for texts too long to be held.
+//! string's escapes, a condenser for texts too long to be held, and a judge of texts that are not
+//! held at all.
 
 mod condense;
 mod cursor;
 #[cfg(test)]
 mod tests;
 mod text;
+mod validate;
 
 pub(crate) use condense::Condenser;
 #[cfg(test)]
 pub(crate) use cursor::DEPTH_MAX;
 pub(crate) use cursor::{Cursor, Kind, string_end};
-pub(crate) use text::{respaced, unescape};
+pub(crate) use text::{resolve, respaced, unescape};
+pub(crate) use validate::{Judgement, ObjectCheck};

@@ -26,7 +26,7 @@ pub(crate) fn unescape(raw: &[u8]) -> Cow<'_, str> {
 }
 
 /// The character behind a backslash, and how many bytes it takes there.
-fn resolve(escape: &[u8]) -> (char, usize) {
+pub(crate) fn resolve(escape: &[u8]) -> (char, usize) {
     let simple = |ch| (ch, 1);
     match escape.first() {
         Some(b'n') => simple('\n'),

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::json::string_end;
 
+pub use content::{TOOL_RESULT_ID_BYTES_MAX, TOOL_RESULTS_MAX};
 pub use params::Params;
 
 #[cfg(test)]
@@ -44,6 +45,8 @@ pub struct Peek<'a> {
     pub events_wanted: bool,
     /// `system` or `instructions`, as written.
     pub system: Option<&'a str>,
+    /// The ids of the tool calls whose results it brings: the first [`TOOL_RESULTS_MAX`].
+    pub tool_results: Vec<Cow<'a, str>>,
     /// `tools`, as written.
     pub tools: Option<&'a str>,
     /// Where things stand, for `rewrite`.
@@ -170,6 +173,7 @@ impl<'a> Peek<'a> {
             "messages" | "input" => {
                 self.places.has_input = key == "input";
                 self.has_image |= content::has_image(raw);
+                self.tool_results = content::tool_results(raw);
                 self.messages = Some(raw);
             }
             // An object is the Responses API's reference to a prompt that is kept elsewhere.

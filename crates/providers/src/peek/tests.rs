@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::{DEPTH_MAX, Peek, PeekError, ROUTING_FIELDS};
+use super::{
+    DEPTH_MAX, Peek, PeekError, ROUTING_FIELDS, TOOL_RESULT_ID_BYTES_MAX, TOOL_RESULTS_MAX,
+};
 
 fn refused(body: &str) -> PeekError {
     Peek::of(body.as_bytes()).unwrap_err()
@@ -192,4 +194,60 @@ fn a_prompt_is_told_where_there_is_no_conversation() {
         let peek = Peek::of(body.as_bytes()).unwrap();
         assert_eq!((peek.events_wanted, peek.stream), (wanted, false));
     }
+}
+
+fn results(body: &str) -> Vec<String> {
+    let peek = Peek::of(body.as_bytes()).unwrap();
+    peek.tool_results.into_iter().map(std::borrow::Cow::into_owned).collect()
+}
+
+#[test]
+fn tool_results_are_noted_in_every_dialect() {
+    for (field, conversation) in [
+        (
+            "messages",
+            r#"[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"c\u0031"},{"id":"c2"}]},
+                {"role":"tool","tool_call_id":"c\u0031","content":"a"},{"role":"tool","content":[],"tool_call_id":"c2"}]"#,
+        ),
+        (
+            "messages",
+            r#"[{"role":"assistant","content":[{"type":"tool_use","id":"c1"},{"type":"tool_use","id":"c2"}]},{"content":[
+                {"type":"tool_result","tool_use_id":"c1","content":[{"type":"text","text":"x"}]},{"tool_use_id":"c2","type":"tool_result"}],"role":"user"}]"#,
+        ),
+        (
+            "input",
+            r#"[{"role":"user","content":"x"},{"type":"reasoning"},{"type":"function_call","call_id":"c1"},{"type":"function_call_output","call_id":"c1","output":"x"},
+                {"type":"custom_tool_call","call_id":"c2"},{"call_id":"c2","type":"custom_tool_call_output","output":"x"}]"#,
+        ),
+    ] {
+        let body = format!(r#"{{"model":"m","{field}":{conversation}}}"#);
+        assert_eq!(results(&body), ["c1", "c2"], "{body}");
+    }
+}
+
+#[test]
+fn tool_results_before_the_models_last_turn_were_brought_before() {
+    let body = r#"{"model":"m","messages":[{"role":"tool","tool_call_id":"old"},{"role":"assistant","content":"x"},{"role":"user","content":"tool_call_id"}]}"#;
+    assert!(results(body).is_empty());
+    let body = r#"{"model":"m","input":[{"type":"function_call_output","call_id":"old"},{"type":"reasoning"},{"type":"function_call","call_id":"c1"},{"type":"function_call_output","call_id":"c1"}]}"#;
+    assert_eq!(results(body), ["c1"]);
+    assert!(results(r#"{"model":"m","messages":"tool_call_id"}"#).is_empty());
+    assert!(results(r#"{"model":"m","messages":[{"role":"tool","tool_call_id":5}]}"#).is_empty());
+}
+
+#[test]
+fn so_many_tool_results_are_noted_and_no_longer_ids() {
+    let body = |count: usize| {
+        let results: Vec<_> =
+            (0..count).map(|at| format!(r#"{{"role":"tool","tool_call_id":"c{at}"}}"#)).collect();
+        format!(r#"{{"model":"m","messages":[{}]}}"#, results.join(","))
+    };
+    assert_eq!(results(&body(TOOL_RESULTS_MAX)).len(), TOOL_RESULTS_MAX);
+    assert_eq!(results(&body(TOOL_RESULTS_MAX + 1)).len(), TOOL_RESULTS_MAX);
+    let one = |bytes: usize| {
+        let id = "x".repeat(bytes);
+        format!(r#"{{"model":"m","messages":[{{"role":"tool","tool_call_id":"{id}"}}]}}"#)
+    };
+    assert_eq!(results(&one(TOOL_RESULT_ID_BYTES_MAX)).len(), 1);
+    assert!(results(&one(TOOL_RESULT_ID_BYTES_MAX + 1)).is_empty());
 }

@@ -21,6 +21,8 @@ pub(crate) struct SseEvent<'a> {
     pub(crate) data: &'a [u8],
     /// Whether its `event:` field says `error`.
     pub(crate) is_error: bool,
+    /// It was too long: the data is what was left of it.
+    pub(crate) is_condensed: bool,
     /// Bytes of the chunk at hand up to the event's end.
     pub(crate) end: usize,
 }
@@ -256,7 +258,7 @@ impl SseDecoder {
         let is_error = std::mem::take(&mut self.is_error);
         if let Some(data) = first {
             if data.len() <= self.event_bytes_max {
-                sink(SseEvent { data, is_error, end });
+                sink(SseEvent { data, is_error, is_condensed: false, end });
                 return;
             }
             // Lying whole in a chunk must make no difference.
@@ -267,9 +269,10 @@ impl SseDecoder {
             return;
         }
         if let Some(condenser) = self.condenser.take() {
-            sink(SseEvent { data: &condenser.finish(), is_error, end });
+            let data = &condenser.finish();
+            sink(SseEvent { data, is_error, is_condensed: true, end });
         } else {
-            sink(SseEvent { data: &self.data, is_error, end });
+            sink(SseEvent { data: &self.data, is_error, is_condensed: false, end });
         }
         empty(&mut self.data);
     }

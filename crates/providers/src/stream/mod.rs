@@ -87,7 +87,10 @@ impl StreamReader {
 impl Parser {
     #[inline]
     fn read(&mut self, event: &SseEvent<'_>, sink: &mut dyn FnMut(StreamEvent<'_>)) {
-        let SseEvent { data, is_error, end } = *event;
+        let SseEvent { data, is_error, is_condensed, end } = *event;
+        if is_condensed {
+            sink(StreamEvent::Condensed);
+        }
         let usage_only = if !is_error && self.template.replay(data, sink) {
             false
         } else {

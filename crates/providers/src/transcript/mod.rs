@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
+use crate::calls;
+use crate::estimate::TextCount;
 use crate::event::{JsonStr, Medium, StreamEvent, Usage};
+use crate::json::{Judgement, ObjectCheck};
 use crate::provider::Dialect;
 
 #[cfg(test)]
@@ -26,6 +29,10 @@ pub struct Transcript {
     usage: Option<Usage>,
     finish_reasons: Vec<(u32, String)>,
     tool_calls: Vec<ToolCall>,
+    /// Of each tool call, in the same order.
+    arguments: Vec<Arguments>,
+    /// The event at hand may be cut.
+    condensed: bool,
     /// By choice.
     texts: Vec<String>,
     reasoning: String,
@@ -39,6 +46,7 @@ pub struct Transcript {
     events: u64,
     done: bool,
     output_bytes: u64,
+    output_text: TextCount,
 }
 
 /// One tool call.
@@ -50,6 +58,16 @@ pub struct ToolCall {
     pub name: String,
     /// The arguments as text; empty when no content is kept.
     pub arguments: String,
+}
+
+/// What is known of a call's arguments, whether or not they are kept.
+#[derive(Clone, Debug, Default)]
+struct Arguments {
+    check: ObjectCheck,
+    /// How many events there were when the call was said to be complete.
+    ended: Option<u64>,
+    /// They were not seen whole, or are no JSON by design.
+    unjudged: bool,
 }
 
 // === impl Transcript ===
@@ -92,13 +110,16 @@ impl Transcript {
             StreamEvent::ToolCallStart { call, id, name } => self.on_call(*call, *id, *name),
             StreamEvent::ToolCallArguments { call, fragment } => {
                 self.first_arguments.get_or_insert(self.events);
+                self.on_arguments(*call, |check| check.push_escaped(fragment.raw()));
                 let text = self.on_generated(*fragment);
                 if let Some(call) = self.tool_calls.get_mut(*call as usize) {
                     call.arguments.push_str(&text);
                 }
             }
             StreamEvent::ToolCallInput { call, json } => {
+                self.on_arguments(*call, |check| check.push(json));
                 self.output_bytes += json.len() as u64;
+                self.output_text.add(&String::from_utf8_lossy(json));
                 if self.content_bytes_max == 0 {
                     return;
                 }
@@ -124,9 +145,19 @@ impl Transcript {
                     self.on_first("tool");
                 }
                 self.events += 1;
+                self.condensed = false;
+            }
+            StreamEvent::Condensed => self.condensed = true,
+            StreamEvent::ToolCallFreeform { call } => {
+                if let Some(arguments) = self.arguments.get_mut(*call as usize) {
+                    arguments.unjudged = true;
+                }
             }
             // Arguments that come with the call's end were not generated there.
-            StreamEvent::ToolCallEnd { .. } => {
+            StreamEvent::ToolCallEnd { call } => {
+                if let Some(arguments) = self.arguments.get_mut(*call as usize) {
+                    arguments.ended = Some(self.events);
+                }
                 self.first_arguments = self.first_arguments.filter(|at| *at < self.events);
             }
             StreamEvent::Opaque(_) => {}
@@ -156,6 +187,25 @@ impl Transcript {
     /// The tool calls, in order of appearance.
     pub fn tool_calls(&self) -> &[ToolCall] {
         &self.tool_calls
+    }
+
+    /// Whether the arguments of a call are one JSON object; no text at all counts as `{}`. `None`
+    /// where that is not known: the call was not seen to its end, or its input is free text.
+    pub fn arguments_valid(&self, call: usize) -> Option<bool> {
+        let arguments = self.arguments.get(call)?;
+        let plain = self.events == 0;
+        let over = self.done || !self.finish_reasons.is_empty();
+        // What is closed because nothing more comes may have been cut.
+        let ended = arguments.ended.is_some_and(|at| plain || over || at < self.events);
+        // The last that is told apart may be several.
+        if !ended || arguments.unjudged || call + 1 >= calls::CALLS_MAX {
+            return None;
+        }
+        match arguments.check.judge() {
+            Judgement::Object => Some(true),
+            Judgement::NoObject => Some(false),
+            Judgement::TooDeep => None,
+        }
     }
 
     /// The first choice's text, as far as it was kept.
@@ -193,7 +243,13 @@ impl Transcript {
         self.truncated
     }
 
-    /// Bytes of generated text, reasoning and arguments, kept or not: what an estimate goes by.
+    /// Generated text, reasoning and arguments by kinds of characters, kept or not: what an estimate
+    /// goes by.
+    pub const fn output_text(&self) -> &TextCount {
+        &self.output_text
+    }
+
+    /// Bytes of generated text, reasoning and arguments as written, kept or not.
     pub const fn output_bytes(&self) -> u64 {
         self.output_bytes
     }
@@ -242,7 +298,17 @@ impl Transcript {
     /// Something that the model generated: what is kept of it.
     fn on_generated<'a>(&mut self, text: JsonStr<'a>) -> Cow<'a, str> {
         self.output_bytes += text.raw().len() as u64;
+        self.output_text.add_escaped(text.raw());
         if self.content_bytes_max == 0 { Cow::Borrowed("") } else { self.admit(text.decode()) }
+    }
+
+    fn on_arguments(&mut self, call: u32, push: impl FnOnce(&mut ObjectCheck)) {
+        let condensed = self.condensed;
+        let Some(arguments) = self.arguments.get_mut(call as usize) else { return };
+        arguments.unjudged |= condensed;
+        // It goes on after what looked like its end.
+        arguments.ended = None;
+        push(&mut arguments.check);
     }
 
     fn on_call(&mut self, call: u32, id: JsonStr<'_>, called: JsonStr<'_>) {
@@ -252,6 +318,7 @@ impl Transcript {
         }
         while self.tool_calls.len() <= call as usize {
             self.tool_calls.push(ToolCall::default());
+            self.arguments.push(Arguments::default());
         }
         let Some(slot) = self.tool_calls.get_mut(call as usize) else { return };
         if slot.id.is_empty() {

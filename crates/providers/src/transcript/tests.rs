@@ -170,3 +170,95 @@ fn the_json_has_the_names_of_the_contract() {
     assert_eq!(json["error"], json!(null));
     assert_eq!(json["tool_calls"], json!([]));
 }
+
+/// Whether the arguments of the only call are an object, with and without content kept.
+fn valid(dialect: Dialect, payloads: &[&str]) -> Option<bool> {
+    let kept = transcript(dialect, payloads);
+    let mut told = Transcript::new(0);
+    let mut reader = crate::StreamReader::new(dialect);
+    let mut sink = |event: StreamEvent<'_>| told.on_event(&event);
+    reader.feed(crate::fixtures::sse(payloads).as_bytes(), &mut sink);
+    reader.finish(&mut sink);
+    assert_eq!(told.tool_calls()[0].arguments, "", "no content is kept for it");
+    assert_eq!(told.arguments_valid(0), kept.arguments_valid(0));
+    assert_eq!(told.arguments_valid(1), None, "there is no such call");
+    told.arguments_valid(0)
+}
+
+#[test]
+fn arguments_are_judged_in_every_dialect_once_their_call_is_over() {
+    let chat = |pieces: &[&str], end: &[&str]| {
+        let call = |id: &str, piece: &str| {
+            let piece = serde_json::to_string(piece).unwrap();
+            format!(
+                r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{{"index":0,{id}"function":{{"name":"f","arguments":{piece}}}}}]}}}}]}}"#
+            )
+        };
+        let mut payloads = vec![call(r#""id":"c","#, "")];
+        payloads.extend(pieces.iter().map(|piece| call("", piece)));
+        payloads.extend(end.iter().map(|end| (*end).to_owned()));
+        valid(Dialect::Chat, &payloads.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let end = [r#"{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#, "[DONE]"];
+    assert_eq!(chat(&["{\"city\": \"Pa", "ris\", \"n\": [1", "]}"], &end), Some(true));
+    assert_eq!(chat(&[], &end), Some(true), "no arguments are none");
+    assert_eq!(chat(&["{\"city\": \"Pa"], &end), Some(false), "the model's doing");
+    assert_eq!(chat(&["[1]"], &end), Some(false), "not an object");
+    assert_eq!(chat(&["{\"city\": \"Pa"], &[]), None, "the stream broke");
+    assert_eq!(chat(&["{}"], &[]), None, "more might have come");
+    assert_eq!(chat(&["{}"], &end[1..]), Some(true), "the end mark is an end");
+
+    let start = r#"{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"c","name":"f","input":{}}}"#;
+    let delta = r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{\"a\":1"}}"#;
+    let rest = r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"}"}}"#;
+    let stop = r#"{"type":"content_block_stop","index":0}"#;
+    assert_eq!(valid(Dialect::Messages, &[start, delta, rest, stop]), Some(true));
+    assert_eq!(valid(Dialect::Messages, &[start, delta, stop]), Some(false));
+    assert_eq!(valid(Dialect::Messages, &[start, delta, rest]), None);
+    assert_eq!(valid(Dialect::Messages, &[start, stop]), Some(true));
+
+    let call =
+        r#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":[]}}}]}}]}"#;
+    assert_eq!(valid(Dialect::Gemini, &[call]), Some(true));
+    let open = r#"{"type":"tool-call-start","index":0,"delta":{"message":{"tool_calls":{"id":"c","function":{"name":"f","arguments":"{"}}}}}"#;
+    let shut = r#"{"type":"tool-call-end","index":0}"#;
+    assert_eq!(valid(Dialect::Cohere, &[open, shut]), Some(false));
+}
+
+#[test]
+fn free_text_and_what_was_cut_are_not_judged() {
+    let item = |kind: &str, field: &str| {
+        let item = format!(
+            r#"{{"type":"{kind}","id":"i","call_id":"c","name":"f","{field}":"select 1"}}"#
+        );
+        let done =
+            format!(r#"{{"type":"response.output_item.done","output_index":0,"item":{item}}}"#);
+        valid(Dialect::Responses, &[&done])
+    };
+    assert_eq!(item("function_call", "arguments"), Some(false));
+    assert_eq!(item("custom_tool_call", "input"), None);
+    let custom = r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","type":"custom","custom":{"name":"f","input":"select 1"}}]},"finish_reason":"tool_calls"}]}"#;
+    assert_eq!(valid(Dialect::Chat, &[custom]), None);
+
+    let long = |bytes: usize| {
+        let arguments = format!(r#"{{\"a\":\"{}\"}}"#, "x".repeat(bytes));
+        let done = format!(
+            r#"{{"type":"response.output_item.done","output_index":0,"item":{{"type":"function_call","id":"i","call_id":"c","name":"f","arguments":"{arguments}"}}}}"#
+        );
+        let after = r#"{"type":"response.output_item.done","output_index":1,"item":{"type":"function_call","id":"j","call_id":"d","name":"g","arguments":"{}"}}"#;
+        let told = transcript(Dialect::Responses, &[&done, after]);
+        (told.arguments_valid(0), told.arguments_valid(1))
+    };
+    assert_eq!(long(60 * 1024), (Some(true), Some(true)));
+    assert_eq!(long(64 * 1024), (None, Some(true)), "too long an event is read in part");
+}
+
+#[test]
+fn arguments_that_nest_too_deep_are_not_judged() {
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    let mut told = Transcript::new(0);
+    told.on_event(&StreamEvent::ToolCallStart { call: 0, id: text("c"), name: text("f") });
+    told.on_event(&StreamEvent::ToolCallInput { call: 0, json: deep.as_bytes() });
+    told.on_event(&StreamEvent::ToolCallEnd { call: 0 });
+    assert_eq!(told.arguments_valid(0), None);
+}

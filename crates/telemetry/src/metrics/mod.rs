@@ -4,6 +4,7 @@ mod call;
 mod models;
 mod reloads;
 mod targets;
+mod tool_links;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use reloads::Reloads;
 
 pub use reloads::Reload;
 pub use targets::TargetGauges;
+pub use tool_links::ToolLinkCounts;
 
 #[cfg(test)]
 mod tests;

@@ -75,13 +75,14 @@ impl ChatReader {
         sink: &mut dyn FnMut(StreamEvent<'_>),
     ) -> Option<()> {
         let mut fragment = Fragment { choice, index: None, id: EMPTY, name: EMPTY };
-        let mut arguments = None;
+        let (mut arguments, mut freeform) = (None, false);
         cursor.object(|cursor, key| {
             match key {
                 b"index" => fragment.index = cursor.count()?,
                 b"id" => fragment.id = cursor.text()?,
-                b"function" | b"custom" => cursor.object(|cursor, key| {
-                    match key {
+                b"function" | b"custom" => cursor.object(|cursor, member| {
+                    freeform |= key == b"custom";
+                    match member {
                         b"name" => fragment.name = cursor.text()?,
                         b"arguments" | b"input" => arguments = Some(cursor.raw()?),
                         _ => cursor.skip()?,
@@ -94,6 +95,9 @@ impl ChatReader {
         })?;
         self.tools_seen = true;
         let call = self.calls.fragment_in_turn(fragment, sink);
+        if freeform {
+            sink(StreamEvent::ToolCallFreeform { call });
+        }
         write_arguments(call, arguments, sink)
     }
 

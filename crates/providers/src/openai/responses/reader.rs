@@ -7,6 +7,8 @@ use crate::openai::chat::read_usage;
 use crate::openai::{emit, read_error};
 
 const EMPTY: JsonStr<'static> = JsonStr::new(&[]);
+/// A call whose input is free text.
+const CUSTOM_CALL: &[u8] = b"custom_tool_call";
 
 /// Reads one response.
 #[derive(Debug, Default)]
@@ -234,6 +236,9 @@ impl ResponsesReader {
         let call = self.calls.fragment(fragment, sink);
         if call as usize == self.item_ids.len() {
             self.item_ids.push(kept(item.id).to_vec());
+            if item.kind == CUSTOM_CALL {
+                sink(StreamEvent::ToolCallFreeform { call });
+            }
         }
         Some(call)
     }
@@ -264,6 +269,9 @@ impl ResponsesReader {
             let id = if item.call_id.is_empty() { item.id } else { item.call_id };
             let fragment = Fragment { choice: 0, index: Some(index), id, name: item.name };
             let call = self.calls.fragment(fragment, sink);
+            if item.kind == CUSTOM_CALL {
+                sink(StreamEvent::ToolCallFreeform { call });
+            }
             if !item.arguments.is_empty() {
                 sink(StreamEvent::ToolCallArguments { call, fragment: item.arguments });
             }
@@ -295,7 +303,7 @@ impl<'a> Item<'a> {
     }
 
     fn is_call(&self) -> bool {
-        matches!(self.kind, b"function_call" | b"custom_tool_call")
+        self.kind == b"function_call" || self.kind == CUSTOM_CALL
     }
 }
 

@@ -88,7 +88,7 @@ fn a_custom_tool_takes_any_text() {
     let delta =
         r#"{"type":"response.custom_tool_call_input.delta","output_index":0,"delta":"SELECT"}"#;
     let events = told(&[added(0, &item("")), delta.to_owned(), done(0, &item("SELECT"))]);
-    assert_eq!(events, ["start 0 c sql", "arguments 0 SELECT", "end 0"]);
+    assert_eq!(events, ["start 0 c sql", "freeform 0", "arguments 0 SELECT", "end 0"]);
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! The spans of calls of every kind, by the documented names.
 
-use std::time::Duration;
+mod tool_calls;
+mod usage;
 
-use tollgate_providers::Usage;
+use std::time::Duration;
 
 use super::{
     Call, CallError, Content, ContextOperation, FailedAttempt, GenAi, Http, Outcome, Params,
-    Response, Routing, StreamTiming, ToolCall, UsageSource, Variant, span_tree,
+    Routing, ToolCall, Variant, span_tree,
 };
 use crate::span::{Key, Pipeline, Span, SpanId, SpanKind, Status, Value};
 use crate::trace_context::TraceContext;
@@ -132,100 +133,6 @@ fn a_plain_call_is_an_http_span_with_a_genai_span_inside() {
 }
 
 #[test]
-fn a_stream_has_its_times_and_its_tool_calls_their_own() {
-    let usage = Usage { input: Some(10), output: Some(40), ..Usage::default() };
-    let spans = tree(GenAi {
-        stream: true,
-        response: Response {
-            usage: Some(usage),
-            usage_source: UsageSource::Reported,
-            finish_reasons: vec!["tool_calls".to_owned(), "a\"b".to_owned()],
-            ..Response::default()
-        },
-        timing: Some(StreamTiming {
-            first_content: Some(Duration::from_millis(300)),
-            gap_p50: Some(Duration::from_millis(10)),
-            gap_p99: Some(Duration::from_millis(20)),
-            gap_max: Some(Duration::from_millis(21)),
-            duration: Duration::from_secs(2),
-            ..StreamTiming::default()
-        }),
-        tool_calls: vec![
-            ToolCall {
-                id: "c1".to_owned(),
-                name: "f".to_owned(),
-                times: Some((2_000, 3_000)),
-                ..ToolCall::default()
-            },
-            ToolCall {
-                name: "g".to_owned(),
-                arguments: Some("{}".to_owned()),
-                times: Some((3_000, 5_000)),
-                ..ToolCall::default()
-            },
-        ],
-        ..complete()
-    });
-    let genai = named(&spans, "chat gpt-4o");
-    for (name, value) in [
-        ("gen_ai.request.stream", "true"),
-        ("gen_ai.server.time_to_first_token", "0.3"),
-        ("gen_ai.server.request.duration", "2"),
-        ("gen_ai.server.output_tokens_per_second", "20"),
-        ("gateway.stream.gap.p99_seconds", "0.02"),
-        ("gateway.stream.stalls", "0"),
-        ("gen_ai.response.finish_reasons", r#"["tool_calls","a\"b"]"#),
-    ] {
-        assert_eq!(text(genai, name).as_deref(), Some(value), "{name}");
-    }
-    let (f, g) = (named(&spans, "tool_call.f"), named(&spans, "tool_call.g"));
-    assert_eq!((f.parent, f.start_ns, f.end_ns), (Some(genai.span_id), 2_000, 3_000));
-    assert_eq!(text(f, "gen_ai.tool.call.id").as_deref(), Some("c1"));
-    assert_eq!(text(f, "gen_ai.tool.call.arguments"), None);
-    assert_eq!(
-        (text(g, "gen_ai.tool.call.id"), text(g, "gen_ai.tool.call.arguments").as_deref()),
-        (None, Some("{}"))
-    );
-}
-
-#[test]
-fn a_plain_answers_tool_calls_share_the_generation_evenly() {
-    let tool = |name: &str| ToolCall { name: name.to_owned(), ..ToolCall::default() };
-    let spans = tree(GenAi { tool_calls: vec![tool("a"), tool("b")], ..complete() });
-    let (a, b) = (named(&spans, "tool_call.a"), named(&spans, "tool_call.b"));
-    assert_eq!(((a.start_ns, a.end_ns), (b.start_ns, b.end_ns)), ((1_000, 5_000), (5_000, 9_000)));
-}
-
-#[test]
-fn anthropics_input_is_the_total_and_its_parts_stay_as_reported() {
-    let usage = Usage {
-        input: Some(100),
-        output: Some(5),
-        cache_read: Some(40),
-        cache_creation: Some(30),
-        cache_creation_5m: Some(10),
-        cache_creation_1h: Some(20),
-        input_excludes_cache: true,
-        ..Usage::default()
-    };
-    let spans = tree(GenAi {
-        response: Response { usage: Some(usage), ..Response::default() },
-        ..complete()
-    });
-    let genai = named(&spans, "chat gpt-4o");
-    for (name, value) in [
-        ("gen_ai.usage.input_tokens", "170"),
-        ("gen_ai.usage.cache_read.input_tokens", "40"),
-        ("gen_ai.usage.cache_creation.input_tokens", "30"),
-        ("gen_ai.usage.cache_creation_5m.input_tokens", "10"),
-        ("gen_ai.usage.cache_creation_1h.input_tokens", "20"),
-    ] {
-        assert_eq!(text(genai, name).as_deref(), Some(value), "{name}");
-    }
-    assert_eq!(text(genai, "gen_ai.usage.reasoning_tokens"), None);
-}
-
-#[test]
 fn a_fail_over_names_every_attempt_and_passthrough_only_its_path() {
     let failed = FailedAttempt {
         number: 1,
@@ -329,35 +236,6 @@ fn parameters_keep_their_documented_types() {
     }
     let of_request = |(name, _): &&(Key, Value)| name.starts_with("gen_ai.request.");
     assert_eq!(genai.attributes.iter().filter(of_request).count(), 6, "and the model; no other");
-}
-
-#[test]
-fn reasoning_outside_the_output_counts_once_and_only_in_throughput() {
-    for (output_excludes_reasoning, rate) in [(true, "50"), (false, "20")] {
-        let usage = Usage {
-            output: Some(40),
-            reasoning: Some(60),
-            output_excludes_reasoning,
-            ..Usage::default()
-        };
-        let duration = Duration::from_secs(2);
-        let spans = tree(GenAi {
-            stream: true,
-            response: Response { usage: Some(usage), ..Response::default() },
-            timing: Some(StreamTiming { duration, ..StreamTiming::default() }),
-            ..complete()
-        });
-        let genai = named(&spans, "chat gpt-4o");
-        for (name, value) in [
-            ("gen_ai.server.output_tokens_per_second", Some(rate)),
-            ("gen_ai.usage.output_tokens", Some("40")),
-            ("gen_ai.usage.reasoning_tokens", Some("60")),
-            ("gen_ai.server.time_to_first_token", None),
-            ("gateway.stream.stalls", None),
-        ] {
-            assert_eq!(text(genai, name).as_deref(), value, "{name}");
-        }
-    }
 }
 
 #[test]
