@@ -36,6 +36,7 @@ impl Shared {
     ) -> Arc<Self> {
         let asked = live.clone();
         observe.watch_targets(move || targets::gauges(&asked));
+        observe.configured(snapshot.models());
         Arc::new(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             resolver: Resolver::default(),
