@@ -99,10 +99,13 @@ impl<'e> End<'e> {
     /// Whether nobody waits for the answer any more.
     fn is_cancelled(self, routed: Option<&Routed>) -> bool {
         match self {
-            Self::Logged(error) => {
-                error.is_some_and(|error| *error.esource() == ErrorSource::Downstream)
-                    && routed.is_none_or(|routed| routed.watch.fired().is_none())
-            }
+            Self::Logged(error) => error.map(Error::esource).is_some_and(|source| match routed {
+                Some(routed) => {
+                    *source == ErrorSource::Downstream && routed.watch.fired().is_none()
+                }
+                // Nobody else was spoken to. Not every error in reading says of whom it was.
+                None => *source != ErrorSource::Internal,
+            }),
             Self::Panicked => false,
             Self::Abandoned => true,
         }
