@@ -11,7 +11,7 @@ use crate::genai::{Call, GenAi, Outcome, StreamTiming};
 
 /// Gaps of one stream that are recorded one by one. Of a stream with more, each length of gap is
 /// recorded in its share.
-const GAPS_MAX: u32 = 16_384;
+pub(super) const GAPS_MAX: u32 = 16_384;
 
 // === impl Metrics ===
 
