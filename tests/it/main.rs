@@ -25,6 +25,7 @@ mod hangup;
 mod harness;
 mod health;
 mod http2;
+mod metrics;
 mod reload;
 mod replay;
 mod route_header;
