@@ -13,6 +13,7 @@ mod cancel;
 mod cli;
 mod client;
 mod credentials;
+mod endings;
 mod endpoints;
 mod endpoints_media;
 mod errors;

@@ -101,7 +101,13 @@ fn series(metrics: &str) -> BTreeMap<&str, usize> {
 #[test]
 fn ten_thousand_model_names_and_odd_headers_make_few_series() {
     // A provider that lists no models takes any.
-    let world = World::new("providers: { openai: { base_url: \"{mock}/v1\" } }\n");
+    let world = World::new(
+        r#"
+providers:
+  openai: { base_url: "{mock}/v1" }
+  ours:   { base_url: "{mock}/v1", models: [gpt-4o-mini], auth_type: none }
+"#,
+    );
     let shares: Vec<_> = (0..CONNECTIONS).collect();
     in_parallel(&shares, |share| {
         let mut stream = connect(world.gateway);
@@ -130,7 +136,7 @@ fn ten_thousand_model_names_and_odd_headers_make_few_series() {
             assert_eq!(status, if known { 200 } else { 404 }, "{body}");
         }
     });
-    post(world.gateway, PATH, &[], &body("gpt-4o-mini", true));
+    assert_eq!(post(world.gateway, PATH, &[], &body("gpt-4o-mini", true)).status, 200);
     let metrics = world.running().metrics();
     let series = series(&metrics);
     for (name, count) in &series {
