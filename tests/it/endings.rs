@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use tollgate_mock::{Fault, Scenario};
+use tollgate_mock::{Ended, Fault, Scenario};
 use tollgate_store::{SpanStore, Sqlite, SqliteSettings};
 
 use crate::client::{connect, request};
@@ -87,6 +87,31 @@ fn trap_34_a_stream_that_is_abandoned_is_exported_and_its_place_given_back() {
         assert_eq!(world.running().in_flight(), 0);
     }
     assert_eq!(counter(&world, "gateway_requests_finished_total", "\"cancelled\""), 2);
+}
+
+#[test]
+fn trap_20_the_upstream_is_left_as_soon_as_nobody_waits_for_it() {
+    let world = World::usual();
+    for (at, scenario) in
+        [Scenario::load(500, 80, 20), Scenario::fault(Fault::HangHead)].into_iter().enumerate()
+    {
+        world.mock.push(PATH, scenario);
+        let mut stream = connect(world.gateway);
+        stream.write_all(&request("POST", PATH, &[], STREAM.as_bytes())).unwrap();
+        let until = Instant::now() + PATIENCE;
+        while world.upstream().len() <= at {
+            assert!(Instant::now() < until, "the request reaches the upstream");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        let left = Instant::now();
+        drop(stream);
+        let ended = world.block_on(world.mock.ended(at + 1, PATIENCE));
+        let (when, how) = ended[at].response.ended.expect("the mock saw an end");
+        assert_eq!(how, Ended::PeerClosed);
+        let took = when.saturating_duration_since(left);
+        assert!(took < Duration::from_secs(1), "billed for another {took:?}");
+    }
 }
 
 #[test]

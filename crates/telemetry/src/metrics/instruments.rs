@@ -137,7 +137,7 @@ impl Counters {
             violations: counter(
                 "gen_ai.client.guardrail_violations",
                 "{violation}",
-                "What guardrails found, by detector and direction",
+                "Findings of guardrails, by detector and direction",
             ),
             finish_reasons: counter(
                 "gen_ai.client.finish_reasons",
@@ -172,7 +172,7 @@ impl Counters {
             requests_finished: counter(
                 "gateway.requests_finished",
                 "{request}",
-                "Requests that ended, by outcome, and by operation where they are model calls",
+                "Requests that ended, by outcome",
             ),
             requests_refused: counter(
                 "gateway.requests_refused",
