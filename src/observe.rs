@@ -10,7 +10,7 @@ use tollgate_config::{self as config, OtlpProtocol, OtlpSettings, Settings};
 use tollgate_filters::request::InFlight;
 use tollgate_store::SpanStore;
 use tollgate_telemetry::export::{self, Exporters, Filter, OtlpSink, Queue, QueueSettings};
-use tollgate_telemetry::genai::{Call, span_tree};
+use tollgate_telemetry::genai::{Call, build_spans, span_tree};
 use tollgate_telemetry::metrics::{Metrics, Reload, Retries, TargetGauges, ToolLinkCounts};
 use tollgate_telemetry::{Pipeline, Profile, SpanId};
 
@@ -89,8 +89,11 @@ impl Observe {
 
     /// A request has ended: this is told exactly once.
     pub(crate) fn call(&self, call: &Call, retries: &Retries) {
-        self.metrics.record(call, retries);
-        self.exporters.submit(span_tree(call, &mut || SpanId::new(fastrand::u64(1..))));
+        let build = |call: &Call| span_tree(call, &mut || SpanId::new(fastrand::u64(1..)));
+        // What is counted is what the spans say.
+        let (call, spans) = build_spans(call, build);
+        self.exporters.submit(spans);
+        self.metrics.record(&call, retries);
     }
 
     /// Asks for the state of targets whenever metrics are read; to be called once.
@@ -107,6 +110,11 @@ impl Observe {
         counts: impl Fn() -> ToolLinkCounts + Clone + Send + Sync + 'static,
     ) {
         self.metrics.observe_tool_links(counts);
+    }
+
+    /// These models are configured; those of the configuration before stay known.
+    pub(crate) fn configured(&self, models: impl Iterator<Item = Arc<str>>) {
+        self.metrics.configured(models);
     }
 
     /// The configuration was read again.

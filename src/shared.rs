@@ -42,6 +42,7 @@ impl Shared {
         let tool_links = Arc::new(ToolLinks::default());
         let counted = Arc::clone(&tool_links);
         observe.watch_tool_links(move || counted.counts());
+        observe.configured(snapshot.models());
         Arc::new(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             resolver: Resolver::default(),

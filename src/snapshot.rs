@@ -11,7 +11,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tollgate_config::{Settings, fingerprint};
 use tollgate_filters::request::{self, InFlight, Stack};
-use tollgate_routing::Registry;
+use tollgate_routing::{Registry, RoutingPath, Row};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
@@ -66,6 +66,20 @@ impl Snapshot {
         let fingerprint = fingerprint((settings.fingerprint, &fixed, files));
         live.adopt(&settings.table);
         Ok(Self { settings, stack, fixed, fingerprint, authorities })
+    }
+
+    /// All models that the configuration names: those that callers may ask for, and those that targets
+    /// are asked for.
+    pub(crate) fn models(&self) -> impl Iterator<Item = Arc<str>> {
+        let table = &self.settings.table;
+        let mut names: Vec<_> = table.models().into_iter().map(|listed| listed.id).collect();
+        for Row { name, models, plan, .. } in table.rows() {
+            names.extend(plan.targets().into_iter().map(|target| Arc::clone(&target.model)));
+            if plan.path == RoutingPath::Passthrough {
+                names.extend(models.iter().map(|model| format!("{name}::{model}").into()));
+            }
+        }
+        names.into_iter()
     }
 
     /// The certificate authority in `path`, read when the snapshot was made.

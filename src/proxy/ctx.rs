@@ -17,12 +17,20 @@ use tollgate_routing::{
 use tollgate_telemetry::{SpanId, TraceContext};
 
 use crate::proxy::downstream::Installed;
-use crate::proxy::subject;
 use crate::proxy::watch::{Deadline, Watch};
+use crate::proxy::{logging, subject};
+use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 
 /// Everything that one request carries from hook to hook.
+///
+/// `logging` ends it. Where that hook is never called, because another one panicked or the task was
+/// dropped, its own end does: a request ends exactly once, whatever happens.
 pub(crate) struct Ctx {
+    /// Where its end is told.
+    pub(crate) shared: Arc<Shared>,
+    /// The end was told.
+    pub(crate) ended: bool,
     /// The configuration that this request lives by, whatever is loaded meanwhile.
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) id: RequestId,
@@ -180,10 +188,12 @@ impl Ctx {
         Some(&current.attempt.target.provider.name)
     }
 
-    pub(crate) fn new(snapshot: Arc<Snapshot>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let started = Started::now();
         Self {
-            snapshot,
+            snapshot: shared.snapshot.load_full(),
+            shared,
+            ended: false,
             id: RequestId::new(fastrand::u64(..), fastrand::u64(..)),
             started,
             trace: TraceContext::root(fastrand::u128(1..)),
@@ -199,6 +209,12 @@ impl Ctx {
             routed: None,
             status: None,
         }
+    }
+}
+
+impl Drop for Ctx {
+    fn drop(&mut self) {
+        logging::dropped(self);
     }
 }
 

@@ -52,7 +52,7 @@ impl ProxyHttp for Gateway {
     type CTX = Ctx;
 
     fn new_ctx(&self) -> Ctx {
-        Ctx::new(self.shared.snapshot.load_full())
+        Ctx::new(Arc::clone(&self.shared))
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
@@ -156,7 +156,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
-        logging::run(self, session, error, ctx);
+        logging::run(session, error, ctx);
     }
 
     /// Pingora's own line would repeat the query string, where one provider keeps its key.

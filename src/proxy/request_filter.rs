@@ -75,8 +75,8 @@ async fn decide(
         }
         Err(rejection) => {
             let headers = &session.req_header().headers;
-            let facts = Facts::of(&endpoint, headers, &body).ok();
-            ctx.refused = facts.map(|facts| Box::new((facts, Context::read(headers))));
+            let facts = Facts::of(&endpoint, headers, &body).unwrap_or_default();
+            ctx.refused = Some(Box::new((facts, Context::read(headers))));
             Ok(Err(rejection))
         }
     }

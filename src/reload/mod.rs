@@ -129,6 +129,7 @@ impl Reloader {
         for field in self.started.differing(&snapshot.fixed) {
             warn!(field, "changed, but stays as it was until tollgate is started again");
         }
+        self.shared.observe.configured(snapshot.models());
         self.shared.snapshot.store(Arc::new(snapshot));
         info!(%file, "the configuration was changed and is in force");
         (Reload::Applied, look)

@@ -98,7 +98,7 @@ impl World {
             ));
         }
         let text = text.replace("{gateway}", &gateway.to_string());
-        let store = self.folder.path().join("spans.db");
+        let store = self.database();
         format!(
             "{text}control: {{ port: {control} }}\nstore: {{ kind: sqlite, path: \"{}\" }}\n",
             store.display()
@@ -107,6 +107,16 @@ impl World {
 
     pub(crate) fn running(&self) -> &Running {
         self.running.as_ref().unwrap()
+    }
+
+    /// Stops the gateway as SIGTERM does, and leaves the rest.
+    pub(crate) fn stop(&mut self) {
+        self.running.take().unwrap().stop();
+    }
+
+    /// The store's file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("spans.db")
     }
 
     /// Runs a future beside the gateway.

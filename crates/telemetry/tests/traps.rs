@@ -123,10 +123,10 @@ fn trap_15_a_cache_write_is_on_the_span_whoever_reports_it() {
 fn trap_16_time_per_token_is_over_the_gaps_between_tokens_and_needs_two() {
     let name = "gen_ai_server_time_per_output_token_seconds";
     let tokens = |output: u64| Usage { output: Some(output), ..Usage::default() };
-    // First content after 10 s, the last after 20 s: ten gaps between eleven tokens.
+    // First content after 10 s, the end after 20 s: ten gaps between eleven tokens.
     assert_eq!(sum(&call(tokens(11), 10, 20, 20), name), Some(1.0));
-    // What comes after the last content is no token's time.
-    assert_eq!(sum(&call(tokens(11), 10, 20, 60), name), Some(1.0));
+    // (end - first content) / (n - 1): the end is that of the stream, whatever its last events were.
+    assert_eq!(sum(&call(tokens(11), 10, 18, 20), name), Some(1.0));
     assert_eq!(sum(&call(tokens(2), 10, 20, 20), name), Some(10.0));
     for few in [0, 1] {
         assert_eq!(sum(&call(tokens(few), 10, 20, 20), name), None, "{few}");

@@ -88,6 +88,13 @@ impl Gaps {
         (self.count > 0).then_some(self.max)
     }
 
+    /// The lengths that there were, each with how often: the middle of its bucket, off by at most a
+    /// sixteenth.
+    pub fn by_length(&self) -> Vec<(Duration, u32)> {
+        let buckets = self.buckets.iter().enumerate().filter(|(_, count)| **count > 0);
+        buckets.map(|(index, count)| (bucket_middle(index).min(self.max), *count)).collect()
+    }
+
     /// The gap that `share` (0 to 1) of all gaps do not exceed, rounded up to its bucket's end.
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         if self.count == 0 {
@@ -116,6 +123,11 @@ fn bucket_of(gap: Duration) -> usize {
 fn bucket_end(index: usize) -> Duration {
     let (exponent, eighth) = (index / 8 + 3, (index % 8) as u64);
     Duration::from_micros((9 + eighth) << (exponent - 3))
+}
+
+fn bucket_middle(index: usize) -> Duration {
+    let (exponent, eighth) = (index / 8 + 3, (index % 8) as u64);
+    Duration::from_nanos(((17 + 2 * eighth) << (exponent - 3)) * 500)
 }
 
 // === impl Meter ===

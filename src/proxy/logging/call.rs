@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pingora::{Error, ErrorSource};
 use tokio::time::Instant;
 use tollgate_config::Price;
 use tollgate_filters::request::{Context, Facts};
@@ -15,27 +14,44 @@ use tollgate_telemetry::genai::{
     Server, StreamTiming, Variant,
 };
 
-use super::{content, cost, tool_calls, usage};
+use super::{End, content, cost, tool_calls, usage};
 use crate::proxy::ctx::{Ctx, Current, Failed, Routed, Started};
 
 /// The call, and how it ended where it was routed.
 pub(super) fn call(
     ctx: &Ctx,
     routed: Option<&mut Routed>,
-    error: Option<&Error>,
+    how: End<'_>,
 ) -> (Call, Option<Outcome>) {
     let end = Instant::now();
     let mut http = http(ctx);
+    let was_routed = routed.is_some();
     let genai = match routed {
         Some(routed) => {
-            http.outcome = Some(plain_outcome(routed, error));
-            genai_of_routed(ctx, routed, error, end)
+            http.outcome = Some(plain_outcome(routed, how));
+            genai_of_routed(ctx, routed, how, end)
         }
-        None => genai_of_refused(ctx, end),
+        None => {
+            http.outcome = outcome_of_unrouted(ctx, how);
+            genai_of_unrouted(ctx, http.outcome, how, end)
+        }
     };
-    let outcome = genai.as_ref().map(|genai| genai.outcome).filter(|_| http.outcome.is_some());
-    let outcome = outcome.or(http.outcome);
-    let call = Call {
+    let outcome = genai.as_ref().map(|genai| genai.outcome).or(http.outcome);
+    (whole(ctx, http, genai, end), outcome.filter(|_| was_routed))
+}
+
+/// The call, where telling all of it panicked.
+pub(super) fn broken(ctx: &Ctx, routed: Option<&Routed>) -> (Call, Option<Outcome>) {
+    let end = Instant::now();
+    let genai = match routed {
+        Some(routed) => request(ctx, &routed.facts, &routed.context, end),
+        None => request(ctx, &Facts::default(), &Context::default(), end),
+    };
+    (whole(ctx, http(ctx), genai, end).broken(), None)
+}
+
+fn whole(ctx: &Ctx, http: Http, genai: Option<GenAi>, end: Instant) -> Call {
+    Call {
         trace: ctx.trace.clone(),
         http_span: ctx.spans.http,
         genai_span: ctx.spans.genai,
@@ -43,8 +59,7 @@ pub(super) fn call(
         end_ns: ctx.started.unix_ns_at(end),
         http,
         genai: genai.filter(|_| ctx.snapshot.settings.genai.enabled),
-    };
-    (call, outcome)
+    }
 }
 
 fn http(ctx: &Ctx) -> Http {
@@ -62,22 +77,30 @@ fn http(ctx: &Ctx) -> Http {
     }
 }
 
-fn caller_gone(routed: &Routed, error: Option<&Error>) -> bool {
-    error.is_some_and(|error| *error.esource() == ErrorSource::Downstream)
-        && routed.watch.fired().is_none()
-}
-
 /// How a request ended of which only HTTP is known.
-fn plain_outcome(routed: &Routed, error: Option<&Error>) -> Outcome {
+fn plain_outcome(routed: &Routed, end: End<'_>) -> Outcome {
     let answered = |current: &Current| {
         current.error.is_none() && current.responding.as_ref().is_some_and(|it| it.ended)
     };
-    if caller_gone(routed, error) {
+    if end.is_cancelled(Some(routed)) {
         Outcome::Cancelled
-    } else if routed.current.as_ref().is_some_and(answered) {
+    } else if !matches!(end, End::Panicked) && routed.current.as_ref().is_some_and(answered) {
         Outcome::Complete
     } else {
         Outcome::UpstreamFailed
+    }
+}
+
+/// How a request ended that never had a plan; `None` if it was answered here, as it wished.
+fn outcome_of_unrouted(ctx: &Ctx, end: End<'_>) -> Option<Outcome> {
+    let refused = ctx.rejection.is_some() || ctx.status.is_some_and(|it| it.is_client_error());
+    match end {
+        End::Panicked => Some(Outcome::UpstreamFailed),
+        End::Logged(_, None) if ctx.rejection.is_none() => None,
+        _ if refused => Some(Outcome::Rejected),
+        // It left before its request was there, or before the answer was.
+        _ if end.is_cancelled(None) => Some(Outcome::Cancelled),
+        _ => Some(Outcome::UpstreamFailed),
     }
 }
 
@@ -112,30 +135,45 @@ fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant) -> Option<
     })
 }
 
-/// A refused request still has a span, if it said which model it wanted.
-fn genai_of_refused(ctx: &Ctx, end: Instant) -> Option<GenAi> {
-    let (facts, context) = ctx.refused.as_deref()?;
-    let mut genai = request(ctx, facts, context, end)?;
-    genai.outcome = Outcome::Rejected;
-    genai.error = ctx.rejection.as_ref().map(|rejection| CallError {
+/// A request that was refused, or was over before it had a plan, has a span, too; with a model if
+/// it came to name one.
+fn genai_of_unrouted(
+    ctx: &Ctx,
+    outcome: Option<Outcome>,
+    how: End<'_>,
+    end: Instant,
+) -> Option<GenAi> {
+    let mut genai = match ctx.refused.as_deref() {
+        Some((facts, context)) => request(ctx, facts, context, end)?,
+        None => request(ctx, &Facts::default(), &Context::default(), end)?,
+    };
+    let refused = ctx.status.is_some_and(|status| !status.is_success());
+    let answered = if refused { Outcome::Rejected } else { Outcome::Complete };
+    genai.outcome = outcome.unwrap_or(answered);
+    let refusal = ctx.rejection.as_ref().map(|rejection| CallError {
         kind: "request_error",
         class: Some(rejection.code().into()),
         message: rejection.to_string(),
     });
+    genai.error = match (genai.outcome, how) {
+        (_, End::Panicked) => Some(CallError::panic()),
+        (Outcome::UpstreamFailed, _) => Some(CallError {
+            kind: "connection_error",
+            class: None,
+            message: how.error().map_or("no answer", |error| error.etype.as_str()).to_owned(),
+        }),
+        _ => refusal,
+    };
     Some(genai)
 }
 
-fn genai_of_routed(
-    ctx: &Ctx,
-    routed: &mut Routed,
-    error: Option<&Error>,
-    end: Instant,
-) -> Option<GenAi> {
+fn genai_of_routed(ctx: &Ctx, routed: &mut Routed, how: End<'_>, end: Instant) -> Option<GenAi> {
     let mut genai = request(ctx, &routed.facts, &routed.context, end)?;
     genai.failed_attempts = routed.failures.iter().map(failed_attempt).collect();
-    let caller_gone = caller_gone(routed, error);
+    let cancelled = how.is_cancelled(Some(routed));
     let Some(mut current) = routed.current.take() else {
-        genai.outcome = if caller_gone { Outcome::Cancelled } else { Outcome::UpstreamFailed };
+        genai.outcome = if cancelled { Outcome::Cancelled } else { Outcome::UpstreamFailed };
+        genai.error = matches!(how, End::Panicked).then(CallError::panic);
         return Some(genai);
     };
     genai.provider = Some(Arc::clone(&current.attempt.target.provider.name));
@@ -145,7 +183,7 @@ fn genai_of_routed(
     let responding = current.responding.take();
     let ended = responding.as_ref().is_some_and(|responding| responding.ended);
     let seen = responding.map(|responding| responding.pipeline.into_seen());
-    let verdict = judge(&current, seen.as_ref(), ended, caller_gone, error);
+    let verdict = judge(&current, seen.as_ref(), ended, cancelled, how);
     (genai.outcome, genai.error) = verdict;
     if let Some(seen) = seen {
         let estimate = ctx.endpoint.as_ref().is_some_and(|endpoint| endpoint.dialect().is_some());
@@ -163,11 +201,14 @@ fn judge(
     current: &Current,
     seen: Option<&Seen>,
     ended: bool,
-    caller_gone: bool,
-    error: Option<&Error>,
+    cancelled: bool,
+    end: End<'_>,
 ) -> (Outcome, Option<CallError>) {
-    if caller_gone {
+    if cancelled {
         return (Outcome::Cancelled, None);
+    }
+    if matches!(end, End::Panicked) {
+        return (Outcome::UpstreamFailed, Some(CallError::panic()));
     }
     if let Some(failure) = &current.error {
         let class = failure.status.map(|status| status.as_str().to_owned().into());
@@ -178,7 +219,7 @@ fn judge(
         let message = message.to_owned();
         (Outcome::UpstreamFailed, Some(CallError { kind, class: None, message }))
     };
-    if let Some(error) = error {
+    if let Some(error) = end.error() {
         return failed("connection_error", error.etype.as_str());
     }
     let Some(seen) = seen else { return failed("connection_error", "no response") };
@@ -224,6 +265,7 @@ fn respond(
     let unix_ns = |at: Instant| current.started.unix_ns_at(at);
     genai.tool_calls = tool_calls::tool_calls(&transcript, &times_of_calls, unix_ns);
     if stream {
+        genai.gaps = times.gaps.by_length();
         genai.timing = Some(StreamTiming {
             first_byte: times.first_byte,
             first_event: times.first_event,

@@ -1,11 +1,17 @@
 //! The end of every request, exactly once: one HTTP span, one GenAI span with its tool calls,
 //! metrics, the permit back, the session back in its place.
+//!
+//! Pingora calls `logging` for every request that its hooks return from. It does not when a hook
+//! panics or when the request's task is dropped (the runtime ends): then the drop of the context is
+//! the end. Nothing in here may panic out of it, for it can run while a thread unwinds.
 
 mod call;
 mod content;
 mod cost;
 mod tool_calls;
 mod usage;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pingora::proxy::Session;
 use pingora::{Error, ErrorSource};
@@ -17,38 +23,69 @@ use tollgate_telemetry::genai::Outcome;
 use tollgate_telemetry::metrics::Retries;
 
 use crate::proxy::ctx::{Ctx, Routed};
+use crate::proxy::downstream;
 use crate::proxy::watch::Deadline;
-use crate::proxy::{Gateway, downstream};
 use crate::tool_links::Limits;
 
-pub(crate) fn run(gateway: &Gateway, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
+#[cfg(test)]
+mod tests;
+
+/// What let go of a request.
+#[derive(Clone, Copy)]
+enum End<'e> {
+    /// Pingora, in good order: the caller's session is still there.
+    Logged(&'e Session, Option<&'e Error>),
+    /// A hook that panicked.
+    Panicked,
+    /// Whoever dropped its task.
+    Abandoned,
+}
+
+/// Pingora's last hook.
+pub(crate) fn run(session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
     if let Some(installed) = ctx.routed.as_mut().and_then(|routed| routed.installed.take()) {
         downstream::restore(session, &installed);
+    }
+    end(ctx, End::Logged(session, error));
+}
+
+/// The context is going; nothing is left to do if `logging` ran.
+pub(crate) fn dropped(ctx: &mut Ctx) {
+    end(ctx, if std::thread::panicking() { End::Panicked } else { End::Abandoned });
+}
+
+fn end(ctx: &mut Ctx, end: End<'_>) {
+    if std::mem::replace(&mut ctx.ended, true) {
+        return;
     }
     // Taken out, so that its permit is given back when this function ends, whatever happens.
     let mut routed = ctx.routed.take();
     let retries = routed.as_deref().map(retries).unwrap_or_default();
     let flight = routed.as_mut().and_then(|routed| routed.current.as_mut()?.flight.take());
-    let (mut call, outcome) = call::call(ctx, routed.as_deref_mut(), error);
-    if let Some(routed) = &routed {
-        link_tools(gateway, session, ctx, &routed.facts, &mut call);
-    }
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        let mut told = call::call(ctx, routed.as_deref_mut(), end);
+        if let (Some(routed), End::Logged(session, _)) = (&routed, end) {
+            link_tools(session, ctx, &routed.facts, &mut told.0);
+        }
+        told
+    }));
+    let (call, outcome) = told.unwrap_or_else(|_| call::broken(ctx, routed.as_deref()));
     if let (Some(mut flight), Some(routed)) = (flight, &routed) {
-        flight.settle(verdict(routed, outcome, error), Instant::now().into_std());
+        flight.settle(verdict(routed, outcome, end), Instant::now().into_std());
     }
-    gateway.shared.observe.call(&call, &retries);
+    let observe = &ctx.shared.observe;
+    let _panicked = catch_unwind(AssertUnwindSafe(|| observe.call(&call, &retries)));
 }
 
 /// Results of tool runs point to the answers that asked for them.
 fn link_tools(
-    gateway: &Gateway,
     session: &Session,
     ctx: &Ctx,
     facts: &Facts,
     call: &mut tollgate_telemetry::genai::Call,
 ) {
     let ToolLinks { ids_max, ttl } = ctx.snapshot.settings.genai.tool_links;
-    let links = &gateway.shared.tool_links;
+    let links = &ctx.shared.tool_links;
     let caller = || {
         let request = session.req_header();
         let address = ctx.http.client.map(|client| client.ip());
@@ -58,8 +95,9 @@ fn link_tools(
 }
 
 /// What the end of a request says of the target that answered last.
-fn verdict(routed: &Routed, outcome: Option<Outcome>, error: Option<&Error>) -> Verdict {
-    let ours = error.is_some_and(|error| *error.esource() == ErrorSource::Internal);
+fn verdict(routed: &Routed, outcome: Option<Outcome>, end: End<'_>) -> Verdict {
+    let ours = end.error().is_some_and(|error| *error.esource() == ErrorSource::Internal)
+        || matches!(end, End::Panicked);
     let total = routed.watch.fired() == Some(Deadline::Total);
     match outcome {
         Some(Outcome::Complete) => Verdict::Good,
@@ -74,5 +112,33 @@ fn retries(routed: &Routed) -> Retries {
         retries: counters.retries,
         exclusions: counters.exclusions.clone(),
         exhaustion_resets: counters.exhaustion_resets,
+    }
+}
+
+// === impl End ===
+
+impl<'e> End<'e> {
+    const fn error(self) -> Option<&'e Error> {
+        match self {
+            Self::Logged(_, error) => error,
+            Self::Panicked | Self::Abandoned => None,
+        }
+    }
+
+    /// Whether nobody waits for the answer any more.
+    fn is_cancelled(self, routed: Option<&Routed>) -> bool {
+        match self {
+            Self::Logged(_, error) => {
+                error.map(Error::esource).is_some_and(|source| match routed {
+                    Some(routed) => {
+                        *source == ErrorSource::Downstream && routed.watch.fired().is_none()
+                    }
+                    // Nobody else was spoken to. Not every error in reading says of whom it was.
+                    None => *source != ErrorSource::Internal,
+                })
+            }
+            Self::Panicked => false,
+            Self::Abandoned => true,
+        }
     }
 }

@@ -211,7 +211,7 @@ pub(super) fn run(world: &World, case: &Case) -> Outcome {
 }
 
 /// Runs `check` on each item, some of them at a time; a panic in one fails the test.
-pub(super) fn in_parallel<T: Sync>(items: &[T], check: impl Fn(&T) + Sync) {
+pub(crate) fn in_parallel<T: Sync>(items: &[T], check: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..WORKERS.min(items.len()) {
@@ -250,7 +250,7 @@ pub(super) fn failed(span: &SpanRow) -> Vec<(String, Option<u16>, f64)> {
 }
 
 /// The sum of a counter over all lines that have `part`.
-pub(super) fn counter(world: &World, name: &str, part: &str) -> u64 {
+pub(crate) fn counter(world: &World, name: &str, part: &str) -> u64 {
     world.running().flush(crate::harness::PATIENCE);
     let metrics = world.running().metrics();
     let lines = metrics.lines().filter(|line| line.starts_with(name) && line.contains(part));

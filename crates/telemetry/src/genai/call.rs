@@ -88,6 +88,8 @@ pub struct GenAi {
     pub tool_calls: Vec<ToolCall>,
     /// When what arrived; streams only.
     pub timing: Option<StreamTiming>,
+    /// Gaps between content, each length (to a sixteenth) with how often it was; streams only.
+    pub gaps: Vec<(Duration, u32)>,
     /// Where the upstream is.
     pub server: Option<Server>,
     /// How it ended.

@@ -1,9 +1,11 @@
 //! One finished call, and the spans it ends as.
 
 pub mod attributes;
+mod broken;
 mod call;
 mod tree;
 
+pub use broken::{PANIC, build_spans};
 pub use call::{
     CacheStatus, CacheUse, Call, CallError, Content, ContextOperation, Cost, FailedAttempt, GenAi,
     Http, Outcome, Params, Response, Routing, Server, StreamTiming, ToolCall, UsageSource, Variant,

@@ -90,6 +90,7 @@ fn genai_span(call: &Call, genai: &GenAi) -> Span {
     cache_attributes(genai, &mut attributes);
     attributes.add(a::OUTCOME, genai.outcome.name());
     let name = format!("{} {}", genai.operation, genai.request_model);
+    let name = name.trim_end().to_owned();
     let mut span = span(call, call.genai_span, Some(call.http_span), name.into());
     if let Some(error) = &genai.error {
         attributes.add(a::ERROR_TYPE, error.kind);
@@ -111,7 +112,9 @@ fn request_attributes(genai: &GenAi, attributes: &mut Attributes) {
     let params = &genai.params;
     attributes.add(a::OPERATION_NAME, genai.operation);
     attributes.add_some(a::PROVIDER_NAME, genai.provider.as_ref());
-    attributes.add(a::REQUEST_MODEL, &genai.request_model);
+    // A body that never came whole named no model.
+    let model = Some(&genai.request_model).filter(|model| !model.is_empty());
+    attributes.add_some(a::REQUEST_MODEL, model);
     attributes.add(a::REQUEST_STREAM, genai.stream);
     attributes.add(a::OUTPUT_TYPE, genai.output_type);
     attributes.add_some(a::REQUEST_TEMPERATURE, params.temperature);

@@ -1,5 +1,6 @@
 //! What one finished call adds to the metrics.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::{KeyValue, StringValue};
@@ -8,64 +9,97 @@ use super::{Metrics, Retries};
 use crate::genai::attributes as a;
 use crate::genai::{Call, GenAi, Outcome, StreamTiming};
 
+/// Gaps of one stream that are recorded one by one. Of a stream with more, each length of gap is
+/// recorded in its share.
+pub(super) const GAPS_MAX: u32 = 16_384;
+
+// === impl Metrics ===
+
 impl Metrics {
     /// Records a finished call.
     pub fn record(&self, call: &Call, retries: &Retries) {
-        let outcome = call.genai.as_ref().map(|genai| genai.outcome).or(call.http.outcome);
-        let outcome = outcome.map_or("complete", Outcome::name);
-        let refused = call.http.error_code.filter(|_| outcome != "upstream_failed");
-        let outcome = if call.genai.is_none() && refused.is_some() { "rejected" } else { outcome };
-        self.instruments.requests_finished.add(1, &[KeyValue::new(a::OUTCOME, outcome)]);
-        if let Some(code) = refused {
-            self.instruments.requests_refused.add(1, &[KeyValue::new("code", code)]);
-        }
+        self.record_end(call);
         self.record_retries(retries);
         if let Some(genai) = &call.genai {
             self.record_genai(call, genai);
         }
     }
 
+    fn record_end(&self, call: &Call) {
+        let outcome = call.genai.as_ref().map(|genai| genai.outcome).or(call.http.outcome);
+        let outcome = outcome.map_or("complete", Outcome::name);
+        let refused = call.http.error_code.filter(|_| outcome != "upstream_failed");
+        let outcome = if call.genai.is_none() && refused.is_some() { "rejected" } else { outcome };
+        let mut labels = vec![KeyValue::new(a::OUTCOME, outcome)];
+        if let Some(genai) = &call.genai {
+            labels.push(KeyValue::new(a::OPERATION_NAME, genai.operation));
+        }
+        self.counters.requests_finished.add(1, &labels);
+        if let Some(code) = refused {
+            self.counters.requests_refused.add(1, &[KeyValue::new("code", code)]);
+        }
+    }
+
     fn record_retries(&self, retries: &Retries) {
         if retries.retries > 0 {
-            self.instruments.retry_attempts.add(u64::from(retries.retries), &[]);
+            self.counters.retry_attempts.add(u64::from(retries.retries), &[]);
         }
         for target in &retries.exclusions {
-            let label =
-                KeyValue::new("gateway.retry.excluded_target", StringValue::from(target.clone()));
-            self.instruments.target_exclusions.add(1, &[label]);
+            let label = StringValue::from(self.targets.label(target, true));
+            self.counters.target_exclusions.add(1, &[KeyValue::new(a::EXCLUDED_TARGET, label)]);
         }
         if retries.exhaustion_resets > 0 {
-            self.instruments.exhaustion_resets.add(u64::from(retries.exhaustion_resets), &[]);
+            self.counters.exhaustion_resets.add(u64::from(retries.exhaustion_resets), &[]);
         }
     }
 
     fn record_genai(&self, call: &Call, genai: &GenAi) {
         let labels = self.dimensions(genai);
         let span = Duration::from_nanos(genai.end_ns.saturating_sub(genai.start_ns));
-        self.instruments.operation_duration.record(span.as_secs_f64(), &labels);
-        if let Some(error) = &genai.error {
-            let mut labels = labels.clone();
-            labels.push(KeyValue::new(a::ERROR_TYPE, error.kind));
-            self.instruments.errors.add(1, &labels);
-        }
-        for reason in &genai.response.finish_reasons {
-            let mut labels = labels.clone();
-            labels.push(KeyValue::new(a::RESPONSE_FINISH_REASON, reason.clone()));
-            self.instruments.finish_reasons.add(1, &labels);
-        }
+        self.histograms.operation_duration.record(span.as_secs_f64(), &labels);
+        self.count_findings(genai, &labels);
         if matches!(genai.outcome, Outcome::Rejected | Outcome::Cached)
             || call.http.route.is_empty()
         {
             return;
         }
+        if let Some(cost) = &genai.response.cost {
+            // A counter takes no less than nothing.
+            if cost.amount.is_finite() && cost.amount > 0.0 {
+                let currency = StringValue::from(Arc::clone(&cost.currency));
+                let labels = with(&labels, KeyValue::new(a::USAGE_CURRENCY, currency));
+                self.counters.cost.add(cost.amount, &labels);
+            }
+        }
         // Media endpoints report the duration above and nothing else.
         if !matches!(genai.operation, "chat" | "generate_content" | "embeddings") {
             return;
         }
-        self.instruments.request_duration.record(span.as_secs_f64(), &labels);
+        self.histograms.request_duration.record(span.as_secs_f64(), &labels);
         self.record_tokens(genai, &labels);
         if let Some(timing) = &genai.timing {
             self.record_stream(genai, timing, &labels);
+        }
+    }
+
+    fn count_findings(&self, genai: &GenAi, labels: &[KeyValue]) {
+        if let Some(error) = &genai.error {
+            let labels = with(labels, KeyValue::new(a::ERROR_TYPE, error.kind));
+            self.counters.errors.add(1, &labels);
+        }
+        for reason in &genai.response.finish_reasons {
+            let reason = StringValue::from(self.finish_reasons.label(reason, true));
+            let labels = with(labels, KeyValue::new(a::RESPONSE_FINISH_REASON, reason));
+            self.counters.finish_reasons.add(1, &labels);
+        }
+        for violation in &genai.violations {
+            let mut labels = with(labels, KeyValue::new(a::GUARDRAIL_DETECTOR, violation.detector));
+            labels.push(KeyValue::new(a::GUARDRAIL_DIRECTION, violation.direction));
+            self.counters.violations.add(1, &labels);
+        }
+        if let Some(cache) = &genai.cache {
+            let labels = with(labels, KeyValue::new(a::CACHE_STATUS, cache.status.name()));
+            self.counters.cache_lookups.add(1, &labels);
         }
     }
 
@@ -73,45 +107,60 @@ impl Metrics {
         let Some(usage) = genai.response.usage else { return };
         for (kind, tokens) in [("input", usage.input_total()), ("output", usage.output)] {
             if let Some(tokens) = tokens {
-                let mut labels = labels.to_vec();
-                labels.push(KeyValue::new(a::TOKEN_TYPE, kind));
-                self.instruments.token_usage.record(tokens, &labels);
+                let labels = with(labels, KeyValue::new(a::TOKEN_TYPE, kind));
+                self.histograms.token_usage.record(tokens, &labels);
             }
         }
     }
 
     fn record_stream(&self, genai: &GenAi, timing: &StreamTiming, labels: &[KeyValue]) {
         let Some(first) = timing.first_content else { return };
-        self.instruments.first_token.record(first.as_secs_f64(), labels);
+        self.histograms.first_token.record(first.as_secs_f64(), labels);
+        self.record_gaps(&genai.gaps, labels);
+        if timing.stalls > 0 {
+            self.counters.stalls.add(u64::from(timing.stalls), labels);
+        }
         let tokens = genai.response.usage.and_then(|usage| usage.output_total());
         if let Some(rate) = crate::genai::throughput(tokens, timing.duration) {
-            self.instruments.throughput.record(rate, labels);
+            self.histograms.throughput.record(rate, labels);
         }
         // One token has no time per token: (end - first content) / (n - 1).
-        if let (Some(tokens @ 2..), Some(last)) = (tokens, timing.last_content)
+        if let Some(tokens @ 2..) = tokens
             && let Ok(gaps) = u32::try_from(tokens - 1)
         {
-            let per_token = last.saturating_sub(first).as_secs_f64() / f64::from(gaps);
-            self.instruments.time_per_output_token.record(per_token, labels);
+            let per_token = timing.duration.saturating_sub(first).as_secs_f64() / f64::from(gaps);
+            self.histograms.time_per_output_token.record(per_token, labels);
         }
     }
 
+    /// The labels are looked up once for all gaps of a stream, and nothing is done for a chunk.
+    fn record_gaps(&self, gaps: &[(Duration, u32)], labels: &[KeyValue]) {
+        let count: u64 = gaps.iter().map(|(_, count)| u64::from(*count)).sum();
+        if count == 0 {
+            return;
+        }
+        let one_in = count.div_ceil(u64::from(GAPS_MAX));
+        let histogram = self.histograms.gaps.bind(labels);
+        for (gap, count) in gaps {
+            for _ in 0..u64::from(*count).div_ceil(one_in) {
+                histogram.record(gap.as_secs_f64());
+            }
+        }
+    }
+
+    /// The six dimensions, as far as they are known.
     fn dimensions(&self, genai: &GenAi) -> Vec<KeyValue> {
-        let mut labels = vec![
-            KeyValue::new(a::OPERATION_NAME, genai.operation),
-            KeyValue::new(
-                a::REQUEST_MODEL,
-                StringValue::from(self.models.label(&genai.request_model)),
-            ),
-        ];
+        let answered = genai.outcome == Outcome::Complete;
+        let model = |name: &str| StringValue::from(self.models.label(name, answered));
+        let mut labels = vec![KeyValue::new(a::OPERATION_NAME, genai.operation)];
+        if !genai.request_model.is_empty() {
+            labels.push(KeyValue::new(a::REQUEST_MODEL, model(&genai.request_model)));
+        }
         if let Some(provider) = &genai.provider {
             labels.push(KeyValue::new(a::PROVIDER_NAME, StringValue::from(provider.clone())));
         }
-        if let Some(model) = &genai.response.model {
-            labels.push(KeyValue::new(
-                a::RESPONSE_MODEL,
-                StringValue::from(self.models.label(model)),
-            ));
+        if let Some(name) = &genai.response.model {
+            labels.push(KeyValue::new(a::RESPONSE_MODEL, model(name)));
         }
         if let Some(server) = &genai.server {
             labels
@@ -120,4 +169,11 @@ impl Metrics {
         }
         labels
     }
+}
+
+fn with(labels: &[KeyValue], label: KeyValue) -> Vec<KeyValue> {
+    let mut all = Vec::with_capacity(labels.len() + 2);
+    all.extend_from_slice(labels);
+    all.push(label);
+    all
 }

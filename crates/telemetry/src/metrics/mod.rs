@@ -1,7 +1,8 @@
 //! Every metric once: the documented ones, and ours under `gateway.*`.
 
 mod call;
-mod models;
+mod instruments;
+mod names;
 mod reloads;
 mod targets;
 mod tool_links;
@@ -9,12 +10,13 @@ mod tool_links;
 use std::sync::Arc;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider};
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry::metrics::{Meter, MeterProvider};
+use opentelemetry_sdk::metrics::{Instrument, SdkMeterProvider, Stream};
 use prometheus::{Encoder, TextEncoder};
 
 use crate::export::Exporters;
-use models::Models;
+use instruments::{Counters, Histograms};
+use names::Names;
 use reloads::Reloads;
 
 pub use reloads::Reload;
@@ -26,35 +28,15 @@ mod tests;
 
 /// The name of the instruments' scope.
 const METER: &str = "tollgate";
-/// Bounds of durations in seconds (semantic conventions).
-const SECONDS: [f64; 14] =
-    [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
-/// Bounds of token counts.
-const TOKENS: [f64; 14] = [
-    1.0,
-    4.0,
-    16.0,
-    64.0,
-    256.0,
-    1_024.0,
-    4_096.0,
-    16_384.0,
-    65_536.0,
-    262_144.0,
-    1_048_576.0,
-    4_194_304.0,
-    16_777_216.0,
-    67_108_864.0,
-];
-/// Bounds of the time to the first token.
-const FIRST_TOKEN: [f64; 16] =
-    [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
-/// Bounds of the time per output token.
-const PER_TOKEN: [f64; 13] =
-    [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
-/// Bounds of throughput in tokens per second.
-const THROUGHPUT: [f64; 12] =
-    [1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 150.0, 250.0, 500.0];
+/// Most series of one instrument, the one for all that is too much included.
+pub(crate) const SERIES_MAX: usize = 2_000;
+/// Models that are labels without being configured: what providers call theirs, and what callers
+/// ask for by a prefix or the one provider's own name.
+const MODELS_UNKNOWN_MAX: usize = 64;
+/// Reasons for which answers end, as labels: the dialects know about thirty.
+const FINISH_REASONS_MAX: usize = 48;
+/// Targets as labels: they are configured, but a reload can bring others.
+const TARGETS_MAX: usize = 512;
 
 /// What the attempts of one request add.
 #[derive(Clone, Debug, Default)]
@@ -72,26 +54,12 @@ pub struct Metrics {
     registry: prometheus::Registry,
     /// Owns the instruments' readers.
     provider: SdkMeterProvider,
-    models: Models,
-    instruments: Instruments,
+    models: Names,
+    finish_reasons: Names,
+    targets: Names,
+    histograms: Histograms,
+    counters: Counters,
     reloads: Reloads,
-}
-
-/// One field for each metric that a call adds to.
-struct Instruments {
-    operation_duration: Histogram<f64>,
-    token_usage: Histogram<u64>,
-    first_token: Histogram<f64>,
-    request_duration: Histogram<f64>,
-    time_per_output_token: Histogram<f64>,
-    throughput: Histogram<f64>,
-    errors: Counter<u64>,
-    finish_reasons: Counter<u64>,
-    retry_attempts: Counter<u64>,
-    target_exclusions: Counter<u64>,
-    exhaustion_resets: Counter<u64>,
-    requests_finished: Counter<u64>,
-    requests_refused: Counter<u64>,
 }
 
 // === impl Metrics ===
@@ -111,12 +79,25 @@ impl Metrics {
             .without_target_info()
             .build()
             .map_err(|error| error.to_string())?;
-        let provider = SdkMeterProvider::builder().with_reader(reader).build();
+        let provider =
+            SdkMeterProvider::builder().with_reader(reader).with_view(series_limit).build();
         let meter = provider.meter(METER);
         observe_gauges(&meter, in_flight, exporters);
-        let instruments = Instruments::new(&meter);
-        let reloads = Reloads::new(&meter);
-        Ok(Self { registry, provider, models: Models::default(), instruments, reloads })
+        Ok(Self {
+            registry,
+            models: Names::new(MODELS_UNKNOWN_MAX),
+            finish_reasons: Names::new(FINISH_REASONS_MAX),
+            targets: Names::new(TARGETS_MAX),
+            histograms: Histograms::new(&meter),
+            counters: Counters::new(&meter),
+            reloads: Reloads::new(&meter),
+            provider,
+        })
+    }
+
+    /// The models of the configuration in force: each is a label of its own from now on.
+    pub fn configured(&self, models: impl Iterator<Item = Arc<str>>) {
+        self.models.configure(models);
     }
 
     /// The text of `/metrics`.
@@ -128,75 +109,9 @@ impl Metrics {
     }
 }
 
-// === impl Instruments ===
-
-impl Instruments {
-    fn new(meter: &Meter) -> Self {
-        let seconds = |name, description, bounds: &[f64]| {
-            let histogram = meter.f64_histogram(name).with_unit("s").with_description(description);
-            histogram.with_boundaries(bounds.to_vec()).build()
-        };
-        let counter =
-            |name, description| meter.u64_counter(name).with_description(description).build();
-        Self {
-            operation_duration: seconds(
-                "gen_ai.client.operation.duration",
-                "End-to-end latency of each model call",
-                &SECONDS,
-            ),
-            token_usage: meter
-                .u64_histogram("gen_ai.client.token.usage")
-                .with_unit("tokens")
-                .with_description("Tokens of each model call, by type")
-                .with_boundaries(TOKENS.to_vec())
-                .build(),
-            first_token: seconds(
-                "gen_ai.server.time_to_first_token",
-                "Time from the start of a stream to its first content",
-                &FIRST_TOKEN,
-            ),
-            request_duration: seconds(
-                "gen_ai.server.request.duration",
-                "Duration of the upstream request",
-                &SECONDS,
-            ),
-            time_per_output_token: seconds(
-                "gen_ai.server.time_per_output_token",
-                "Time per output token after the first",
-                &PER_TOKEN,
-            ),
-            throughput: meter
-                .f64_histogram("gen_ai.server.output_tokens_per_second")
-                .with_description("Output tokens per second over a stream's life")
-                .with_boundaries(THROUGHPUT.to_vec())
-                .build(),
-            errors: counter("gen_ai.client.errors", "Model calls that failed, by error type"),
-            finish_reasons: counter(
-                "gen_ai.client.finish_reasons",
-                "Reasons for which answers ended",
-            ),
-            retry_attempts: counter(
-                "gateway.retry.attempts",
-                "Attempts that asked the same target again",
-            ),
-            target_exclusions: counter(
-                "gateway.retry.target_exclusions",
-                "Targets left for the rest of a request",
-            ),
-            exhaustion_resets: counter(
-                "gateway.retry.exhaustion_resets",
-                "Requests that got one more attempt after all their targets had failed",
-            ),
-            requests_finished: counter(
-                "gateway.requests_finished",
-                "Requests that ended, by outcome",
-            ),
-            requests_refused: counter(
-                "gateway.requests_refused",
-                "Requests that tollgate refused, by error code",
-            ),
-        }
-    }
+/// The SDK puts what is beyond into one series, `otel_metric_overflow`, and that one counts, too.
+fn series_limit(_every: &Instrument) -> Option<Stream> {
+    Stream::builder().with_cardinality_limit(SERIES_MAX - 1).build().ok()
 }
 
 fn observe_gauges(
@@ -206,12 +121,14 @@ fn observe_gauges(
 ) {
     let _in_flight = meter
         .u64_observable_gauge("gateway.in_flight")
+        .with_unit("{request}")
         .with_description("Requests whose responses have not ended")
         .with_callback(move |gauge| gauge.observe(in_flight() as u64, &[]))
         .build();
     let dropped = exporters.clone();
     let _dropped = meter
         .u64_observable_counter("gateway.spans_dropped")
+        .with_unit("{span}")
         .with_description("Spans that never reached a destination, by queue and reason")
         .with_callback(move |counter| {
             for queue in dropped.queues() {
@@ -227,6 +144,7 @@ fn observe_gauges(
     let stored = exporters.clone();
     let _stored = meter
         .u64_observable_counter("gateway.spans_stored")
+        .with_unit("{span}")
         .with_description("Spans that a destination has taken, by queue")
         .with_callback(move |counter| {
             for queue in stored.queues() {
@@ -236,6 +154,7 @@ fn observe_gauges(
         .build();
     let _queued = meter
         .u64_observable_gauge("gateway.spans_queued")
+        .with_unit("{span}")
         .with_description("Spans that wait for a destination, by queue")
         .with_callback(move |gauge| {
             for queue in exporters.queues() {

@@ -56,6 +56,7 @@ impl Reloads {
     pub(super) fn new(meter: &Meter) -> Self {
         let count = meter
             .u64_counter("gateway.config_reloads")
+            .with_unit("{reload}")
             .with_description("Times that the configuration was read again, by result")
             .build();
         for result in Reload::ALL {
@@ -74,6 +75,7 @@ impl Reloads {
         let shown = Arc::clone(&in_force);
         let _sound = meter
             .u64_observable_gauge("gateway.config_last_reload_successful")
+            .with_unit("{reload}")
             .with_description(
                 "1 if the configuration in force is what the file said when last read",
             )

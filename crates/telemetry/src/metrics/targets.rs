@@ -39,6 +39,7 @@ impl Metrics {
         let asked = targets.clone();
         let _in_flight = meter
             .u64_observable_gauge("gateway.target.in_flight")
+            .with_unit("{attempt}")
             .with_description("Attempts at each target that have not ended")
             .with_callback(move |gauge| {
                 asked().iter().for_each(|it| gauge.observe(it.in_flight, &labels(it)));
@@ -47,6 +48,7 @@ impl Metrics {
         let asked = targets.clone();
         let _ejected = meter
             .u64_observable_gauge("gateway.target.ejected")
+            .with_unit("{target}")
             .with_description("1 while a target is left alone, else 0")
             .with_callback(move |gauge| {
                 asked().iter().for_each(|it| gauge.observe(u64::from(it.ejected), &labels(it)));
@@ -55,6 +57,7 @@ impl Metrics {
         let asked = targets.clone();
         let _ejections = meter
             .u64_observable_counter("gateway.target.ejections")
+            .with_unit("{ejection}")
             .with_description("Times that a target was left alone for its faults")
             .with_callback(move |counter| {
                 asked().iter().for_each(|it| counter.observe(it.ejections, &labels(it)));

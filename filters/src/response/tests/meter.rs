@@ -67,3 +67,21 @@ fn a_stall_begins_at_two_seconds() {
     gaps.record(STALL_MIN);
     assert_eq!((gaps.stalls(), gaps.max()), (1, Some(STALL_MIN)));
 }
+
+#[test]
+fn gaps_by_length_are_all_of_them_and_close_to_what_they_were() {
+    let mut gaps = Gaps::default();
+    assert!(gaps.by_length().is_empty());
+    let lengths = [8, 9, 1_000, 1_000, 40_000, 2_000_000, 90_000_000];
+    for us in lengths {
+        gaps.record(Duration::from_micros(us));
+    }
+    let told = gaps.by_length();
+    assert_eq!(told.iter().map(|(_, count)| count).sum::<u32>(), gaps.count());
+    let each = told.iter().flat_map(|(gap, count)| vec![*gap; *count as usize]);
+    for (told, us) in each.zip(lengths) {
+        let (told, was) = (told.as_secs_f64(), us as f64 / 1e6);
+        assert!((told - was).abs() <= was / 16.0 + 1e-12, "{told} for {was}");
+    }
+    assert!(told.iter().all(|(gap, _)| *gap <= gaps.max().unwrap()));
+}
