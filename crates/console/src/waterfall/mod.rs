@@ -34,7 +34,8 @@ pub fn layout(spans: &[SpanRow]) -> Vec<Bar<'_>> {
         span.parent_span_id == span.span_id || !ids.contains(span.parent_span_id.as_str())
     };
     let mut by_start: Vec<usize> = (0..spans.len()).collect();
-    by_start.sort_by_key(|&at| (spans[at].timestamp_ns, &spans[at].span_id));
+    // Of two with the same start the one that was over first comes first: work done before a call.
+    by_start.sort_by_key(|&at| (spans[at].timestamp_ns, spans[at].duration_ns, &spans[at].span_id));
     let mut children: HashMap<&str, Vec<usize>> = HashMap::new();
     for &at in by_start.iter().filter(|&&at| !is_top(&spans[at])) {
         children.entry(&spans[at].parent_span_id).or_default().push(at);

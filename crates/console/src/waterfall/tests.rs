@@ -63,6 +63,14 @@ fn siblings_stand_in_the_order_of_their_starts() {
 }
 
 #[test]
+fn declared_work_without_a_length_stands_before_the_call_that_it_preceded() {
+    let spans =
+        [span("a", "r", "chat", 1, 9), span("r", "", "http", 1, 9), span("b", "r", "work", 1, 0)];
+    let names: Vec<_> = layout(&spans).iter().map(|bar| bar.span.name.as_str()).collect();
+    assert_eq!(names, ["http", "work", "chat"]);
+}
+
+#[test]
 fn absurd_times_are_drawn_and_do_not_overflow() {
     let mut late = span("a", "", "late", 0, 0);
     (late.timestamp_ns, late.duration_ns) = (i64::MAX, i64::MAX);
