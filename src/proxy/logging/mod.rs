@@ -1,6 +1,7 @@
 //! The end of every request, exactly once: one HTTP span, one GenAI span with its tool calls,
 //! metrics, the permit back, the session back in its place.
 
+mod access;
 mod call;
 mod content;
 
@@ -27,6 +28,7 @@ pub(crate) fn run(gateway: &Gateway, session: &mut Session, error: Option<&Error
     if let (Some(mut flight), Some(routed)) = (flight, &routed) {
         flight.settle(verdict(routed, outcome, error), Instant::now().into_std());
     }
+    access::write(&call, outcome);
     gateway.shared.observe.call(&call, &retries);
 }
 
