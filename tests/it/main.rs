@@ -25,6 +25,7 @@ mod hangup;
 mod harness;
 mod health;
 mod http2;
+mod logs;
 mod rag;
 mod reload;
 mod replay;

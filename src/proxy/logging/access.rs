@@ -33,7 +33,7 @@ pub(super) fn write(call: &Call, outcome: Option<Outcome>) {
                 outcome = outcome.name(),
                 route = Some(call.http.route).filter(|route| !route.is_empty()),
                 status = call.http.status,
-                duration_ms = took.as_secs_f64() * 1e3,
+                duration_ms = (took.as_secs_f64() * 1e6).round() / 1e3,
                 provider = genai.and_then(|genai| genai.provider.as_deref()),
                 // `target` is a field of every line.
                 routing_target = routing.map(|routing| &*routing.target),
