@@ -259,7 +259,7 @@ fn headers(trace: &str) -> Vec<&'static str> {
         format!("user-agent: {CANARY}"),
         format!("tracestate: v={CANARY}"),
         format!("x-to11-user-id: {CANARY}"),
-        format!("x-to11-context-operation: retrieval"),
+        "x-to11-context-operation: retrieval".to_owned(),
         format!("x-to11-context-retrieval-source: {CANARY}"),
     ]
     .map(|header| &*header.leak())

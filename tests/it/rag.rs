@@ -272,7 +272,7 @@ fn both_hold_the_same(rows: &[SpanRow], printed: &[Printed]) {
 
 /// Every span has one line, in order and indented; what streamed has its first token.
 fn waterfall_shows_the_tree(text: &str) {
-    let is_note = |line: &&str| line.contains(" · ");
+    let is_note = |line: &&str| line.contains("first token") || !line.contains(['█', '◆']);
     let bars: Vec<_> = text.lines().skip(1).filter(|line| !is_note(line)).collect();
     let name = |line: &str| line.chars().take_while(|&ch| !"░█◆".contains(ch)).collect::<String>();
     let names: Vec<_> = bars.iter().map(|line| name(line).trim_end().to_owned()).collect();
@@ -280,14 +280,18 @@ fn waterfall_shows_the_tree(text: &str) {
     let first_tokens: Vec<_> =
         bars.iter().enumerate().filter(|(_, line)| line.contains('◆')).map(|(at, _)| at).collect();
     assert_eq!(first_tokens, [9, 15], "the two calls that streamed:\n{text}");
-    let notes: Vec<_> = text.lines().filter(is_note).collect();
-    assert_eq!(notes.len(), 4, "each call says how it went:\n{text}");
+    let notes: Vec<_> = text.lines().skip(1).filter(is_note).collect();
+    let calls: Vec<_> = notes.iter().filter(|note| note.contains("openai (passthrough)")).collect();
+    assert_eq!(calls.len(), 4, "each call says how it went:\n{text}");
+    assert!(calls.iter().all(|note| note.contains("complete")), "{text}");
+    let call = format!("call {CALL_ID}");
+    for declared in
+        ["agent agent-001 · for plans", "documents 5", &call, "agent agent-001 · step 0"]
+    {
+        assert!(notes.iter().any(|note| note.trim() == declared), "{declared} in\n{text}");
+    }
     let with_token = notes.iter().filter(|note| note.contains("◆ first token")).count();
     assert_eq!(with_token, 2, "\n{text}");
-    assert!(
-        notes.iter().all(|note| note.contains("openai") && note.contains("complete")),
-        "{text}"
-    );
 }
 
 #[test]

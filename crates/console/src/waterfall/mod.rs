@@ -1,12 +1,13 @@
 //! A trace as a waterfall: pure layout, for the web page and the terminal alike.
 
+mod notes;
 mod text;
 
 use std::collections::{HashMap, HashSet};
 
 use tollgate_store::SpanRow;
 
-pub(crate) use text::notes;
+pub(crate) use notes::{names, notes};
 pub use text::{TextOptions, render_list, render_text};
 
 #[cfg(test)]
