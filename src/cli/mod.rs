@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tollgate_config::Settings;
+use tollgate_config::{Settings, Warning};
 
 /// The file that is read where `-c` names none.
 const DEFAULT_FILE: &str = "conf/tollgate.yaml";
@@ -120,14 +120,15 @@ pub(crate) fn color() -> bool {
 
 /// Loads a configuration; its warnings go to standard error.
 pub(crate) fn load(path: &Path) -> Result<Settings, Failure> {
-    let env = |name: &str| std::env::var(name).ok();
-    match tollgate_config::load_file(path, env) {
-        Ok((settings, warnings)) => {
-            for warning in warnings {
-                let _gone = writeln!(io::stderr(), "{warning}");
-            }
-            Ok(settings)
-        }
-        Err(problems) => Err(Failure::Usage(problems.to_string())),
+    let (settings, warnings) = read(path)?;
+    for warning in warnings {
+        let _gone = writeln!(io::stderr(), "{warning}");
     }
+    Ok(settings)
+}
+
+/// Loads a configuration, and what is odd about it.
+fn read(path: &Path) -> Result<(Settings, Vec<Warning>), Failure> {
+    tollgate_config::load_file(path, |name| std::env::var(name).ok())
+        .map_err(|problems| Failure::Usage(problems.to_string()))
 }

@@ -2,15 +2,37 @@
 
 use std::path::Path;
 
-use super::{Failure, Outcome, load, print};
+use tollgate_config::{Log, LogFormat, LogLevel};
+use tollgate_telemetry::log;
+use tracing::{Level, warn};
+
+use super::{Failure, Outcome, print, read};
 use crate::reload::Source;
 use crate::running::Running;
 
 pub(super) fn run(config: &Path) -> Outcome {
-    tollgate_telemetry::log::init().map_err(Failure::failed)?;
-    let settings = load(config)?;
+    let (settings, warnings) = read(config)?;
+    start_log(settings.server.log).map_err(Failure::failed)?;
+    for warning in warnings {
+        warn!("{warning}");
+    }
     let running = Running::start_from(Source::new(config), settings).map_err(Failure::Failed)?;
     print(&running.describe())?;
     running.wait_for_signal();
     Ok(())
+}
+
+fn start_log(settings: Log) -> Result<(), String> {
+    let format = match settings.format {
+        LogFormat::Text => log::Format::Text,
+        LogFormat::Json => log::Format::Json,
+    };
+    let level = match settings.level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Trace => Level::TRACE,
+    };
+    log::init(format, level)
 }

@@ -8,7 +8,6 @@ use tollgate_filters::request::Rejection;
 use tollgate_providers::Endpoint;
 use tollgate_providers::error_body::ErrorBody;
 use tollgate_providers::translate::Untranslatable;
-use tracing::debug;
 
 use crate::proxy::ctx::Ctx;
 use crate::proxy::downstream;
@@ -16,7 +15,7 @@ use crate::proxy::respond::{self, Failure};
 use crate::proxy::response_body_filter::STREAM_FAILED;
 
 pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
-    debug!(request = ctx.id.as_str(), cause = error.etype.as_str(), "request failed");
+    tell!(debug, ctx, cause = error.etype.as_str(), "request failed");
     if let Some(installed) = ctx.routed.as_mut().and_then(|routed| routed.installed.take()) {
         downstream::restore(session, &installed);
     }
@@ -40,7 +39,7 @@ pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> 
         }
     };
     if let Err(error) = written {
-        debug!(request = ctx.id.as_str(), cause = error.etype.as_str(), "the caller left too");
+        tell!(debug, ctx, cause = error.etype.as_str(), "the caller left too");
     }
     FailToProxy { error_code: 0, can_reuse_downstream: false }
 }

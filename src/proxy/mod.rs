@@ -2,6 +2,9 @@
 //!
 //! A request's life is this directory from top to bottom; `docs/architecture.md` walks through it.
 
+#[macro_use]
+mod log;
+
 mod attempt;
 mod body;
 mod connected_to_upstream;
@@ -174,7 +177,8 @@ impl ProxyHttp for Gateway {
         true
     }
 
+    /// For Pingora's own lines. A path is the caller's and may be anything.
     fn request_summary(&self, _session: &Session, ctx: &Ctx) -> String {
-        format!("{} {} {}", ctx.id.as_str(), ctx.http.method, ctx.http.path)
+        format!("trace_id={} request_id={}", ctx.trace.trace_id, ctx.id.as_str())
     }
 }

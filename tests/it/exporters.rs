@@ -1,12 +1,10 @@
 //! Spans on their way to OTLP backends, one of which nobody here wrote.
 
-use std::io::Read;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use crate::client::post;
-use crate::harness::{PATIENCE, USUAL, World, free_port, helper_is_installed, sdk_folder};
+use crate::harness::{PATIENCE, USUAL, World, free_port};
+use crate::rotel::Rotel;
 
 const BODY: &str = r#"{"model":"gpt-4o-mini","messages":[]}"#;
 
@@ -44,73 +42,6 @@ fn a_backend_that_is_down_does_not_touch_requests_and_what_is_dropped_is_counted
     let (stored, queued) = (of("gateway_spans_stored_total", ""), of("gateway_spans_queued", ""));
     assert_eq!(dropped, 30, "40 spans, room for 10");
     assert_eq!(stored + queued + dropped, 40, "submitted = delivered + dropped + queued");
-}
-
-/// A third-party OTLP backend that prints what it gets.
-struct Rotel {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Rotel {
-    fn start(grpc: u16, http: u16) -> Option<Self> {
-        let binary = sdk_folder().join("rotel");
-        if !helper_is_installed(&binary) {
-            return None;
-        }
-        let mut child = Command::new(binary)
-            .args([
-                "start",
-                "--exporter",
-                "blackhole",
-                "--debug-log",
-                "traces",
-                "--debug-log-verbosity",
-                "detailed",
-            ])
-            .args(["--otlp-grpc-endpoint", &format!("127.0.0.1:{grpc}")])
-            .args(["--otlp-http-endpoint", &format!("127.0.0.1:{http}")])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (send, lines) = sync_channel(100_000);
-        for mut pipe in [
-            Box::new(child.stdout.take().unwrap()) as Box<dyn Read + Send>,
-            Box::new(child.stderr.take().unwrap()),
-        ] {
-            let send = send.clone();
-            std::thread::spawn(move || {
-                let mut buffer = [0; 65_536];
-                while let Ok(read @ 1..) = pipe.read(&mut buffer) {
-                    // The test may have seen enough.
-                    let _done =
-                        send.try_send(String::from_utf8_lossy(&buffer[..read]).into_owned());
-                }
-            });
-        }
-        Some(Self { child, lines })
-    }
-
-    /// What it printed, until all of `expected` is there.
-    fn wait_for(&self, expected: &[&str]) {
-        let until = Instant::now() + PATIENCE;
-        let mut seen = String::new();
-        while !expected.iter().all(|part| seen.contains(part)) {
-            let left = until.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(text) => seen.push_str(&text),
-                Err(_) => panic!("{expected:?} is not all in what rotel got:\n{seen}"),
-            }
-        }
-    }
-}
-
-impl Drop for Rotel {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _gone = self.child.wait();
-    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod fields;
 mod fingerprint;
 mod listeners;
 mod load;
+mod log;
 mod model;
 mod registry;
 mod report;
@@ -22,6 +23,7 @@ use std::path::Path;
 
 pub use error::{Place, Position, Problem, Problems, Warning};
 pub use fingerprint::{Fingerprint, fingerprint};
+pub use log::{Log, LogFormat, LogLevel};
 pub use report::report;
 pub use settings::{
     Cache, Collector, Control, GenAi, Keys, Limits, OtlpProtocol, OtlpSettings, Price, Profile,

@@ -11,6 +11,7 @@ use tollgate_providers::{Provider, Secret};
 use tollgate_routing::Table;
 
 use crate::fingerprint::Fingerprint;
+use crate::log::Log;
 
 /// Everything the gateway runs by.
 #[derive(Debug)]
@@ -66,6 +67,8 @@ pub struct Server {
     pub drain: Duration,
     /// Whether `x-to11-route` tells callers where their request went; off by default.
     pub route_header: bool,
+    /// What the process tells of itself.
+    pub log: Log,
 }
 
 /// `server.tls`.

@@ -8,7 +8,10 @@ use proptest::prelude::*;
 use tollgate_providers::Dialect;
 use tollgate_routing::{Credential, EndpointKind, Layer, RoutingPath, Strategy, Target};
 
-use crate::{CAPTURE_CONTENT_VARIABLE, Problems, Profile, Settings, StoreSettings, Warning};
+use crate::{
+    CAPTURE_CONTENT_VARIABLE, Log, LogFormat, LogLevel, Problems, Profile, Settings, StoreSettings,
+    Warning, load_str,
+};
 
 /// The secret that every variable holds; no message may show it.
 const CANARY: &str = "canary-in-the-environment";
@@ -93,6 +96,20 @@ fn every_invalid_file_says_exactly_what_is_written_beside_it() {
         let expected = std::fs::read_to_string(&golden).unwrap_or_default();
         assert!(said == expected, "{name} says:\n{said}\nand should say:\n{expected}");
     }
+}
+
+#[test]
+fn log_lines_are_text_at_info_unless_the_file_says_otherwise() {
+    let base = "providers: { a: { base_url: 'http://localhost/v1', models: [m] } }\n";
+    let log = |server: &str| {
+        load_str("f", &format!("{base}{server}"), |_| None).map(|it| it.0.server.log)
+    };
+    assert_eq!(log("").unwrap(), Log { format: LogFormat::Text, level: LogLevel::Info });
+    let set = log("server: { log: { format: json, level: debug } }").unwrap();
+    assert_eq!(set, Log { format: LogFormat::Json, level: LogLevel::Debug });
+    let problems = log("server: { log: { format: jsom, level: loud } }").unwrap_err().to_string();
+    assert!(problems.contains("server.log.format") && problems.contains("`json`?"), "{problems}");
+    assert!(problems.contains("server.log.level"), "{problems}");
 }
 
 #[test]

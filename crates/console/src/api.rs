@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tollgate_store::{SpanRow, StoreError, TraceFilter};
 
-use crate::waterfall::notes;
+use crate::waterfall::{names, notes};
 use crate::{ConsoleState, layout};
 
 /// The filters of the list, as in the address.
@@ -71,6 +71,7 @@ pub(crate) async fn one(State(state): State<ConsoleState>, Path(id): Path<String
 }
 
 fn trace_json(spans: &[SpanRow]) -> Value {
+    let names = names(spans);
     let rows: Vec<_> = layout(spans)
         .into_iter()
         .map(|bar| {
@@ -83,7 +84,7 @@ fn trace_json(spans: &[SpanRow]) -> Value {
                 "offset_ns": bar.offset_ns,
                 "duration_ns": span.duration_ns,
                 "first_content_ns": bar.first_content_ns,
-                "notes": notes(span),
+                "notes": notes(span, &names),
                 "status": span.status.as_str(),
                 "status_message": span.status_message,
                 "attributes": pairs(&span.attributes),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use tollgate_console::render_text;
 use tollgate_mock::{Fault, Mock, Piece, Scenario};
+use tollgate_telemetry::log;
 
 use super::traces::text_options;
 use super::{Failure, Outcome, print};
@@ -36,7 +37,7 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> Outcome {
-    tollgate_telemetry::log::init().map_err(Failure::failed)?;
+    log::init(log::Format::Text, tracing::Level::INFO).map_err(Failure::failed)?;
     let mocks = tokio::runtime::Runtime::new()?;
     let mock = mocks.block_on(Mock::start(([127, 0, 0, 1], 0).into()))?;
     script(&mock);

@@ -5,6 +5,7 @@
 //! panics or when the request's task is dropped (the runtime ends): then the drop of the context is
 //! the end. Nothing in here may panic out of it, for it can run while a thread unwinds.
 
+mod access;
 mod call;
 mod content;
 mod cost;
@@ -74,7 +75,10 @@ fn end(ctx: &mut Ctx, end: End<'_>) {
         flight.settle(verdict(routed, outcome, end), Instant::now().into_std());
     }
     let observe = &ctx.shared.observe;
-    let _panicked = catch_unwind(AssertUnwindSafe(|| observe.call(&call, &retries)));
+    let _panicked = catch_unwind(AssertUnwindSafe(|| {
+        access::write(&call, outcome);
+        observe.call(&call, &retries);
+    }));
 }
 
 /// Results of tool runs point to the answers that asked for them.

@@ -27,6 +27,7 @@ impl Fixed {
             ("server.threads", fingerprint(server.threads)),
             ("server.h2c", fingerprint(server.h2c)),
             ("server.work_stealing", fingerprint(server.work_stealing)),
+            ("server.log", fingerprint(server.log)),
             ("control.host", fingerprint(control.addr.ip())),
             ("control.port", fingerprint(control.addr.port())),
             ("collector.enabled", fingerprint(collector.is_some())),

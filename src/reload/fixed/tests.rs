@@ -40,6 +40,8 @@ fn each_change_names_its_field() {
         ("threads: 2", "threads: 3", "server.threads"),
         ("threads: 2", "threads: 2, h2c: false", "server.h2c"),
         ("threads: 2", "threads: 2, work_stealing: true", "server.work_stealing"),
+        ("threads: 2", "threads: 2, log: { format: json }", "server.log"),
+        ("threads: 2", "threads: 2, log: { level: debug }", "server.log"),
         ("CERT", "OTHER", "server.tls.cert_file"),
         ("KEY", "OTHER", "server.tls.key_file"),
         ("port: 4500", "port: 4501", "control.port"),

@@ -163,6 +163,7 @@ fn server(entry: &ServerEntry, addr: std::net::SocketAddr) -> Server {
         work_stealing: entry.work_stealing.unwrap_or(false),
         drain: entry.drain_secs.map_or(DRAIN, Duration::from_secs),
         route_header: entry.route_header,
+        log: entry.log,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `server`, `control`, `limits`, `security`, `cache`, `keys`.
 
 use crate::fields::{Fields, Located};
+use crate::log::Log;
 
 /// The largest body that can be allowed: it is held in memory, whole.
 const BODY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
@@ -28,6 +29,7 @@ pub(crate) struct ServerEntry {
     pub(crate) work_stealing: Option<bool>,
     pub(crate) drain_secs: Option<u64>,
     pub(crate) route_header: bool,
+    pub(crate) log: Log,
 }
 
 /// `server.tls`.
@@ -78,6 +80,7 @@ pub(super) fn server(fields: &mut Fields<'_, '_>) -> ServerEntry {
         work_stealing: fields.flag("work_stealing").map(|stealing| stealing.value),
         drain_secs: fields.integer("drain_secs", 0..=DRAIN_SECS_MAX, "s").map(|it| it.value),
         route_header: fields.flag("route_header").is_some_and(|flag| flag.value),
+        log: fields.section("log", Log::read).map(|log| log.value).unwrap_or_default(),
     }
 }
 

@@ -1,12 +1,13 @@
 //! A trace as a waterfall: pure layout, for the web page and the terminal alike.
 
+mod notes;
 mod text;
 
 use std::collections::{HashMap, HashSet};
 
 use tollgate_store::SpanRow;
 
-pub(crate) use text::notes;
+pub(crate) use notes::{names, notes};
 pub use text::{TextOptions, render_list, render_text};
 
 #[cfg(test)]
@@ -34,7 +35,8 @@ pub fn layout(spans: &[SpanRow]) -> Vec<Bar<'_>> {
         span.parent_span_id == span.span_id || !ids.contains(span.parent_span_id.as_str())
     };
     let mut by_start: Vec<usize> = (0..spans.len()).collect();
-    by_start.sort_by_key(|&at| (spans[at].timestamp_ns, &spans[at].span_id));
+    // Of two with the same start the one that was over first comes first: work done before a call.
+    by_start.sort_by_key(|&at| (spans[at].timestamp_ns, spans[at].duration_ns, &spans[at].span_id));
     let mut children: HashMap<&str, Vec<usize>> = HashMap::new();
     for &at in by_start.iter().filter(|&&at| !is_top(&spans[at])) {
         children.entry(&spans[at].parent_span_id).or_default().push(at);

@@ -1,6 +1,6 @@
 //! Layout and text of waterfalls.
 
-use tollgate_store::{EventRow, SpanKind, SpanRow, StatusCode, TraceSummary};
+use tollgate_store::{EventRow, LinkRow, SpanKind, SpanRow, StatusCode, TraceSummary};
 
 use super::{TextOptions, layout, render_list, render_text};
 
@@ -63,6 +63,14 @@ fn siblings_stand_in_the_order_of_their_starts() {
 }
 
 #[test]
+fn declared_work_without_a_length_stands_before_the_call_that_it_preceded() {
+    let spans =
+        [span("a", "r", "chat", 1, 9), span("r", "", "http", 1, 9), span("b", "r", "work", 1, 0)];
+    let names: Vec<_> = layout(&spans).iter().map(|bar| bar.span.name.as_str()).collect();
+    assert_eq!(names, ["http", "work", "chat"]);
+}
+
+#[test]
 fn absurd_times_are_drawn_and_do_not_overflow() {
     let mut late = span("a", "", "late", 0, 0);
     (late.timestamp_ns, late.duration_ns) = (i64::MAX, i64::MAX);
@@ -102,7 +110,8 @@ fn parallel_tool_calls_stand_under_their_stream() {
         ("gen_ai.usage.input_tokens", "7"),
         ("gen_ai.usage.output_tokens", "9"),
         ("gateway.usage.source", "reported"),
-        ("gateway.usage.cost", "0.0001"),
+        ("gateway.usage.cost", "0.0012000000000000001"),
+        ("gateway.usage.currency", "USD"),
         ("gen_ai.server.output_tokens_per_second", "180.4"),
     ]);
     let first = span("c", "b", "tool_call.get_weather", 50, 25);
@@ -111,7 +120,7 @@ fn parallel_tool_calls_stand_under_their_stream() {
     let expected = "\
 trace abababababababababababababababab
 chat m                   ░░░░░░░░░░◆█████████   100.0 ms
-    one (passthrough) · complete · ◆ first token 50.0 ms · tokens 7 → 9 · 180 tokens/s · cost 0.0001
+    one (passthrough) · complete · ◆ first token 50.0 ms · tokens 7 → 9 · 180 tokens/s · cost 0.0012 USD
   tool_call.get_weather            █████         25.0 ms
   tool_call.get_time                    █████    25.0 ms
 ";
@@ -135,7 +144,7 @@ fn a_cut_stream_says_what_is_not_known_and_why_it_ended() {
     let expected = "\
 trace abababababababababababababababab
 chat m  ██████████    40.0 ms
-    attempt 1: primary (one) · upstream_failed · tokens – → 3 (estimated)
+    attempt 1: primary (one) · upstream_failed · tokens – → ~3
     error: the upstream closed the connection
 ";
     assert_eq!(text, expected);
@@ -212,7 +221,7 @@ trace abababababababababababababababab
 POST /v1/chat/completions  ████████████████████████████   100.0 ms
   chat gpt-4o              ░░░░░░░░░░░░░░◆█████████████   100.0 ms
       attempt 1: primary (one) · failed: upstream answered 503 · 20.0 ms
-      attempt 2: secondary (two) · complete · ◆ first token 30.0 ms · tokens 12 → 21 (estimated)
+      attempt 2: secondary (two) · complete · ◆ first token 30.0 ms · tokens ~12 → ~21
 ";
     assert_eq!(text, expected);
 }
@@ -229,4 +238,74 @@ fn a_hostile_name_cannot_repaint_the_terminal() {
     let colored = render_text(&[span("a", "", "x", 0, 1)], TextOptions { width: 80, color: true });
     assert!(colored.contains("\u{1b}[32m"));
     assert_eq!(render_text(&[], TextOptions { width: 80, color: false }), "no spans\n");
+}
+
+#[test]
+fn declared_work_and_links_have_a_line_each() {
+    let chat = span("b", "", "chat m", 0, 100);
+    let mut work = span("c", "", "execute_tool search", 0, 50);
+    work.attributes = pairs(&[
+        ("gen_ai.operation.name", "execute_tool"),
+        ("gen_ai.tool.name", "search"),
+        ("gen_ai.tool.call.id", "call_1"),
+    ]);
+    let link = |trace: &str, span: &str| LinkRow {
+        trace_id: trace.repeat(16),
+        span_id: span.to_owned(),
+        trace_state: String::new(),
+        attributes: Vec::new(),
+    };
+    work.links = vec![link("ab", "b"), link("ab", "gone"), link("cd", "b")];
+    let mut step = span("d", "", "invoke_agent planner", 60, 0);
+    step.attributes = pairs(&[
+        ("gen_ai.operation.name", "invoke_agent"),
+        ("gen_ai.agent.id", "a-1"),
+        ("gen_ai.agent.step", "0\u{1b}[2J"),
+    ]);
+    let text = render_text(&[chat, work, step], TextOptions { width: 43, color: false });
+    let expected = "\
+trace abababababababababababababababab
+execute_tool search   █████         50.0 ms
+    call call_1
+    link: chat m (b)
+    link: span gone
+    link: span b of trace cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd
+chat m                ██████████   100.0 ms
+invoke_agent planner        █          0 ns
+    agent a-1 · step 0\u{fffd}[2J
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn of_many_links_eight_are_shown_and_the_rest_is_counted() {
+    for (links, more) in [(8, None), (9, Some("and 1 more links"))] {
+        let mut busy = span("a", "", "busy", 0, 1);
+        busy.links = vec![LinkRow::default(); links];
+        let text = render_text(&[busy], TextOptions { width: 80, color: false });
+        assert_eq!(text.matches("link: ").count(), 8);
+        assert_eq!(text.lines().nth(10).map(str::trim), more);
+    }
+}
+
+#[test]
+fn a_cost_has_the_digits_that_count() {
+    for (amount, shown) in [
+        ("0.0012", "0.0012"),
+        ("0.30000000000000004", "0.3"),
+        ("2", "2"),
+        ("100", "100"),
+        ("0", "0"),
+        ("0.0000025", "0.0000025"),
+        ("much", "much"),
+    ] {
+        let mut chat = span("b", "", "chat m", 0, 40);
+        chat.attributes = pairs(&[
+            ("gateway.outcome", "complete"),
+            ("gateway.usage.source", "estimated"),
+            ("gateway.usage.cost", amount),
+        ]);
+        let text = render_text(&[chat], TextOptions { width: 80, color: false });
+        assert!(text.ends_with(&format!("complete · cost ~{shown}\n")), "{amount}: {text}");
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use tollgate_store::{EventRow, SpanRow, StatusCode, TraceSummary};
+use tollgate_store::{SpanRow, StatusCode, TraceSummary};
 
-use super::{Bar, attribute, layout};
+use super::notes::{names, notes, tokens};
+use super::{Bar, layout};
 
 /// How wide, and whether with colour.
 #[derive(Clone, Copy, Debug)]
@@ -36,15 +37,16 @@ pub fn render_text(spans: &[SpanRow], options: TextOptions) -> String {
     let bars = layout(spans);
     let Some(first) = bars.first() else { return String::from("no spans\n") };
     let whole = bars.iter().map(Bar::end_ns).max().unwrap_or(1).max(1);
-    let names = bars.iter().map(|bar| name(bar).chars().count()).max().unwrap_or(0);
-    let names = names.min(NAME_WIDTH_MAX);
-    let columns = options.width.saturating_sub(names + DURATION_WIDTH + 4).clamp(10, 100);
+    let width = bars.iter().map(|bar| name(bar).chars().count()).max().unwrap_or(0);
+    let width = width.min(NAME_WIDTH_MAX);
+    let names = names(spans);
+    let columns = options.width.saturating_sub(width + DURATION_WIDTH + 4).clamp(10, 100);
     let mut out = String::new();
     let title = format!("trace {}", first.span.trace_id);
     line(&mut out, &paint(options, BOLD, &title));
     for bar in &bars {
-        bar_line(&mut out, bar, names, columns, whole, options);
-        for note in notes(bar.span) {
+        bar_line(&mut out, bar, width, columns, whole, options);
+        for note in notes(bar.span, &names) {
             let indent = indent(bar);
             line(&mut out, &paint(options, DIM, &format!("{indent}    {note}")));
         }
@@ -73,7 +75,7 @@ pub fn render_list(traces: &[TraceSummary], options: TextOptions) -> String {
         let what = [trace.provider.as_deref(), trace.model.as_deref()];
         let what = what.into_iter().flatten().map(clean).collect::<Vec<_>>().join(" ");
         let what = if what.is_empty() { clean(&trace.root_name) } else { what };
-        let tokens = tokens(trace.input_tokens, trace.output_tokens);
+        let tokens = tokens(trace.input_tokens, trace.output_tokens, "");
         let took = ns(trace.duration_ns);
         line(&mut out, &format!("{id:<16}  {took:>9}  {ttft:>9}  {tokens:>11}  {status}  {what}"));
     }
@@ -118,75 +120,9 @@ fn indent(bar: &Bar<'_>) -> String {
     "  ".repeat(bar.depth.min(DEPTH_SHOWN_MAX))
 }
 
-/// What stands under a span: how it went, in the order in which it went.
-pub(crate) fn notes(span: &SpanRow) -> Vec<String> {
-    let mut lines: Vec<_> =
-        span.events.iter().filter(|event| event.name == "gateway.attempt").map(attempt).collect();
-    let get = |name| attribute(&span.attributes, name).map(clean);
-    if let Some(outcome) = get("gateway.outcome") {
-        let mut parts = Vec::new();
-        if let (Some(number), Some(target)) =
-            (get("gateway.routing.attempt"), get("gateway.routing.target"))
-        {
-            let provider = get("gen_ai.provider.name").unwrap_or_default();
-            parts.push(format!("attempt {number}: {target} ({provider})"));
-        } else if let Some(provider) = get("gen_ai.provider.name") {
-            parts.push(format!("{provider} (passthrough)"));
-        }
-        parts.push(outcome);
-        let seconds =
-            |name| get(name).and_then(|text| text.parse::<f64>().ok()).map(|s| duration(s * 1e9));
-        if let Some(first) = seconds("gen_ai.server.time_to_first_token") {
-            parts.push(format!("◆ first token {first}"));
-        }
-        let number = |name| get(name).and_then(|text| text.parse().ok());
-        let (input, output) =
-            (number("gen_ai.usage.input_tokens"), number("gen_ai.usage.output_tokens"));
-        if input.is_some() || output.is_some() {
-            let source = get("gateway.usage.source").filter(|source| source != "reported");
-            let source = source.map(|source| format!(" ({source})")).unwrap_or_default();
-            parts.push(format!("tokens {}{source}", tokens(input, output)));
-        }
-        if let Some(rate) =
-            get("gen_ai.server.output_tokens_per_second").and_then(|r| r.parse::<f64>().ok())
-        {
-            parts.push(format!("{rate:.0} tokens/s"));
-        }
-        if let Some(cost) = get("gateway.usage.cost") {
-            parts.push(format!("cost {cost}"));
-        }
-        lines.push(parts.join(" · "));
-    }
-    if span.status == StatusCode::Error && !span.status_message.is_empty() {
-        lines.push(format!("error: {}", clean(&span.status_message)));
-    }
-    lines
-}
-
-fn attempt(event: &EventRow) -> String {
-    let get = |name| attribute(&event.attributes, name).map(clean).unwrap_or_default();
-    let took = get("gateway.attempt.duration_seconds").parse::<f64>().map(|s| duration(s * 1e9));
-    format!(
-        "attempt {}: {} ({}) · failed: {} · {}",
-        get("gateway.attempt.number"),
-        get("gateway.attempt.target"),
-        get("gateway.attempt.provider"),
-        get("gateway.attempt.message"),
-        took.unwrap_or_default(),
-    )
-}
-
-fn tokens(input: Option<u64>, output: Option<u64>) -> String {
-    let text = |count: Option<u64>| count.map_or_else(|| "–".to_owned(), |count| count.to_string());
-    if input.is_none() && output.is_none() {
-        return String::new();
-    }
-    format!("{} → {}", text(input), text(output))
-}
-
 /// Names and values are anybody's: a control character could repaint the terminal, and one that
 /// turns the direction of writing could make a line say something else.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let shown = |ch: char| if ch.is_control() || turns_writing(ch) { '\u{fffd}' } else { ch };
     text.chars().map(shown).take(TEXT_CHARS_MAX).collect()
 }
@@ -200,7 +136,7 @@ fn ns(ns: i64) -> String {
     duration(ns.max(0) as f64)
 }
 
-fn duration(ns: f64) -> String {
+pub(super) fn duration(ns: f64) -> String {
     match ns {
         ns if ns < 1e3 => format!("{ns:.0} ns"),
         ns if ns < 1e6 => format!("{:.0} µs", ns / 1e3),
