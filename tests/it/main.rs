@@ -33,4 +33,5 @@ mod telemetry;
 mod tls;
 mod transcriptions;
 mod translate;
+mod truth;
 mod upstream_errors;
