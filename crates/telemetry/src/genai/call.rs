@@ -9,6 +9,9 @@ use tollgate_providers::Usage;
 use crate::span::{SpanId, SpanLink};
 use crate::trace_context::TraceContext;
 
+/// The provider of a call that never came to one.
+pub const PROVIDER_UNKNOWN: &str = "unknown";
+
 /// One finished request.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -343,6 +346,16 @@ pub struct ContextOperation {
     pub duration: Option<Duration>,
     /// The answer that asked for this tool run.
     pub links: Vec<SpanLink>,
+}
+
+// === impl GenAi ===
+
+impl GenAi {
+    /// The value of `gen_ai.provider.name`, which every call has: one that was refused before a
+    /// provider was chosen has [`PROVIDER_UNKNOWN`].
+    pub fn provider_name(&self) -> &str {
+        self.provider.as_deref().unwrap_or(PROVIDER_UNKNOWN)
+    }
 }
 
 // === impl Outcome ===

@@ -30,8 +30,7 @@ impl Metrics {
             self.instruments.retry_attempts.add(u64::from(retries.retries), &[]);
         }
         for target in &retries.exclusions {
-            let label =
-                KeyValue::new("gateway.retry.excluded_target", StringValue::from(target.clone()));
+            let label = KeyValue::new(a::EXCLUDED_TARGET, StringValue::from(target.clone()));
             self.instruments.target_exclusions.add(1, &[label]);
         }
         if retries.exhaustion_resets > 0 {
@@ -103,10 +102,8 @@ impl Metrics {
                 a::REQUEST_MODEL,
                 StringValue::from(self.models.label(&genai.request_model)),
             ),
+            KeyValue::new(a::PROVIDER_NAME, genai.provider_name().to_owned()),
         ];
-        if let Some(provider) = &genai.provider {
-            labels.push(KeyValue::new(a::PROVIDER_NAME, StringValue::from(provider.clone())));
-        }
         if let Some(model) = &genai.response.model {
             labels.push(KeyValue::new(
                 a::RESPONSE_MODEL,

@@ -1,0 +1,299 @@
+//! Every metric once: what `docs/telemetry.md` and the tests are made from. The instruments in this
+//! folder must all stand here, with the same description.
+
+use super::{FIRST_TOKEN, PER_TOKEN, SECONDS, THROUGHPUT, TOKENS};
+use crate::genai::attributes as a;
+
+/// What the catalogue says of a metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// The name; Prometheus writes it with underscores, and its unit or `_total` behind it.
+    pub name: &'static str,
+    /// What kind of instrument it is.
+    pub instrument: Instrument,
+    /// Its unit; empty for counts of things.
+    pub unit: &'static str,
+    /// Whether it has [`CALL_DIMENSIONS`].
+    pub of_calls: bool,
+    /// Its own dimensions.
+    pub dimensions: &'static [&'static str],
+    /// Upper bounds of a histogram's buckets, in its unit.
+    pub bounds: &'static [f64],
+    /// The description, as exported.
+    pub note: &'static str,
+}
+
+/// The kinds of instruments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instrument {
+    /// How often which values were seen.
+    Histogram,
+    /// A number that only grows.
+    Counter,
+    /// A number of the moment.
+    Gauge,
+}
+
+/// The dimensions of every metric of calls. Without a source a dimension is absent.
+pub const CALL_DIMENSIONS: [&str; 6] = [
+    a::OPERATION_NAME,
+    a::PROVIDER_NAME,
+    a::REQUEST_MODEL,
+    a::RESPONSE_MODEL,
+    a::SERVER_ADDRESS,
+    a::SERVER_PORT,
+];
+
+/// The dimensions of what is known of targets.
+const TARGET: &[&str] = &["provider", "target", "model"];
+
+/// Every metric, in the order of the documentation.
+pub const METRICS: &[Metric] = &[
+    Metric {
+        bounds: &SECONDS,
+        ..of_calls(
+            Instrument::Histogram,
+            "gen_ai.client.operation.duration",
+            "s",
+            "End-to-end latency of each model call",
+        )
+    },
+    Metric {
+        bounds: &TOKENS,
+        dimensions: &[a::TOKEN_TYPE],
+        ..of_calls(
+            Instrument::Histogram,
+            "gen_ai.client.token.usage",
+            "tokens",
+            "Tokens of each model call, by type",
+        )
+    },
+    Metric {
+        bounds: &FIRST_TOKEN,
+        ..of_calls(
+            Instrument::Histogram,
+            "gen_ai.server.time_to_first_token",
+            "s",
+            "Time from the start of a stream to its first content",
+        )
+    },
+    Metric {
+        bounds: &SECONDS,
+        ..of_calls(
+            Instrument::Histogram,
+            "gen_ai.server.request.duration",
+            "s",
+            "Duration of the upstream request",
+        )
+    },
+    Metric {
+        bounds: &PER_TOKEN,
+        ..of_calls(
+            Instrument::Histogram,
+            "gen_ai.server.time_per_output_token",
+            "s",
+            "Time per output token after the first",
+        )
+    },
+    Metric {
+        bounds: &THROUGHPUT,
+        ..of_calls(
+            Instrument::Histogram,
+            "gen_ai.server.output_tokens_per_second",
+            "tokens/s",
+            "Output tokens per second over a stream's life",
+        )
+    },
+    Metric {
+        dimensions: &[a::ERROR_TYPE],
+        ..of_calls(
+            Instrument::Counter,
+            "gen_ai.client.errors",
+            "",
+            "Model calls that failed, by error type",
+        )
+    },
+    Metric {
+        dimensions: &[a::GUARDRAIL_DETECTOR, a::GUARDRAIL_DIRECTION],
+        ..of_calls(
+            Instrument::Counter,
+            "gen_ai.client.guardrail_violations",
+            "",
+            "Findings of guardrails, by detector and direction",
+        )
+    },
+    Metric {
+        dimensions: &[a::RESPONSE_FINISH_REASON],
+        ..of_calls(
+            Instrument::Counter,
+            "gen_ai.client.finish_reasons",
+            "",
+            "Reasons for which answers ended",
+        )
+    },
+    plain(
+        Instrument::Counter,
+        "gateway.retry.attempts",
+        "",
+        &[],
+        "Attempts that asked the same target again",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.retry.target_exclusions",
+        "",
+        &[a::EXCLUDED_TARGET],
+        "Targets left for the rest of a request",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.retry.exhaustion_resets",
+        "",
+        &[],
+        "Requests that got one more attempt after all their targets had failed",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.requests_finished",
+        "",
+        &[a::OUTCOME],
+        "Requests that ended, by outcome",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.requests_refused",
+        "",
+        &["code"],
+        "Requests that tollgate refused, by error code",
+    ),
+    plain(
+        Instrument::Gauge,
+        "gateway.in_flight",
+        "",
+        &[],
+        "Requests whose responses have not ended",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.spans_stored",
+        "",
+        &["queue"],
+        "Spans that a destination has taken, by queue",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.spans_dropped",
+        "",
+        &["queue", "reason"],
+        "Spans that never reached a destination, by queue and reason",
+    ),
+    plain(
+        Instrument::Gauge,
+        "gateway.spans_queued",
+        "",
+        &["queue"],
+        "Spans that wait for a destination, by queue",
+    ),
+    plain(
+        Instrument::Gauge,
+        "gateway.target.in_flight",
+        "",
+        TARGET,
+        "Attempts at each target that have not ended",
+    ),
+    plain(
+        Instrument::Gauge,
+        "gateway.target.ejected",
+        "",
+        TARGET,
+        "1 while a target is left alone, else 0",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.target.ejections",
+        "",
+        TARGET,
+        "Times that a target was left alone for its faults",
+    ),
+    plain(
+        Instrument::Gauge,
+        "gateway.target.first_content",
+        "s",
+        TARGET,
+        "Decaying time to the first content of each target",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.config_reloads",
+        "",
+        &["result"],
+        "Times that the configuration was read again, by result",
+    ),
+    plain(
+        Instrument::Gauge,
+        "gateway.config_in_force_since_timestamp",
+        "s",
+        &[],
+        "When the configuration in force was taken, in Unix time",
+    ),
+    plain(
+        Instrument::Gauge,
+        "gateway.config_last_reload_successful",
+        "",
+        &[],
+        "1 if the configuration in force is what the file said when last read",
+    ),
+];
+
+const fn plain(
+    instrument: Instrument,
+    name: &'static str,
+    unit: &'static str,
+    dimensions: &'static [&'static str],
+    note: &'static str,
+) -> Metric {
+    Metric { name, instrument, unit, of_calls: false, dimensions, bounds: &[], note }
+}
+
+const fn of_calls(
+    instrument: Instrument,
+    name: &'static str,
+    unit: &'static str,
+    note: &'static str,
+) -> Metric {
+    Metric { of_calls: true, ..plain(instrument, name, unit, &[], note) }
+}
+
+// === impl Metric ===
+
+impl Metric {
+    /// The metric of this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        METRICS.iter().find(|metric| metric.name == name)
+    }
+
+    /// The name that Prometheus shows: dots become underscores, the unit and `total` follow.
+    pub fn prometheus_name(&self) -> String {
+        let mut name = self.name.replace('.', "_");
+        if self.unit == "s" {
+            name.push_str("_seconds");
+        }
+        if self.instrument == Instrument::Counter {
+            name.push_str("_total");
+        }
+        name
+    }
+}
+
+// === impl Instrument ===
+
+impl Instrument {
+    /// The kind's name in the documentation, and in the text of `/metrics`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Histogram => "histogram",
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+        }
+    }
+}
