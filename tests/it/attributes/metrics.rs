@@ -1,0 +1,214 @@
+//! Every metric with its dimensions: there once its source is, absent before, and nothing beside what
+//! the catalogue has.
+
+use tollgate_mock::{Piece, Scenario};
+use tollgate_telemetry::metrics::catalog::{CALL_DIMENSIONS, Instrument, METRICS, Metric};
+
+use super::calls::body;
+use crate::client::post;
+use crate::harness::{PATIENCE, World};
+
+const SECTIONS: &str = r#"
+providers:
+  openai: { base_url: "{mock}/v1", models: [gpt-4o], auth_type: none }
+  first:  { base_url: "{mock}/@first/v1", models: [broken, worse], auth_type: none }
+targets:
+  primary:   { model: broken, provider: first }
+  secondary: { model: gpt-4o, provider: openai }
+  tertiary:  { model: worse }
+routes:
+  resilient: { models: [resilient], strategy: fallback, targets: [primary, secondary], retry: { max_retries: 1, backoff_base_ms: 1 } }
+  hopeless:  { models: [hopeless], strategy: fallback, targets: [primary, tertiary], retry: { max_retries: 0 } }
+"#;
+
+const CHAT: &str = "/v1/chat/completions";
+
+/// The lines of a metric: its labels and its number.
+struct Series {
+    name: String,
+    labels: Vec<(String, String)>,
+    number: f64,
+}
+
+fn series(text: &str) -> Vec<Series> {
+    text.lines().filter(|line| !line.starts_with('#')).map(one_series).collect()
+}
+
+fn one_series(line: &str) -> Series {
+    let (id, number) = line.rsplit_once(' ').unwrap();
+    let (name, labels) = id.split_once('{').unwrap_or((id, "}"));
+    let labels = labels.trim_end_matches('}').split("\",").filter(|pair| !pair.is_empty());
+    let labels = labels.map(|pair| {
+        let (label, value) = pair.split_once("=\"").unwrap_or_else(|| panic!("{line}"));
+        (label.to_owned(), value.trim_end_matches('"').to_owned())
+    });
+    Series { name: name.to_owned(), labels: labels.collect(), number: number.parse().unwrap() }
+}
+
+impl Series {
+    fn label(&self, name: &str) -> Option<&str> {
+        let name = name.replace('.', "_");
+        self.labels.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The metric whose line this is.
+    fn metric(&self) -> Option<&'static Metric> {
+        METRICS.iter().find(|metric| {
+            let rest = self.name.strip_prefix(&metric.prometheus_name());
+            match metric.instrument {
+                Instrument::Histogram => matches!(rest, Some("_bucket" | "_sum" | "_count")),
+                _ => rest == Some(""),
+            }
+        })
+    }
+}
+
+/// What a series of the metric counts: itself, or how often a histogram was told something.
+fn counted<'a>(all: &'a [Series], name: &str) -> Vec<&'a Series> {
+    let metric = Metric::named(name).unwrap_or_else(|| panic!("{name}"));
+    let mut wanted = metric.prometheus_name();
+    if metric.instrument == Instrument::Histogram {
+        wanted.push_str("_count");
+    }
+    all.iter().filter(|series| series.name == wanted && series.number > 0.0).collect()
+}
+
+fn ask(world: &World, model: &str, more: &str) {
+    let messages = r#"[{"role":"user","content":"hi"}]"#;
+    post(
+        world.gateway,
+        CHAT,
+        &[],
+        &format!(r#"{{"model":"{model}",{more}"messages":{messages}}}"#),
+    );
+}
+
+/// The text of `/metrics`, once so many requests have ended.
+fn metrics(world: &World, requests: f64) -> String {
+    let until = std::time::Instant::now() + PATIENCE;
+    loop {
+        world.running().flush(PATIENCE);
+        let text = world.running().metrics();
+        let ended = series(&text)
+            .iter()
+            .filter(|it| it.name == "gateway_requests_finished_total")
+            .map(|it| it.number)
+            .sum::<f64>();
+        if ended >= requests {
+            return text;
+        }
+        assert!(std::time::Instant::now() < until, "{ended} of {requests} ended");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn every_metric_is_there_with_its_source_and_absent_without() {
+    let world = World::new(SECTIONS);
+    // Names, and labels that one of the series must have, besides the common ones.
+    let rows: [(&str, &[(&str, &str)]); 13] = [
+        ("gen_ai.client.operation.duration", &[]),
+        ("gen_ai.client.token.usage", &[("gen_ai.token.type", "input")]),
+        ("gen_ai.client.token.usage", &[("gen_ai.token.type", "output")]),
+        ("gen_ai.server.time_to_first_token", &[]),
+        ("gen_ai.server.request.duration", &[]),
+        ("gen_ai.server.time_per_output_token", &[]),
+        ("gen_ai.server.output_tokens_per_second", &[]),
+        ("gen_ai.client.errors", &[("error.type", "request_error")]),
+        ("gen_ai.client.finish_reasons", &[("gen_ai.response.finish_reason", "stop")]),
+        ("gen_ai.client.finish_reasons", &[("gen_ai.response.finish_reason", "length")]),
+        ("gateway.retry.attempts", &[]),
+        ("gateway.retry.target_exclusions", &[("gateway.retry.excluded_target", "primary")]),
+        ("gateway.retry.exhaustion_resets", &[]),
+    ];
+    let before = series(&metrics(&world, 0.0));
+    for (name, _) in &rows {
+        assert!(counted(&before, name).is_empty(), "{name} before anything happened");
+    }
+    // No usage, no reason, no stream, no failure: two durations and nothing more.
+    world.mock.push("/v1/", body(r#"{"object":"chat.completion","choices":[]}"#));
+    ask(&world, "gpt-4o", "");
+    let bare = series(&metrics(&world, 1.0));
+    for (name, _) in &rows {
+        let duration = name.ends_with(".duration");
+        assert_eq!(!counted(&bare, name).is_empty(), duration, "{name} after a bare call");
+    }
+    let scenario = Scenario {
+        content: vec![Piece::text("One two three four.")],
+        gap_ms: 2,
+        ..Scenario::default()
+    };
+    world.mock.push("/v1/", scenario.clone());
+    ask(&world, "gpt-4o", r#""stream":true,"#);
+    world.mock.push("/v1/", Scenario { finish: Some("length".to_owned()), ..scenario });
+    ask(&world, "gpt-4o", "");
+    world.mock.set("first", Scenario::status(503));
+    ask(&world, "resilient", "");
+    ask(&world, "hopeless", "");
+    let after = series(&metrics(&world, 5.0));
+    for (name, labels) in rows {
+        let found = counted(&after, name);
+        let own = |series: &&&Series| {
+            labels.iter().all(|(label, value)| series.label(label) == Some(value))
+        };
+        // The first call had none of what it takes for some dimensions.
+        let one = found.iter().filter(own).max_by_key(|series| series.labels.len());
+        let one = one.unwrap_or_else(|| panic!("{name} {labels:?}"));
+        if Metric::named(name).is_some_and(|metric| metric.of_calls) {
+            for dimension in CALL_DIMENSIONS {
+                let absent = dimension == "gen_ai.response.model" && name.ends_with("errors");
+                assert_eq!(one.label(dimension).is_none(), absent, "{name}: {dimension}");
+            }
+            assert_eq!(one.label("gen_ai.operation.name"), Some("chat"), "{name}");
+            assert_eq!(one.label("server.address"), Some("127.0.0.1"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn dimensions_without_a_source_are_absent() {
+    let world = World::new(SECTIONS);
+    ask(&world, "nobody-knows", "");
+    let all = series(&metrics(&world, 1.0));
+    let refused = counted(&all, "gen_ai.client.operation.duration");
+    let [one] = refused[..] else { panic!("{}", refused.len()) };
+    assert_eq!(one.label("gen_ai.provider.name"), Some("unknown"));
+    assert!(one.label("gen_ai.request.model").is_some());
+    for absent in ["gen_ai.response.model", "server.address", "server.port"] {
+        assert_eq!(one.label(absent), None, "{absent}");
+    }
+}
+
+#[test]
+fn nothing_is_exported_that_the_catalogue_does_not_have() {
+    let world = World::new(SECTIONS);
+    world.mock.set("first", Scenario::status(503));
+    for model in ["gpt-4o", "resilient", "hopeless", "nobody-knows"] {
+        ask(&world, model, r#""stream":true,"#);
+    }
+    let text = metrics(&world, 4.0);
+    for series in series(&text) {
+        let metric = series.metric().unwrap_or_else(|| panic!("{} is not there", series.name));
+        for (label, _) in &series.labels {
+            let common = if metric.of_calls { &CALL_DIMENSIONS[..] } else { &[] };
+            let mut known = common.iter().chain(metric.dimensions).map(|it| it.replace('.', "_"));
+            let exporters = label.starts_with("otel_scope") || label == "le";
+            assert!(exporters || known.any(|it| it == *label), "{}: {label}", series.name);
+        }
+        if series.name.ends_with("_bucket") {
+            let bound = series.label("le").unwrap();
+            let known = metric.bounds.iter().any(|own| bound.parse() == Ok(*own));
+            assert!(known || bound == "+Inf", "{}: le={bound}", series.name);
+        }
+    }
+    for metric in METRICS {
+        let name = metric.prometheus_name();
+        let Some(help) =
+            text.lines().find_map(|line| line.strip_prefix(&format!("# HELP {name} ")))
+        else {
+            continue;
+        };
+        assert_eq!(help, metric.note, "{name}");
+        assert!(text.contains(&format!("# TYPE {name} {}", metric.instrument.name())), "{name}");
+    }
+}
