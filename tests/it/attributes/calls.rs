@@ -19,6 +19,8 @@ pub(super) enum Case {
     Cached,
     /// The least that a caller and a provider can say.
     Bare,
+    /// All of it there, and empty or `null`.
+    Blank,
     /// A tool call without content capture, and no headers.
     Quiet,
     /// The first target failed, the second answered.
@@ -70,6 +72,9 @@ const TOOLS: &str = r#"[{"type":"function","function":{"name":"weather"}}]"#;
 const HI: &str = r#"[{"role":"user","content":"hi"}]"#;
 /// What Anthropic says of a prompt that it put aside.
 const CACHED: &str = r#"{"id":"msg_7","type":"message","role":"assistant","model":"claude-sonnet-4-6-20260101","content":[{"type":"text","text":"Yes."}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":10,"output_tokens":5,"cache_creation_input_tokens":30,"cache_read_input_tokens":60,"cache_creation":{"ephemeral_5m_input_tokens":20,"ephemeral_1h_input_tokens":10}}}"#;
+
+const NULLS: &str = r#""temperature":null,"max_tokens":null,"top_p":null,"frequency_penalty":null,"presence_penalty":null,"seed":null,"top_k":null,"n":null,"stop":[ ],"user":"","tools":null,"system":null,"#;
+const BLANK: &str = r#"{"id":"","object":"chat.completion","model":"","choices":[{"index":0,"message":{"role":"assistant","content":"","tool_calls":[{"id":"","type":"function","function":{"name":"","arguments":""}}]},"finish_reason":""}],"usage":{}}"#;
 
 const SESSION: [&str; 4] = [
     "x-to11-user-id: ada",
@@ -178,6 +183,15 @@ fn asks() -> Vec<Ask> {
             ..ask(Case::Cached, "claude-sonnet-4-6", cached).answered(body(CACHED)).captured()
         },
         ask(Case::Bare, MINI, "").answered(body(nothing)),
+        Ask {
+            headers: vec![
+                "x-to11-user-id:",
+                "x-to11-session-id: ",
+                "x-to11-env:",
+                "x-conversation-id:",
+            ],
+            ..ask(Case::Blank, MINI, NULLS).answered(body(BLANK)).captured()
+        },
         ask(Case::Quiet, MINI, "").answered(rich()),
         ask(Case::FailedOver, "resilient", ""),
         ask(Case::Failed, MINI, "").answered(Scenario::status(429)),

@@ -2,11 +2,12 @@
 //! the catalogue has.
 
 use tollgate_mock::{Piece, Scenario};
+use tollgate_telemetry::genai::attributes::{Attribute, CATALOG};
 use tollgate_telemetry::metrics::catalog::{CALL_DIMENSIONS, Instrument, METRICS, Metric};
 
 use super::calls::body;
 use crate::client::post;
-use crate::harness::{PATIENCE, World};
+use crate::harness::{World, trace_id, traceparent};
 
 const SECTIONS: &str = r#"
 providers:
@@ -73,33 +74,21 @@ fn counted<'a>(all: &'a [Series], name: &str) -> Vec<&'a Series> {
     all.iter().filter(|series| series.name == wanted && series.number > 0.0).collect()
 }
 
-fn ask(world: &World, model: &str, more: &str) {
+/// Sends a request, and says its trace.
+fn ask(world: &World, model: &str, more: &str) -> String {
+    let trace = trace_id();
     let messages = r#"[{"role":"user","content":"hi"}]"#;
-    post(
-        world.gateway,
-        CHAT,
-        &[],
-        &format!(r#"{{"model":"{model}",{more}"messages":{messages}}}"#),
-    );
+    let body = format!(r#"{{"model":"{model}",{more}"messages":{messages}}}"#);
+    post(world.gateway, CHAT, &[&traceparent(&trace)], &body);
+    trace
 }
 
-/// The text of `/metrics`, once so many requests have ended.
-fn metrics(world: &World, requests: f64) -> String {
-    let until = std::time::Instant::now() + PATIENCE;
-    loop {
-        world.running().flush(PATIENCE);
-        let text = world.running().metrics();
-        let ended = series(&text)
-            .iter()
-            .filter(|it| it.name == "gateway_requests_finished_total")
-            .map(|it| it.number)
-            .sum::<f64>();
-        if ended >= requests {
-            return text;
-        }
-        assert!(std::time::Instant::now() < until, "{ended} of {requests} ended");
-        std::thread::sleep(std::time::Duration::from_millis(5));
+/// The text of `/metrics`, once these requests have ended: spans are told after metrics.
+fn metrics(world: &World, traces: &[String]) -> String {
+    for trace in traces {
+        world.spans(trace);
     }
+    world.running().metrics()
 }
 
 #[test]
@@ -121,14 +110,14 @@ fn every_metric_is_there_with_its_source_and_absent_without() {
         ("gateway.retry.target_exclusions", &[("gateway.retry.excluded_target", "primary")]),
         ("gateway.retry.exhaustion_resets", &[]),
     ];
-    let before = series(&metrics(&world, 0.0));
+    let before = series(&metrics(&world, &[]));
     for (name, _) in &rows {
         assert!(counted(&before, name).is_empty(), "{name} before anything happened");
     }
     // No usage, no reason, no stream, no failure: two durations and nothing more.
     world.mock.push("/v1/", body(r#"{"object":"chat.completion","choices":[]}"#));
-    ask(&world, "gpt-4o", "");
-    let bare = series(&metrics(&world, 1.0));
+    let trace = ask(&world, "gpt-4o", "");
+    let bare = series(&metrics(&world, &[trace]));
     for (name, _) in &rows {
         let duration = name.ends_with(".duration");
         assert_eq!(!counted(&bare, name).is_empty(), duration, "{name} after a bare call");
@@ -139,13 +128,12 @@ fn every_metric_is_there_with_its_source_and_absent_without() {
         ..Scenario::default()
     };
     world.mock.push("/v1/", scenario.clone());
-    ask(&world, "gpt-4o", r#""stream":true,"#);
+    let mut traces = vec![ask(&world, "gpt-4o", r#""stream":true,"#)];
     world.mock.push("/v1/", Scenario { finish: Some("length".to_owned()), ..scenario });
-    ask(&world, "gpt-4o", "");
+    traces.push(ask(&world, "gpt-4o", ""));
     world.mock.set("first", Scenario::status(503));
-    ask(&world, "resilient", "");
-    ask(&world, "hopeless", "");
-    let after = series(&metrics(&world, 5.0));
+    traces.extend(["resilient", "hopeless"].map(|model| ask(&world, model, "")));
+    let after = series(&metrics(&world, &traces));
     for (name, labels) in rows {
         let found = counted(&after, name);
         let own = |series: &&&Series| {
@@ -168,8 +156,8 @@ fn every_metric_is_there_with_its_source_and_absent_without() {
 #[test]
 fn dimensions_without_a_source_are_absent() {
     let world = World::new(SECTIONS);
-    ask(&world, "nobody-knows", "");
-    let all = series(&metrics(&world, 1.0));
+    let trace = ask(&world, "nobody-knows", "");
+    let all = series(&metrics(&world, &[trace]));
     let refused = counted(&all, "gen_ai.client.operation.duration");
     let [one] = refused[..] else { panic!("{}", refused.len()) };
     assert_eq!(one.label("gen_ai.provider.name"), Some("unknown"));
@@ -183,10 +171,9 @@ fn dimensions_without_a_source_are_absent() {
 fn nothing_is_exported_that_the_catalogue_does_not_have() {
     let world = World::new(SECTIONS);
     world.mock.set("first", Scenario::status(503));
-    for model in ["gpt-4o", "resilient", "hopeless", "nobody-knows"] {
-        ask(&world, model, r#""stream":true,"#);
-    }
-    let text = metrics(&world, 4.0);
+    let models = ["gpt-4o", "resilient", "hopeless", "nobody-knows"];
+    let traces = models.map(|model| ask(&world, model, r#""stream":true,"#));
+    let text = metrics(&world, &traces);
     for series in series(&text) {
         let metric = series.metric().unwrap_or_else(|| panic!("{} is not there", series.name));
         for (label, _) in &series.labels {
@@ -210,5 +197,44 @@ fn nothing_is_exported_that_the_catalogue_does_not_have() {
         };
         assert_eq!(help, metric.note, "{name}");
         assert!(text.contains(&format!("# TYPE {name} {}", metric.instrument.name())), "{name}");
+    }
+}
+
+#[test]
+fn every_name_in_the_code_of_metrics_is_in_a_catalogue() {
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/telemetry/src/metrics");
+    let mut names = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_dir() || path.file_name().is_some_and(|name| name == "tests.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let texts = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let texts = texts.flat_map(|line| line.split('"').skip(1).step_by(2));
+        for name in texts.filter(|it| it.starts_with("gen_ai.") || it.starts_with("gateway.")) {
+            names += 1;
+            let known = Metric::named(name).is_some() || Attribute::named(name).is_some();
+            assert!(known, "{name} in {} is in no catalogue", path.display());
+        }
+    }
+    assert!(names > METRICS.len(), "{names} names were found");
+}
+
+#[test]
+fn every_metric_and_every_attribute_stands_once_in_its_catalogue() {
+    let mut names: Vec<_> = METRICS.iter().map(|metric| metric.name).collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count, "metrics");
+    let mut names: Vec<_> = CATALOG.iter().map(|attribute| attribute.name).collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count, "attributes");
+    for (name, note) in CATALOG.iter().map(|it| (it.name, it.note)) {
+        assert!(!note.is_empty() && !note.contains('|'), "{name}: {note}");
     }
 }

@@ -11,6 +11,7 @@ mod reference;
 mod rows;
 mod seeds;
 mod trace;
+mod traps;
 
 use std::collections::BTreeMap;
 

@@ -5,13 +5,18 @@ use std::time::Duration;
 
 use tollgate_telemetry::genai::attributes::{Attribute, On};
 use tollgate_telemetry::genai::{
-    CacheStatus, CacheUse, Call, Content, Cost, GenAi, Http, Outcome, ToolCall, span_tree,
+    CacheStatus, CacheUse, Call, Content, Cost, GenAi, Http, Outcome, StreamTiming, ToolCall,
+    span_tree,
 };
 use tollgate_telemetry::{Span, SpanId, TraceContext, Value};
 
 use super::rows::AT_THE_RECORD;
 
 fn tree(genai: GenAi) -> Vec<Span> {
+    bare(GenAi { operation: "chat", request_model: "m".into(), ..genai })
+}
+
+fn bare(genai: GenAi) -> Vec<Span> {
     let call = Call {
         trace: TraceContext::root(1),
         http_span: SpanId::new(1),
@@ -19,7 +24,7 @@ fn tree(genai: GenAi) -> Vec<Span> {
         start_ns: 0,
         end_ns: 1_000,
         http: Http { route: "/v1/chat/completions", ..Http::default() },
-        genai: Some(GenAi { operation: "chat", request_model: "m".into(), ..genai }),
+        genai: Some(genai),
     };
     span_tree(&call, &mut || SpanId::new(3))
 }
@@ -90,6 +95,41 @@ fn a_cache_says_hit_miss_or_skip_and_only_a_hit_has_an_age() {
             ["gen_ai.cache.age_seconds", "gateway.cache.saved_tokens", "gateway.cache.saved_cost"]
         {
             assert_eq!(value(&spans, name).is_some(), status == CacheStatus::Hit, "{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_always_there_is_there_even_if_nothing_is_known() {
+    let call = GenAi { operation: "chat", output_type: "text", ..GenAi::default() };
+    assert_eq!((call.provider_name(), call.model_name()), ("unknown", "unknown"));
+    let spans = bare(call);
+    let span = spans.iter().find(|span| span.name == "chat unknown").unwrap();
+    for (name, expected) in [
+        ("gen_ai.operation.name", Value::from("chat")),
+        ("gen_ai.provider.name", Value::from("unknown")),
+        ("gen_ai.request.model", Value::from("unknown")),
+        ("gen_ai.request.stream", Value::Bool(false)),
+        ("gen_ai.output.type", Value::from("text")),
+        ("gateway.outcome", Value::from("rejected")),
+        ("gateway.usage.source", Value::from("unknown")),
+    ] {
+        assert_eq!(span.attribute(name), Some(&expected), "{name}");
+    }
+    assert_eq!(span.attributes.len(), 7, "and nothing else: {:?}", span.attributes);
+}
+
+#[test]
+fn times_of_a_stream_are_on_calls_that_asked_for_one() {
+    let timing = Some(StreamTiming {
+        first_content: Some(Duration::from_secs(1)),
+        duration: Duration::from_secs(2),
+        ..StreamTiming::default()
+    });
+    for stream in [true, false] {
+        let spans = tree(GenAi { stream, timing, ..GenAi::default() });
+        for name in ["gen_ai.server.time_to_first_token", "gen_ai.server.request.duration"] {
+            assert_eq!(value(&spans, name).is_some(), stream, "{name}");
         }
     }
 }

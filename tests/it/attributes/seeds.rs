@@ -92,7 +92,7 @@ const HISTOGRAMS: [(&str, &str, Option<&str>); 6] = [
     ("gen_ai.server.time_to_first_token", "s", None),
     ("gen_ai.server.request.duration", "s", None),
     ("gen_ai.server.time_per_output_token", "s", None),
-    ("gen_ai.server.output_tokens_per_second", "tokens/s", None),
+    ("gen_ai.server.output_tokens_per_second", "tokens/sec", None),
 ];
 
 const COUNTERS: [(&str, &[&str]); 6] = [

@@ -114,8 +114,8 @@ groups! {
 catalogue! {
     Always {
         OPERATION_NAME = "gen_ai.operation.name", Str, Call Operation Metric: "What is done: `chat`, `generate_content`, `embeddings`, `image_generation`, `audio_speech`, `audio_transcription`, or a declared operation";
-        PROVIDER_NAME = "gen_ai.provider.name", Str, Call Metric: "The provider of the attempt that counts, by its name in the configuration (`openai`, `anthropic`, `xai`); `unknown` where the request was refused before one was chosen";
-        REQUEST_MODEL = "gen_ai.request.model", Str, Call Metric: "The model as the caller named it";
+        PROVIDER_NAME = "gen_ai.provider.name", Str, Call Metric: "The provider of the attempt that counts, by its name in the configuration (`openai`, `anthropic`, `xai`); `unknown` where none was chosen";
+        REQUEST_MODEL = "gen_ai.request.model", Str, Call Metric: "The model as the caller named it; `unknown` where the body could not be read";
         REQUEST_STREAM = "gen_ai.request.stream", Bool, Call: "Whether a stream was asked for";
         OUTPUT_TYPE = "gen_ai.output.type", Str, Call: "`text`, `embeddings`, `image` or `speech`: what the endpoint makes";
     }

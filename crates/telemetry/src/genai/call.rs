@@ -9,8 +9,9 @@ use tollgate_providers::Usage;
 use crate::span::{SpanId, SpanLink};
 use crate::trace_context::TraceContext;
 
-/// The provider of a call that never came to one.
-pub const PROVIDER_UNKNOWN: &str = "unknown";
+/// What is always said of a call and was never known: the provider of one that was refused before
+/// there was one, the model of a body that could not be read.
+const UNKNOWN: &str = "unknown";
 
 /// One finished request.
 #[derive(Clone, Debug)]
@@ -351,10 +352,14 @@ pub struct ContextOperation {
 // === impl GenAi ===
 
 impl GenAi {
-    /// The value of `gen_ai.provider.name`, which every call has: one that was refused before a
-    /// provider was chosen has [`PROVIDER_UNKNOWN`].
+    /// The value of `gen_ai.provider.name`, which every call has: else `unknown`.
     pub fn provider_name(&self) -> &str {
-        self.provider.as_deref().unwrap_or(PROVIDER_UNKNOWN)
+        self.provider.as_deref().unwrap_or(UNKNOWN)
+    }
+
+    /// The value of `gen_ai.request.model`, which every call has: else `unknown`.
+    pub fn model_name(&self) -> &str {
+        if self.request_model.is_empty() { UNKNOWN } else { &self.request_model }
     }
 }
 

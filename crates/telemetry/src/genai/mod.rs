@@ -6,8 +6,8 @@ mod tree;
 
 pub use call::{
     CacheStatus, CacheUse, Call, CallError, Content, ContextOperation, Cost, FailedAttempt, GenAi,
-    Http, Outcome, PROVIDER_UNKNOWN, Params, Response, Routing, Server, StreamTiming, ToolCall,
-    UsageSource, Variant, Violation,
+    Http, Outcome, Params, Response, Routing, Server, StreamTiming, ToolCall, UsageSource, Variant,
+    Violation,
 };
 pub use tree::span_tree;
 pub(crate) use tree::throughput;

@@ -90,7 +90,7 @@ fn genai_span(call: &Call, genai: &GenAi) -> Span {
     content_attributes(genai, &mut attributes);
     cache_attributes(genai, &mut attributes);
     attributes.add(a::OUTCOME, genai.outcome.name());
-    let name = format!("{} {}", genai.operation, genai.request_model);
+    let name = format!("{} {}", genai.operation, genai.model_name());
     let mut span = span(call, call.genai_span, Some(call.http_span), name.into());
     if let Some(error) = &genai.error {
         attributes.add(a::ERROR_TYPE, error.kind);
@@ -112,7 +112,7 @@ fn request_attributes(genai: &GenAi, attributes: &mut Attributes) {
     let params = &genai.params;
     attributes.add(a::OPERATION_NAME, genai.operation);
     attributes.add(a::PROVIDER_NAME, genai.provider_name().to_owned());
-    attributes.add(a::REQUEST_MODEL, &genai.request_model);
+    attributes.add(a::REQUEST_MODEL, genai.model_name().to_owned());
     attributes.add(a::REQUEST_STREAM, genai.stream);
     attributes.add(a::OUTPUT_TYPE, genai.output_type);
     attributes.add_some(a::REQUEST_TEMPERATURE, params.temperature);
@@ -246,7 +246,9 @@ fn tool_span(
     id: SpanId,
 ) -> Span {
     let mut attributes = Attributes::default();
-    attributes.add(a::TOOL_NAME, tool_call.name.clone());
+    if !tool_call.name.is_empty() {
+        attributes.add(a::TOOL_NAME, tool_call.name.clone());
+    }
     attributes.add(a::TOOL_TYPE, "function");
     if !tool_call.id.is_empty() {
         attributes.add(a::TOOL_CALL_ID, tool_call.id.clone());

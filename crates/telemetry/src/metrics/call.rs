@@ -100,7 +100,7 @@ impl Metrics {
             KeyValue::new(a::OPERATION_NAME, genai.operation),
             KeyValue::new(
                 a::REQUEST_MODEL,
-                StringValue::from(self.models.label(&genai.request_model)),
+                StringValue::from(self.models.label(genai.model_name())),
             ),
             KeyValue::new(a::PROVIDER_NAME, genai.provider_name().to_owned()),
         ];
