@@ -18,6 +18,18 @@ if it says something.
 | header | older spelling | becomes | what it does |
 |---|---|---|---|
 ";
+const ANSWERS: &str = "
+What answers carry:
+
+| header | when | what it says |
+|---|---|---|
+| `traceparent` | always | the HTTP span, in the caller's trace or a new one |
+| `x-to11-request-id` | always | the request's id: `gateway.request.id` of the HTTP span |
+| `x-to11-error-code` | errors | the code of a refusal or of an upstream's failure |
+| `x-to11-upstream-provider` | where a provider was chosen | its name: `gen_ai.provider.name` |
+| `X-Gateway-Variant` | experiments | the variant that answered: `gateway.variant.name` |
+| `x-to11-route` | with `server: { route_header: true }` | where the model led, and why |
+";
 const METRICS_HEAD: &str = "
 ## Metrics
 
@@ -90,6 +102,7 @@ fn reference() -> String {
             it.note
         );
     }
+    out.push_str(ANSWERS);
     out
 }
 

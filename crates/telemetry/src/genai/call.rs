@@ -9,10 +9,6 @@ use tollgate_providers::Usage;
 use crate::span::{SpanId, SpanLink};
 use crate::trace_context::TraceContext;
 
-/// What is always said of a call and was never known: the provider of one that was refused before
-/// there was one, the model of a body that could not be read.
-const UNKNOWN: &str = "unknown";
-
 /// One finished request.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -347,20 +343,6 @@ pub struct ContextOperation {
     pub duration: Option<Duration>,
     /// The answer that asked for this tool run.
     pub links: Vec<SpanLink>,
-}
-
-// === impl GenAi ===
-
-impl GenAi {
-    /// The value of `gen_ai.provider.name`, which every call has: else `unknown`.
-    pub fn provider_name(&self) -> &str {
-        self.provider.as_deref().unwrap_or(UNKNOWN)
-    }
-
-    /// The value of `gen_ai.request.model`, which every call has: else `unknown`.
-    pub fn model_name(&self) -> &str {
-        if self.request_model.is_empty() { UNKNOWN } else { &self.request_model }
-    }
 }
 
 // === impl Outcome ===

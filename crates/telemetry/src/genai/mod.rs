@@ -3,6 +3,7 @@
 pub mod attributes;
 mod call;
 mod tree;
+mod unknown;
 
 pub use call::{
     CacheStatus, CacheUse, Call, CallError, Content, ContextOperation, Cost, FailedAttempt, GenAi,
