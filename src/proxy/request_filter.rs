@@ -99,8 +99,12 @@ fn describe(session: &Session, ctx: &mut Ctx) {
         client: session.client_addr().and_then(|address| address.as_inet().copied()),
         user_agent: text(&request.headers, header::USER_AGENT.as_str()),
     };
-    let traceparent = text(&request.headers, "traceparent");
-    let tracestate = text(&request.headers, "tracestate");
+    let headers = &request.headers;
+    // Of two parents neither can be believed; a state may come in several headers.
+    let one_parent = headers.get_all("traceparent").iter().count() == 1;
+    let traceparent = one_parent.then(|| text(headers, "traceparent")).flatten();
+    let states = headers.get_all("tracestate").iter().map(|state| state.to_str());
+    let tracestate = states.collect::<Result<Vec<_>, _>>().ok().map(|states| states.join(","));
     ctx.join_trace(traceparent.as_deref(), tracestate.as_deref());
 }
 

@@ -61,6 +61,11 @@ pub(crate) fn run(upstream: &mut RequestHeader, ctx: &Ctx) -> Result<()> {
         upstream.insert_header("anthropic-version", ANTHROPIC_VERSION)?;
     }
     upstream.insert_header("traceparent", ctx.trace.traceparent(ctx.spans.genai))?;
+    // Another trace's state, or one that could not be read, is not for this one.
+    match &ctx.trace.state {
+        Some(state) => upstream.insert_header("tracestate", &**state)?,
+        None => drop(upstream.remove_header("tracestate")),
+    }
     Ok(())
 }
 

@@ -11,11 +11,10 @@ use http::HeaderMap;
 use tower::{Layer, Service};
 
 use super::Request;
-
-/// Longest value that is kept, in characters; the rest is cut off.
-pub(super) const CONTEXT_VALUE_CHARS_MAX: usize = 256;
-/// Longest work a caller can claim, one day: larger values are ignored.
-const DURATION_MS_MAX: u64 = 86_400_000;
+use super::headers::{
+    CONTEXT_HEADERS, CONVERSATION_ID, ContextHeader, DECLARED, DURATION_MS_MAX, ENVIRONMENT,
+    HeaderRole, OPERATION_NAME, SESSION_ID, USER_ID,
+};
 
 /// The facts of one request's headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,37 +88,15 @@ impl Operation {
             .find(|operation| operation.name() == text)
     }
 
-    /// Header (behind `x-to11-context-`) and attribute of everything that can be said of it. The
-    /// first one names the subject.
-    const fn fields(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::ExecuteTool => &[
-                ("x-to11-context-tool-name", "gen_ai.tool.name"),
-                ("x-to11-context-tool-call-id", "gen_ai.tool.call.id"),
-            ],
-            Self::Retrieval => &[
-                ("x-to11-context-retrieval-source", "gen_ai.retrieval.source"),
-                ("x-to11-context-retrieval-document-count", "gen_ai.retrieval.document.count"),
-            ],
-            Self::InvokeAgent => &[
-                ("x-to11-context-agent-name", "gen_ai.agent.name"),
-                ("x-to11-context-agent-id", "gen_ai.agent.id"),
-                ("x-to11-context-agent-step", "gen_ai.agent.step"),
-            ],
-            Self::CreateAgent => &[
-                ("x-to11-context-agent-name", "gen_ai.agent.name"),
-                ("x-to11-context-agent-id", "gen_ai.agent.id"),
-                ("x-to11-context-agent-description", "gen_ai.agent.description"),
-            ],
-        }
+    /// The headers that say something of it; the first one names the subject.
+    fn says(self) -> impl Iterator<Item = &'static ContextHeader> {
+        CONTEXT_HEADERS
+            .iter()
+            .filter(move |it| matches!(it.role, HeaderRole::Says(of) if of.contains(&self)))
     }
 
-    const fn duration_header(self) -> Option<&'static str> {
-        match self {
-            Self::ExecuteTool => Some("x-to11-context-tool-duration-ms"),
-            Self::Retrieval => Some("x-to11-context-retrieval-duration-ms"),
-            Self::InvokeAgent | Self::CreateAgent => None,
-        }
+    fn took(self) -> Option<&'static ContextHeader> {
+        CONTEXT_HEADERS.iter().find(|it| it.role == HeaderRole::Took(self))
     }
 }
 
@@ -128,13 +105,12 @@ impl Operation {
 impl Context {
     /// Reads the headers.
     pub fn read(headers: &HeaderMap) -> Self {
-        let either = |newer, older| value(headers, newer).or_else(|| value(headers, older));
         Self {
-            user_id: value(headers, "x-to11-user-id"),
-            session_id: value(headers, "x-to11-session-id"),
-            conversation_id: either("x-to11-conversation-id", "x-conversation-id"),
-            environment: either("x-to11-env", "x-to11-environment"),
-            operation_name: match value(headers, "x-to11-operation").as_deref() {
+            user_id: USER_ID.value(headers),
+            session_id: SESSION_ID.value(headers),
+            conversation_id: CONVERSATION_ID.value(headers),
+            environment: ENVIRONMENT.value(headers),
+            operation_name: match OPERATION_NAME.value(headers).as_deref() {
                 Some("chat") => Some("chat"),
                 Some("generate_content") => Some("generate_content"),
                 _ => None,
@@ -148,33 +124,28 @@ impl Context {
 
 impl ContextOperation {
     fn read(headers: &HeaderMap) -> Option<Self> {
-        let kind = Operation::parse(&value(headers, "x-to11-context-operation")?)?;
+        let kind = Operation::parse(&DECLARED.value(headers)?)?;
         let attributes: Vec<_> = kind
-            .fields()
-            .iter()
-            .filter_map(|(header, attribute)| Some((*attribute, value(headers, header)?)))
+            .says()
+            .filter_map(|header| Some((header.attribute?, header.value(headers)?)))
             .collect();
-        let subject_attribute = kind.fields().first().map(|(_, attribute)| *attribute);
+        let named = kind.says().next().and_then(|header| header.attribute);
         let subject = attributes
             .iter()
-            .find(|(attribute, _)| Some(*attribute) == subject_attribute)
+            .find(|(attribute, _)| Some(*attribute) == named)
             .map(|(_, subject)| subject.clone());
         let duration = kind
-            .duration_header()
-            .and_then(|header| value(headers, header)?.parse().ok())
+            .took()
+            .and_then(|header| whole_number(&header.value(headers)?))
             .filter(|ms| *ms <= DURATION_MS_MAX)
             .map(Duration::from_millis);
         Some(Self { kind, duration, attributes, subject })
     }
 }
 
-/// A header's text: UTF-8, trimmed, cut to the limit; `None` when absent, empty or not text.
-fn value(headers: &HeaderMap, name: &str) -> Option<String> {
-    let text = std::str::from_utf8(headers.get(name)?.as_bytes()).ok()?.trim();
-    if text.is_empty() || text.chars().any(char::is_control) {
-        return None;
-    }
-    Some(text.chars().take(CONTEXT_VALUE_CHARS_MAX).collect())
+/// Digits alone: a number's parser would take a sign, too.
+fn whole_number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 // === impl ContextLayer ===

@@ -3,6 +3,7 @@
 mod body_limit;
 mod context;
 mod facts;
+mod headers;
 mod in_flight;
 mod rejection;
 mod request_id;
@@ -15,6 +16,9 @@ use tollgate_routing::Plan;
 pub use body_limit::{BodyLimitLayer, BodyLimited};
 pub use context::{Context, ContextLayer, ContextOperation, Contexts, Operation};
 pub use facts::Facts;
+pub use headers::{
+    CONTEXT_HEADERS, CONTEXT_VALUE_CHARS_MAX, ContextHeader, DURATION_MS_MAX, HeaderRole,
+};
 pub use in_flight::{InFlight, InFlightLayer, InFlightPermit, Limited};
 pub use rejection::Rejection;
 pub use request_id::{RequestId, RequestIdLayer, WithRequestId};

@@ -39,6 +39,8 @@ impl Params {
             "n" => self.n = raw.parse().ok(),
             "stop" | "stop_sequences" => {
                 self.stop_sequences = match raw.as_bytes().first() {
+                    // None of them is no attribute.
+                    Some(b'[') if raw.trim_matches(['[', ']']).trim().is_empty() => None,
                     Some(b'[') => Some(raw.to_owned()),
                     Some(b'"') => Some(format!("[{raw}]")),
                     _ => None,

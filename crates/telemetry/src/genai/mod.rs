@@ -4,6 +4,7 @@ pub mod attributes;
 mod broken;
 mod call;
 mod tree;
+mod unknown;
 
 pub use broken::{PANIC, build_spans};
 pub use call::{

@@ -54,15 +54,15 @@ fn http_span(call: &Call) -> Span {
     let http = &call.http;
     let route = if http.route.is_empty() { "unknown" } else { http.route };
     let mut attributes = Attributes::default();
-    attributes.add("http.request.method", http.method.clone());
-    attributes.add("url.path", http.path.clone());
-    attributes.add("http.route", route);
-    attributes.add("network.protocol.version", http.version);
-    attributes.add_some("http.response.status_code", http.status.map(u32::from));
-    attributes.add_some("client.address", http.client.clone());
-    attributes.add_some("user_agent.original", http.user_agent.clone());
-    attributes.add("gateway.request.id", http.request_id.clone());
-    attributes.add_some("gateway.error.code", http.error_code);
+    attributes.add(a::HTTP_METHOD, http.method.clone());
+    attributes.add(a::URL_PATH, http.path.clone());
+    attributes.add(a::HTTP_ROUTE, route);
+    attributes.add(a::HTTP_VERSION, http.version);
+    attributes.add_some(a::ATTEMPT_STATUS, http.status.map(u32::from));
+    attributes.add_some(a::CLIENT_ADDRESS, http.client.clone());
+    attributes.add_some(a::USER_AGENT, http.user_agent.clone());
+    attributes.add(a::REQUEST_ID, http.request_id.clone());
+    attributes.add_some(a::ERROR_CODE, http.error_code);
     let name = format!("{} {route}", http.method);
     let mut span = span(call, call.http_span, call.trace.parent, name.into());
     span.kind = SpanKind::Server;
@@ -78,7 +78,8 @@ fn genai_span(call: &Call, genai: &GenAi) -> Span {
     let mut attributes = Attributes::default();
     request_attributes(genai, &mut attributes);
     response_attributes(&genai.response, &mut attributes);
-    if let Some(timing) = &genai.timing {
+    // A caller that asked for none has no stream, whatever the provider sent.
+    if let Some(timing) = genai.timing.as_ref().filter(|_| genai.stream) {
         timing_attributes(timing, &genai.response, &mut attributes);
     }
     if let Some(server) = &genai.server {
@@ -89,8 +90,7 @@ fn genai_span(call: &Call, genai: &GenAi) -> Span {
     content_attributes(genai, &mut attributes);
     cache_attributes(genai, &mut attributes);
     attributes.add(a::OUTCOME, genai.outcome.name());
-    let name = format!("{} {}", genai.operation, genai.request_model);
-    let name = name.trim_end().to_owned();
+    let name = format!("{} {}", genai.operation, genai.model_name());
     let mut span = span(call, call.genai_span, Some(call.http_span), name.into());
     if let Some(error) = &genai.error {
         attributes.add(a::ERROR_TYPE, error.kind);
@@ -111,10 +111,8 @@ fn genai_span(call: &Call, genai: &GenAi) -> Span {
 fn request_attributes(genai: &GenAi, attributes: &mut Attributes) {
     let params = &genai.params;
     attributes.add(a::OPERATION_NAME, genai.operation);
-    attributes.add_some(a::PROVIDER_NAME, genai.provider.as_ref());
-    // A body that never came whole named no model.
-    let model = Some(&genai.request_model).filter(|model| !model.is_empty());
-    attributes.add_some(a::REQUEST_MODEL, model);
+    attributes.add(a::PROVIDER_NAME, genai.provider_name().to_owned());
+    attributes.add(a::REQUEST_MODEL, genai.model_name().to_owned());
     attributes.add(a::REQUEST_STREAM, genai.stream);
     attributes.add(a::OUTPUT_TYPE, genai.output_type);
     attributes.add_some(a::REQUEST_TEMPERATURE, params.temperature);
@@ -251,7 +249,9 @@ fn tool_span(
     id: SpanId,
 ) -> Span {
     let mut attributes = Attributes::default();
-    attributes.add(a::TOOL_NAME, tool_call.name.clone());
+    if !tool_call.name.is_empty() {
+        attributes.add(a::TOOL_NAME, tool_call.name.clone());
+    }
     attributes.add(a::TOOL_TYPE, "function");
     if !tool_call.id.is_empty() {
         attributes.add(a::TOOL_CALL_ID, tool_call.id.clone());

@@ -152,13 +152,11 @@ impl Metrics {
     fn dimensions(&self, genai: &GenAi) -> Vec<KeyValue> {
         let answered = genai.outcome == Outcome::Complete;
         let model = |name: &str| StringValue::from(self.models.label(name, answered));
-        let mut labels = vec![KeyValue::new(a::OPERATION_NAME, genai.operation)];
-        if !genai.request_model.is_empty() {
-            labels.push(KeyValue::new(a::REQUEST_MODEL, model(&genai.request_model)));
-        }
-        if let Some(provider) = &genai.provider {
-            labels.push(KeyValue::new(a::PROVIDER_NAME, StringValue::from(provider.clone())));
-        }
+        let mut labels = vec![
+            KeyValue::new(a::OPERATION_NAME, genai.operation),
+            KeyValue::new(a::REQUEST_MODEL, model(genai.model_name())),
+            KeyValue::new(a::PROVIDER_NAME, genai.provider_name().to_owned()),
+        ];
         if let Some(name) = &genai.response.model {
             labels.push(KeyValue::new(a::RESPONSE_MODEL, model(name)));
         }

@@ -1,6 +1,7 @@
 //! Every metric once: the documented ones, and ours under `gateway.*`.
 
 mod call;
+pub mod catalog;
 mod instruments;
 mod names;
 mod reloads;

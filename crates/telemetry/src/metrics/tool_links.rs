@@ -25,11 +25,13 @@ impl Metrics {
         let asked = counts.clone();
         let _known = meter
             .u64_observable_gauge("gateway.tool_links.known")
+            .with_unit("{id}")
             .with_description("Ids of tool calls that are remembered for later results")
             .with_callback(move |gauge| gauge.observe(asked().known, &[]))
             .build();
         let _evicted = meter
             .u64_observable_counter("gateway.tool_links.evicted")
+            .with_unit("{id}")
             .with_description("Ids of tool calls that were forgotten before their time")
             .with_callback(move |counter| counter.observe(counts().evicted, &[]))
             .build();

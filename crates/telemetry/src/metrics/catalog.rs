@@ -1,0 +1,378 @@
+//! Every metric once: what `docs/telemetry.md` and the tests are made from. The instruments in this
+//! folder must all stand here, with the same description.
+
+use crate::genai::attributes as a;
+
+/// What the catalogue says of a metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// The name; Prometheus writes it with underscores, and its unit or `_total` behind it.
+    pub name: &'static str,
+    /// What kind of instrument it is.
+    pub instrument: Instrument,
+    /// Its unit; empty for counts of things.
+    pub unit: &'static str,
+    /// Whether it has [`CALL_DIMENSIONS`].
+    pub of_calls: bool,
+    /// Its own dimensions.
+    pub dimensions: &'static [&'static str],
+    /// Upper bounds of a histogram's buckets, in its unit.
+    pub bounds: &'static [f64],
+    /// The description, as exported.
+    pub note: &'static str,
+}
+
+/// The kinds of instruments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instrument {
+    /// How often which values were seen.
+    Histogram,
+    /// A number that only grows.
+    Counter,
+    /// A number of the moment.
+    Gauge,
+}
+
+/// Bounds of durations in seconds (semantic conventions).
+pub(super) const SECONDS: [f64; 14] =
+    [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+/// Bounds of token counts.
+pub(super) const TOKENS: [f64; 14] = [
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1_024.0,
+    4_096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];
+/// Bounds of the time to the first token.
+pub(super) const FIRST_TOKEN: [f64; 16] =
+    [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+/// Bounds of the time per output token.
+pub(super) const PER_TOKEN: [f64; 13] =
+    [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
+/// Bounds of the gaps in streams: finer below, and one where a stall begins.
+pub(super) const GAPS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 2.0, 10.0, 60.0];
+/// Bounds of throughput in tokens per second.
+pub(super) const THROUGHPUT: [f64; 12] =
+    [1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 150.0, 250.0, 500.0];
+
+/// The dimensions of every metric of calls. Without a source a dimension is absent.
+pub const CALL_DIMENSIONS: [&str; 6] = [
+    a::OPERATION_NAME,
+    a::PROVIDER_NAME,
+    a::REQUEST_MODEL,
+    a::RESPONSE_MODEL,
+    a::SERVER_ADDRESS,
+    a::SERVER_PORT,
+];
+
+/// The dimensions of what is known of targets.
+const TARGET: &[&str] = &["provider", "target", "model"];
+
+/// Every metric, in the order of the documentation.
+pub const METRICS: &[Metric] = &[
+    Metric {
+        bounds: &SECONDS,
+        ..of_calls(
+            Instrument::Histogram,
+            "gen_ai.client.operation.duration",
+            "s",
+            "End-to-end latency of each model call",
+        )
+    },
+    Metric {
+        bounds: &TOKENS,
+        dimensions: &[a::TOKEN_TYPE],
+        ..of_calls(
+            Instrument::Histogram,
+            "gen_ai.client.token.usage",
+            "tokens",
+            "Tokens of each model call, by type",
+        )
+    },
+    Metric {
+        bounds: &FIRST_TOKEN,
+        ..of_calls(
+            Instrument::Histogram,
+            "gen_ai.server.time_to_first_token",
+            "s",
+            "Time from the start of a stream to its first content",
+        )
+    },
+    Metric {
+        bounds: &SECONDS,
+        ..of_calls(
+            Instrument::Histogram,
+            "gen_ai.server.request.duration",
+            "s",
+            "Duration of the upstream request",
+        )
+    },
+    Metric {
+        bounds: &PER_TOKEN,
+        ..of_calls(
+            Instrument::Histogram,
+            "gen_ai.server.time_per_output_token",
+            "s",
+            "Time per output token after the first",
+        )
+    },
+    Metric {
+        bounds: &THROUGHPUT,
+        ..of_calls(
+            Instrument::Histogram,
+            "gen_ai.server.output_tokens_per_second",
+            "tokens/sec",
+            "Output tokens per second over a stream's life",
+        )
+    },
+    Metric {
+        dimensions: &[a::ERROR_TYPE],
+        ..of_calls(
+            Instrument::Counter,
+            "gen_ai.client.errors",
+            "{error}",
+            "Model calls that failed, by error type",
+        )
+    },
+    Metric {
+        dimensions: &[a::GUARDRAIL_DETECTOR, a::GUARDRAIL_DIRECTION],
+        ..of_calls(
+            Instrument::Counter,
+            "gen_ai.client.guardrail_violations",
+            "{violation}",
+            "Findings of guardrails, by detector and direction",
+        )
+    },
+    Metric {
+        dimensions: &[a::RESPONSE_FINISH_REASON],
+        ..of_calls(
+            Instrument::Counter,
+            "gen_ai.client.finish_reasons",
+            "{choice}",
+            "Reasons for which answers ended",
+        )
+    },
+    Metric {
+        bounds: &GAPS,
+        ..of_calls(
+            Instrument::Histogram,
+            "gateway.stream.gap",
+            "s",
+            "Time between arrivals of content in streams",
+        )
+    },
+    of_calls(
+        Instrument::Counter,
+        "gateway.stream.stalls",
+        "{stall}",
+        "Gaps between content in streams that lasted two seconds or more",
+    ),
+    Metric {
+        dimensions: &[a::USAGE_CURRENCY],
+        ..of_calls(
+            Instrument::Counter,
+            "gateway.usage.cost",
+            "{currency}",
+            "Cost of tokens at the configured prices, by model and currency",
+        )
+    },
+    Metric {
+        dimensions: &[a::CACHE_STATUS],
+        ..of_calls(
+            Instrument::Counter,
+            "gateway.cache.lookups",
+            "{request}",
+            "Requests that the response cache decided on, by status",
+        )
+    },
+    plain(
+        Instrument::Gauge,
+        "gateway.tool_links.known",
+        "{id}",
+        &[],
+        "Ids of tool calls that are remembered for later results",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.tool_links.evicted",
+        "{id}",
+        &[],
+        "Ids of tool calls that were forgotten before their time",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.retry.attempts",
+        "{attempt}",
+        &[],
+        "Attempts that asked the same target again",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.retry.target_exclusions",
+        "{target}",
+        &[a::EXCLUDED_TARGET],
+        "Targets left for the rest of a request",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.retry.exhaustion_resets",
+        "{request}",
+        &[],
+        "Requests that got one more attempt after all their targets had failed",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.requests_finished",
+        "{request}",
+        &[a::OUTCOME],
+        "Requests that ended, by outcome",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.requests_refused",
+        "{request}",
+        &["code"],
+        "Requests that tollgate refused, by error code",
+    ),
+    plain(
+        Instrument::Gauge,
+        "gateway.in_flight",
+        "{request}",
+        &[],
+        "Requests whose responses have not ended",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.spans_stored",
+        "{span}",
+        &["queue"],
+        "Spans that a destination has taken, by queue",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.spans_dropped",
+        "{span}",
+        &["queue", "reason"],
+        "Spans that never reached a destination, by queue and reason",
+    ),
+    plain(
+        Instrument::Gauge,
+        "gateway.spans_queued",
+        "{span}",
+        &["queue"],
+        "Spans that wait for a destination, by queue",
+    ),
+    plain(
+        Instrument::Gauge,
+        "gateway.target.in_flight",
+        "{attempt}",
+        TARGET,
+        "Attempts at each target that have not ended",
+    ),
+    plain(
+        Instrument::Gauge,
+        "gateway.target.ejected",
+        "{target}",
+        TARGET,
+        "1 while a target is left alone, else 0",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.target.ejections",
+        "{ejection}",
+        TARGET,
+        "Times that a target was left alone for its faults",
+    ),
+    plain(
+        Instrument::Gauge,
+        "gateway.target.first_content",
+        "s",
+        TARGET,
+        "Decaying time to the first content of each target",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.config_reloads",
+        "{reload}",
+        &["result"],
+        "Times that the configuration was read again, by result",
+    ),
+    plain(
+        Instrument::Gauge,
+        "gateway.config_in_force_since_timestamp",
+        "s",
+        &[],
+        "When the configuration in force was taken, in Unix time",
+    ),
+    plain(
+        Instrument::Gauge,
+        "gateway.config_last_reload_successful",
+        "{reload}",
+        &[],
+        "1 if the configuration in force is what the file said when last read",
+    ),
+];
+
+const fn plain(
+    instrument: Instrument,
+    name: &'static str,
+    unit: &'static str,
+    dimensions: &'static [&'static str],
+    note: &'static str,
+) -> Metric {
+    Metric { name, instrument, unit, of_calls: false, dimensions, bounds: &[], note }
+}
+
+const fn of_calls(
+    instrument: Instrument,
+    name: &'static str,
+    unit: &'static str,
+    note: &'static str,
+) -> Metric {
+    Metric { of_calls: true, ..plain(instrument, name, unit, &[], note) }
+}
+
+// === impl Metric ===
+
+impl Metric {
+    /// The metric of this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        METRICS.iter().find(|metric| metric.name == name)
+    }
+
+    /// The name that Prometheus shows: dots become underscores, the unit and `total` follow.
+    pub fn prometheus_name(&self) -> String {
+        let mut name = self.name.replace('.', "_");
+        if self.unit == "s" {
+            name.push_str("_seconds");
+        }
+        if self.instrument == Instrument::Counter {
+            name.push_str("_total");
+        }
+        name
+    }
+}
+
+// === impl Instrument ===
+
+impl Instrument {
+    /// The kind's name in the documentation, and in the text of `/metrics`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Histogram => "histogram",
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+        }
+    }
+}
