@@ -29,7 +29,7 @@ fn reference(text: &[u8]) -> Judgement {
 fn agrees(text: &[u8]) {
     let expected = reference(text);
     let escaped = serde_json::to_string(&String::from_utf8_lossy(text)).unwrap();
-    let escaped = escaped[1..escaped.len() - 1].as_bytes();
+    let escaped = &escaped.as_bytes()[1..escaped.len() - 1];
     for at in 0..=text.len() {
         let (a, b) = text.split_at(at);
         assert_eq!(judged([a, b]), expected, "{:?} cut at {at}", String::from_utf8_lossy(text));
