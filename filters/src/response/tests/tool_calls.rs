@@ -24,6 +24,7 @@ fn times(dialect: Dialect, payloads: &[&str]) -> Vec<(u32, u32, Option<bool>)> {
             content_bytes_max: 0,
             started,
             translation: None,
+            secret: None,
         },
     );
     let mut at = started;
