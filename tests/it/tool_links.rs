@@ -156,3 +156,40 @@ fn arguments_are_judged_without_being_captured() {
         }
     }
 }
+
+#[test]
+fn an_id_that_the_translation_made_leads_back_too() {
+    let gemini = r#"
+providers:
+  five: { base_url: "{mock}/@turn/v1beta", models: [gemini], dialect: gemini, auth_type: none }
+"#;
+    let world = World::new(gemini);
+    let path = "/v1/chat/completions";
+    let trace = trace_id();
+    world.mock.push("/@turn/", Scenario::tools(&[("look", "{}"), ("look", r#"{"a":1}"#)]));
+    let asks = r#"{"model":"gemini","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"look"}}]}"#;
+    let answer = post(world.gateway, path, &[&traceparent(&trace)], asks).json();
+    let calls = answer["choices"][0]["message"]["tool_calls"].as_array().unwrap().clone();
+    assert_eq!(calls.len(), 2, "{answer}");
+    let before = world.spans(&trace);
+    let origin = genai(&before);
+    let told: Vec<_> =
+        before.iter().filter_map(|it| attribute(it, "gen_ai.tool.call.id")).collect();
+    for call in &calls {
+        assert!(told.contains(&call["id"].as_str().unwrap()), "{told:?} has not {call}");
+    }
+    let result = |at: usize| serde_json::json!({ "role": "tool", "tool_call_id": calls[at]["id"], "content": "mild" });
+    let brings = serde_json::json!({ "model": "gemini", "messages": [
+        { "role": "user", "content": "x" },
+        { "role": "assistant", "content": null, "tool_calls": calls },
+        result(0), result(1),
+    ] });
+    let trace = trace_id();
+    world.mock.push("/@turn/", Scenario::text("done"));
+    let answer = post(world.gateway, path, &[&traceparent(&trace)], &brings.to_string());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let after = world.spans(&trace);
+    let expected =
+        [0, 1].map(|at| (&*origin.trace_id, &*origin.span_id, calls[at]["id"].as_str().unwrap()));
+    assert_eq!(links(genai(&after)), expected);
+}

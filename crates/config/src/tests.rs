@@ -336,3 +336,18 @@ fn the_fingerprint_tells_the_text_and_the_secrets_apart() {
     assert_eq!(base.environment, written.environment);
     assert_eq!(base.text, crate::fingerprint(text.as_bytes()), "as of the file's bytes");
 }
+
+#[test]
+fn a_price_of_a_model_that_nobody_lists_is_warned_of() {
+    let text = "
+providers: { local: { base_url: 'http://localhost/v1', models: [gpt-4o, mini-2024-07-18] } }
+pricing:
+  gpt-4o: { input: 1 }
+  gpt-4o-2024-08-06: { input: 1 }
+  mini: { input: 1 }
+  gpt-4: { input: 1 }
+";
+    let said = warned(text);
+    assert!(said.contains("no provider lists the model `gpt-4`"), "{said}");
+    assert_eq!(said.matches("no provider lists").count(), 1, "{said}");
+}

@@ -194,7 +194,7 @@ impl Pipeline {
         let Self { decode, observers, writer, .. } = self;
         let mut written = Vec::new();
         decode.on_end(&mut |event| {
-            observers.on_event(&event, at);
+            observers.on_last_event(&event, at);
             if let Some(writer) = writer {
                 writer.on_event(&event, &mut written);
             }
@@ -330,5 +330,16 @@ impl Observers {
         self.transcript.on_event(event);
         // When tool calls open and close.
         self.tool_calls.on_event(event, at);
+    }
+
+    /// An event of a response that has ended. A call that is closed only because nothing more comes
+    /// was over with its last piece, as far as anybody knows.
+    fn on_last_event(&mut self, event: &StreamEvent<'_>, at: Instant) {
+        self.meter.on_event(event, at);
+        self.transcript.on_event(event);
+        let over = self.transcript.is_done() || self.transcript.finish_reasons().next().is_some();
+        if over || !matches!(event, StreamEvent::ToolCallEnd { .. }) {
+            self.tool_calls.on_event(event, at);
+        }
     }
 }

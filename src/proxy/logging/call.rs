@@ -1,10 +1,8 @@
 //! A request's state as the facts of its spans.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use tollgate_config::Price;
 use tollgate_filters::request::{Context, Facts};
 use tollgate_filters::response::Seen;
 use tollgate_providers::Endpoint;
@@ -188,7 +186,7 @@ fn genai_of_routed(ctx: &Ctx, routed: &mut Routed, how: End<'_>, end: Instant) -
     if let Some(seen) = seen {
         let estimate = ctx.endpoint.as_ref().is_some_and(|endpoint| endpoint.dialect().is_some());
         let facts = estimate.then_some(&routed.facts);
-        respond(&mut genai, seen, &current, facts, &ctx.snapshot.settings.pricing, end);
+        respond(ctx, &mut genai, seen, &current, facts, end);
     }
     if ctx.snapshot.settings.genai.capture_content {
         content::capture_request(&mut genai, &routed.facts);
@@ -235,18 +233,18 @@ fn judge(
 
 /// `facts` are there where tokens may be estimated: of chat alone.
 fn respond(
+    ctx: &Ctx,
     genai: &mut GenAi,
     seen: Seen,
     current: &Current,
     facts: Option<&Facts>,
-    pricing: &BTreeMap<Arc<str>, Price>,
     end: Instant,
 ) {
     let Seen { stream, times, transcript, tool_calls: times_of_calls } = seen;
     let sent = &*current.attempt.target.model;
     let (usage, usage_source) = usage::usage(genai.outcome, stream, &transcript, facts, sent);
     let models = [transcript.model(), Some(sent), Some(&*genai.request_model)];
-    let price = cost::price_of(pricing, &models);
+    let price = cost::price_of(&ctx.snapshot.settings.pricing, &models);
     genai.response = Response {
         id: transcript.id().map(str::to_owned),
         model: transcript.model().map(str::to_owned),
@@ -263,7 +261,8 @@ fn respond(
         }
     }
     let unix_ns = |at: Instant| current.started.unix_ns_at(at);
-    genai.tool_calls = tool_calls::tool_calls(&transcript, &times_of_calls, unix_ns);
+    let request_id = current.translated.map(|_| ctx.id.as_str());
+    genai.tool_calls = tool_calls::tool_calls(&transcript, &times_of_calls, request_id, unix_ns);
     if stream {
         genai.gaps = times.gaps.by_length();
         genai.timing = Some(StreamTiming {

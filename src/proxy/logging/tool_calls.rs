@@ -4,19 +4,32 @@ use tokio::time::Instant;
 use tollgate_filters::request::Facts;
 use tollgate_filters::response::ToolCallTimes;
 use tollgate_providers::Transcript;
+use tollgate_providers::translate::made_call_id;
 use tollgate_telemetry::SpanLink;
 use tollgate_telemetry::genai::{Call, ToolCall, attributes};
 
 use crate::tool_links::{Caller, Limits, Origin, ToolLinks};
 
 /// The calls as their spans tell them; arguments are there where the transcript kept them.
+///
+/// `translated` is the id of a request whose answer was written anew: calls without an id were given
+/// one in it.
 pub(super) fn tool_calls(
     transcript: &Transcript,
     times: &[ToolCallTimes],
+    translated: Option<&str>,
     unix_ns: impl Fn(Instant) -> u64,
 ) -> Vec<ToolCall> {
+    let given = |at: usize| {
+        let call = u32::try_from(at).ok()?;
+        Some(made_call_id(transcript.id().unwrap_or_default(), translated?, call))
+    };
     let call = |(at, call): (usize, &tollgate_providers::ToolCall)| ToolCall {
-        id: call.id.clone(),
+        id: Some(&call.id)
+            .filter(|id| !id.is_empty())
+            .cloned()
+            .or_else(|| given(at))
+            .unwrap_or_default(),
         name: call.name.clone(),
         arguments: (!call.arguments.is_empty()).then(|| call.arguments.clone()),
         arguments_valid: transcript.arguments_valid(at),

@@ -249,3 +249,21 @@ routes: { order: { endpoint: rerank, models: [best], strategy: single, targets: 
     assert!(settings.table.resolve("best", EndpointKind::Rerank).is_ok());
     assert!(settings.table.resolve("best", EndpointKind::Embeddings).is_err());
 }
+
+#[test]
+fn prices_and_the_memory_of_tool_calls_have_their_defaults_and_their_bounds() {
+    let providers = "providers: { local: { base_url: 'http://localhost/v1', models: [m] } }\n";
+    let settings = loaded(providers);
+    let links = settings.genai.tool_links;
+    assert_eq!((links.ids_max, links.ttl.as_secs()), (10_000, 3_600));
+    let most = "genai_telemetry: { tool_links: { ids_max: 1000000, ttl_s: 86400 } }\n";
+    let price = "pricing: { m: { input: 1, currency: EUR, reasoning: 3, cache_write_1h: 2 } }\n";
+    let settings = loaded(&format!("{providers}{most}{price}"));
+    let links = settings.genai.tool_links;
+    assert_eq!((links.ids_max, links.ttl.as_secs()), (1_000_000, 86_400));
+    let price = &settings.pricing["m"];
+    assert_eq!((&*price.currency, price.reasoning), ("EUR", Some(3.0)));
+    assert_eq!((price.cache_write_1h, price.cache_write), (Some(2.0), None));
+    let plain = loaded(&format!("{providers}pricing: {{ m: {{ input: 1 }} }}\n"));
+    assert_eq!(&*plain.pricing["m"].currency, "USD");
+}

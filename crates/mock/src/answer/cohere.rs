@@ -22,7 +22,7 @@ pub(crate) fn stream(reply: &Reply<'_>) -> Vec<Event> {
     for part in &reply.parts {
         match part {
             Part::Text(fragments) | Part::Refusal(fragments) => {
-                push_content(&mut events, &mut contents, "text", fragments)
+                push_content(&mut events, &mut contents, "text", fragments);
             }
             Part::Reasoning(fragments) => {
                 push_content(&mut events, &mut contents, "thinking", fragments);
@@ -50,7 +50,7 @@ pub(crate) fn plain(reply: &Reply<'_>) -> Json {
     for part in &reply.parts {
         match part {
             Part::Text(text) | Part::Refusal(text) => {
-                content.push(object! { "type" => "text", "text" => text.concat() })
+                content.push(object! { "type" => "text", "text" => text.concat() });
             }
             Part::Reasoning(text) => {
                 content.push(object! { "type" => "thinking", "thinking" => text.concat() });

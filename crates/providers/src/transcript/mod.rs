@@ -4,14 +4,15 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-use crate::calls;
 use crate::estimate::TextCount;
 use crate::event::{JsonStr, Medium, StreamEvent, Usage};
-use crate::json::{Judgement, ObjectCheck};
 use crate::provider::Dialect;
 
+mod arguments;
 #[cfg(test)]
 mod tests;
+
+use arguments::ArgumentChecks;
 
 /// Longest id, model, reason or tool name that is kept, in bytes.
 const NAME_BYTES_MAX: usize = 512;
@@ -29,10 +30,7 @@ pub struct Transcript {
     usage: Option<Usage>,
     finish_reasons: Vec<(u32, String)>,
     tool_calls: Vec<ToolCall>,
-    /// Of each tool call, in the same order.
-    arguments: Vec<Arguments>,
-    /// The event at hand may be cut.
-    condensed: bool,
+    arguments: ArgumentChecks,
     /// By choice.
     texts: Vec<String>,
     reasoning: String,
@@ -60,16 +58,6 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
-/// What is known of a call's arguments, whether or not they are kept.
-#[derive(Clone, Debug, Default)]
-struct Arguments {
-    check: ObjectCheck,
-    /// How many events there were when the call was said to be complete.
-    ended: Option<u64>,
-    /// They were not seen whole, or are no JSON by design.
-    unjudged: bool,
-}
-
 // === impl Transcript ===
 
 impl Transcript {
@@ -85,6 +73,7 @@ impl Transcript {
 
     /// Takes the next event.
     pub fn on_event(&mut self, event: &StreamEvent<'_>) {
+        self.arguments.on_event(event, self.events);
         match event {
             StreamEvent::Id(id) => {
                 self.id.get_or_insert_with(|| name(*id));
@@ -110,14 +99,12 @@ impl Transcript {
             StreamEvent::ToolCallStart { call, id, name } => self.on_call(*call, *id, *name),
             StreamEvent::ToolCallArguments { call, fragment } => {
                 self.first_arguments.get_or_insert(self.events);
-                self.on_arguments(*call, |check| check.push_escaped(fragment.raw()));
                 let text = self.on_generated(*fragment);
                 if let Some(call) = self.tool_calls.get_mut(*call as usize) {
                     call.arguments.push_str(&text);
                 }
             }
             StreamEvent::ToolCallInput { call, json } => {
-                self.on_arguments(*call, |check| check.push(json));
                 self.output_bytes += json.len() as u64;
                 self.output_text.add(&String::from_utf8_lossy(json));
                 if self.content_bytes_max == 0 {
@@ -145,22 +132,14 @@ impl Transcript {
                     self.on_first("tool");
                 }
                 self.events += 1;
-                self.condensed = false;
-            }
-            StreamEvent::Condensed => self.condensed = true,
-            StreamEvent::ToolCallFreeform { call } => {
-                if let Some(arguments) = self.arguments.get_mut(*call as usize) {
-                    arguments.unjudged = true;
-                }
             }
             // Arguments that come with the call's end were not generated there.
-            StreamEvent::ToolCallEnd { call } => {
-                if let Some(arguments) = self.arguments.get_mut(*call as usize) {
-                    arguments.ended = Some(self.events);
-                }
+            StreamEvent::ToolCallEnd { .. } => {
                 self.first_arguments = self.first_arguments.filter(|at| *at < self.events);
             }
-            StreamEvent::Opaque(_) => {}
+            StreamEvent::Opaque(_)
+            | StreamEvent::ToolCallFreeform { .. }
+            | StreamEvent::Condensed => {}
         }
     }
 
@@ -192,20 +171,8 @@ impl Transcript {
     /// Whether the arguments of a call are one JSON object; no text at all counts as `{}`. `None`
     /// where that is not known: the call was not seen to its end, or its input is free text.
     pub fn arguments_valid(&self, call: usize) -> Option<bool> {
-        let arguments = self.arguments.get(call)?;
-        let plain = self.events == 0;
         let over = self.done || !self.finish_reasons.is_empty();
-        // What is closed because nothing more comes may have been cut.
-        let ended = arguments.ended.is_some_and(|at| plain || over || at < self.events);
-        // The last that is told apart may be several.
-        if !ended || arguments.unjudged || call + 1 >= calls::CALLS_MAX {
-            return None;
-        }
-        match arguments.check.judge() {
-            Judgement::Object => Some(true),
-            Judgement::NoObject => Some(false),
-            Judgement::TooDeep => None,
-        }
+        self.arguments.valid(call, over, self.events)
     }
 
     /// The first choice's text, as far as it was kept.
@@ -302,15 +269,6 @@ impl Transcript {
         if self.content_bytes_max == 0 { Cow::Borrowed("") } else { self.admit(text.decode()) }
     }
 
-    fn on_arguments(&mut self, call: u32, push: impl FnOnce(&mut ObjectCheck)) {
-        let condensed = self.condensed;
-        let Some(arguments) = self.arguments.get_mut(call as usize) else { return };
-        arguments.unjudged |= condensed;
-        // It goes on after what looked like its end.
-        arguments.ended = None;
-        push(&mut arguments.check);
-    }
-
     fn on_call(&mut self, call: u32, id: JsonStr<'_>, called: JsonStr<'_>) {
         self.on_first(if self.opens_by_fragment { "tool" } else { "tool_start" });
         if call as usize >= CALLS_MAX {
@@ -318,7 +276,6 @@ impl Transcript {
         }
         while self.tool_calls.len() <= call as usize {
             self.tool_calls.push(ToolCall::default());
-            self.arguments.push(Arguments::default());
         }
         let Some(slot) = self.tool_calls.get_mut(call as usize) else { return };
         if slot.id.is_empty() {

@@ -33,6 +33,7 @@ use crate::provider::{Capabilities, Dialect};
 use request::{Draft, Request};
 
 pub use answer::ANSWER_BYTES_MAX;
+pub use blocks::made_call_id;
 pub use writer::{Reply, WriteError, Writer};
 
 /// What a target changes in a request, beside its dialect.

@@ -3,5 +3,6 @@
 mod mask;
 mod meter;
 mod pipeline;
+mod tool_calls;
 mod translate;
 mod withhold;

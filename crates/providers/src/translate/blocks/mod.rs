@@ -247,7 +247,7 @@ impl Blocks {
             return;
         }
         self.calls_opened = call + 1;
-        let id = if id.is_empty() { self.made_id(call) } else { id };
+        let id = if id.is_empty() { made_call_id(&self.id, &self.request_id, call) } else { id };
         let kind = Kind::ToolCall { id, name };
         if self.call_is_open() {
             self.wait(kind, Some(call), "", None);
@@ -256,18 +256,6 @@ impl Blocks {
         }
         self.close(sink);
         self.open(kind, Some(call), sink);
-    }
-
-    /// An id that no other call of the conversation has, of characters and a length that every API
-    /// takes.
-    fn made_id(&self, call: u32) -> String {
-        let unique = if self.id.is_empty() { &self.request_id } else { &self.id };
-        let letters: Vec<char> = unique.chars().filter(char::is_ascii_alphanumeric).collect();
-        let from = letters.len().saturating_sub(MADE_ID_CHARS);
-        format!(
-            "call_{}_{call}",
-            letters.get(from..).unwrap_or_default().iter().collect::<String>()
-        )
     }
 
     fn arguments(&mut self, call: u32, text: &str, sink: Sink<'_>) {
@@ -396,4 +384,14 @@ fn fill(known: &mut String, said: String) {
     if known.is_empty() {
         *known = said;
     }
+}
+
+/// The id of a call that its provider gives none, for the caller: one that no other call of the
+/// conversation has, of characters and a length that every API takes. `response_id` may be empty.
+pub fn made_call_id(response_id: &str, request_id: &str, call: u32) -> String {
+    let unique = if response_id.is_empty() { request_id } else { response_id };
+    let letters: Vec<char> = unique.chars().filter(char::is_ascii_alphanumeric).collect();
+    let from = letters.len().saturating_sub(MADE_ID_CHARS);
+    let letters: String = letters.get(from..).unwrap_or_default().iter().collect();
+    format!("call_{letters}_{call}")
 }
