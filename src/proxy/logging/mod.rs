@@ -75,10 +75,11 @@ fn end(ctx: &mut Ctx, end: End<'_>) {
         flight.settle(verdict(routed, outcome, end), Instant::now().into_std());
     }
     let observe = &ctx.shared.observe;
-    let _panicked = catch_unwind(AssertUnwindSafe(|| {
-        access::write(&call, outcome);
-        observe.call(&call, &retries);
-    }));
+    // Apart from each other: a log line that goes wrong costs no span.
+    let _panicked = catch_unwind(AssertUnwindSafe(|| observe.call(&call, &retries)));
+    let unrouted = call.genai.as_ref().map(|genai| genai.outcome).or(call.http.outcome);
+    let outcome = outcome.or(unrouted);
+    let _panicked = catch_unwind(AssertUnwindSafe(|| access::write(&call, outcome)));
 }
 
 /// Results of tool runs point to the answers that asked for them.

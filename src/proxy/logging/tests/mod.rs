@@ -141,7 +141,7 @@ async fn play(rig: &Rig, story: Story) -> String {
         }
     }
     if leaving == Leaving::TaskDropped {
-        caller.abort();
+        caller.abort().await;
         caller.read_until("no answer has this").await;
     }
     trace

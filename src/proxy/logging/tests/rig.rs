@@ -168,10 +168,17 @@ impl Caller {
         String::from_utf8_lossy(&all).into_owned()
     }
 
-    /// Drops the task that serves this connection.
-    pub(super) fn abort(&self) {
-        let tasks = self.tasks.lock().unwrap();
-        tasks.get(&self.here).expect("the connection is served").abort();
+    /// Drops the task that serves this connection, once there is one.
+    pub(super) async fn abort(&self) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let task = self.tasks.lock().unwrap().get(&self.here).cloned();
+            if let Some(task) = task {
+                return task.abort();
+            }
+            assert!(Instant::now() < until, "the connection is served");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 
