@@ -71,7 +71,8 @@ impl Bench {
         let of = |protocol, grpc, http| url(if protocol == "grpc" { grpc } else { http });
         let to_rotel = |protocol| of(protocol, rotel_grpc, rotel_http);
         let world = World::new(&format!(
-            "{USUAL}collector: {{ enabled: true, grpc_port: {ours_grpc}, http_port: {ours_http} }}\n\
+            "{USUAL}pricing: {{ gpt-4o-mini: {{ input: 1.0, output: 10.0 }} }}\n\
+             collector: {{ enabled: true, grpc_port: {ours_grpc}, http_port: {ours_http} }}\n\
              telemetry: {{ enabled: true, otlp_endpoint: \"{}\", protocol: {protocol} }}\n\
              genai_telemetry: {{ otlp_endpoint: \"{}\", protocol: {other} }}\n",
             to_rotel(protocol),
@@ -244,6 +245,11 @@ fn each_span_says_what_was_done(rows: &[SpanRow]) {
     }
     assert!(find("retrieval pinecone").duration_ns >= 25_000_000, "as long as it was said to take");
     assert!(find("execute_tool web_search").duration_ns >= 15_000_000);
+    // In the order of the calls: the second one asked for the tool.
+    let mut chats: Vec<_> = rows.iter().filter(|row| row.name == "chat gpt-4o-mini").collect();
+    chats.sort_by_key(|row| row.timestamp_ns);
+    let [link] = &find("execute_tool web_search").links[..] else { panic!("{rows:#?}") };
+    assert_eq!((&link.trace_id, &link.span_id), (&chats[1].trace_id, &chats[1].span_id));
     let own = ["rag-workflow", "hire", "vector-search", "ask", "run-tool", "answer", "plan"];
     for row in rows {
         let service = if own.contains(&&*row.name) { "my-rag-pipeline" } else { "tollgate" };
@@ -284,6 +290,15 @@ fn waterfall_shows_the_tree(text: &str) {
     let calls: Vec<_> = notes.iter().filter(|note| note.contains("openai (passthrough)")).collect();
     assert_eq!(calls.len(), 4, "each call says how it went:\n{text}");
     assert!(calls.iter().all(|note| note.contains("complete")), "{text}");
+    // 12 tokens in, 4 out.
+    assert!(calls[0].trim_end().ends_with("tokens 12 → 4 · cost 0.000052 USD"), "{text}");
+    assert!(
+        calls.iter().all(|note| note.contains(" · cost 0.0000") || note.contains(" · cost 0.0001")),
+        "{text}"
+    );
+    let links: Vec<_> = text.lines().skip_while(|line| !line.contains("execute_tool")).collect();
+    assert!(links[2].trim().starts_with("link: chat gpt-4o-mini ("), "{text}");
+    assert_eq!(text.matches("link: ").count(), 1, "{text}");
     let call = format!("call {CALL_ID}");
     for declared in
         ["agent agent-001 · for plans", "documents 5", &call, "agent agent-001 · step 0"]

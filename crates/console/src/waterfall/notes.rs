@@ -19,8 +19,11 @@ const DECLARED: [(&str, &[(&str, &str)]); 4] = [
 ];
 /// Links of one span that are shown.
 const LINKS_SHOWN_MAX: usize = 8;
-/// Digits behind the point of a cost.
-const COST_DIGITS: usize = 6;
+/// Digits of a cost, from the first that is no zero.
+const COST_DIGITS: f64 = 6.0;
+/// Costs beyond these are shown as they were stored.
+const COST_MIN: f64 = 1e-12;
+const COST_MAX: f64 = 1e12;
 
 pub(crate) fn names(spans: &[SpanRow]) -> Names<'_> {
     spans.iter().map(|span| (span.span_id.as_str(), span.name.as_str())).collect()
@@ -91,15 +94,24 @@ fn call(span: &SpanRow) -> Option<String> {
     Some(parts.join(" · "))
 }
 
-/// Without the digits that binary fractions add; what is too small for that stays as it is.
+/// Without the digits that binary fractions add.
 fn cost(amount: String) -> String {
-    match amount.parse::<f64>() {
-        Ok(number) if (1e-3..1e12).contains(&number) => {
-            let text = format!("{number:.COST_DIGITS$}");
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        }
-        _ => amount,
+    let Ok(number) = amount.parse::<f64>() else { return amount };
+    if !(COST_MIN..COST_MAX).contains(&number) {
+        return amount;
     }
+    let whole_digits = number.log10().floor();
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "COST_MIN and COST_MAX keep it small, max keeps it positive"
+    )]
+    let decimals = (COST_DIGITS - 1.0 - whole_digits).max(0.0) as usize;
+    let text = format!("{number:.decimals$}");
+    if decimals == 0 {
+        return text;
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn declared(span: &SpanRow) -> Option<String> {
