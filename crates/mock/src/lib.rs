@@ -19,7 +19,8 @@
 //! # }
 //! ```
 //!
-//! The scenario of a request is, in order: the next one pushed for its path; the one named in the
+//! The scenario of a request is, in order: the next one pushed for its trace; the next
+//! one pushed for its path; the one named in the
 //! path (`/@name/v1/...`); the one in the header `x-mock-scenario` (a name, or JSON); the one named
 //! by the model `mock-<name>`; the default, which greets, or calls the caller's tools if it has any.
 //! Built-in names: `default`, `echo`, `tools`, `reasoning`, `slow`, `load`, `cut`, `hang`,
@@ -46,7 +47,7 @@ pub use choosing::SCENARIO_HEADER;
 pub use log::{Ended, LOG_BODY_BYTES_MAX, LOG_REQUESTS_MAX, Progress, Received, body_hash};
 pub use scenario::{
     CREATED_DEFAULT, EVENT_BYTES_MAX, ExpectedKey, Fault, Fragments, GENERATED_BYTES_MAX, Piece,
-    STREAM_EVENTS_MAX, Scenario, Tokens, ToolCall,
+    STREAM_EVENTS_MAX, Scenario, Tokens, ToolCall, UsagePlace,
 };
 pub use server::{BODY_BYTES_MAX, Mock};
 

@@ -2,6 +2,10 @@
 
 use crate::answer::reply::{Counts, Event, Part, Reply};
 use crate::ordered::{Json, object};
+use crate::scenario::UsagePlace;
+
+/// Output tokens reported by chunks before the last one.
+const OUTPUT_PROVISIONAL: u64 = 1;
 
 /// The bytes of an event that carries no text.
 pub(crate) fn text_event_bytes(reply: &Reply<'_>) -> usize {
@@ -23,12 +27,18 @@ pub(crate) fn stream(reply: &Reply<'_>) -> Vec<Event> {
             Part::Reasoning(fragments) => events.extend(fragments.iter().map(|text| {
                 delta(reply, object! { "reasoning_content" => text.as_str() }, None, true)
             })),
+            Part::Refusal(fragments) => events.extend(
+                fragments
+                    .iter()
+                    .map(|text| delta(reply, object! { "refusal" => text.as_str() }, None, true)),
+            ),
             Part::Tool { .. } => {}
         }
     }
     push_tools(&mut events, reply);
     events.push(delta(reply, Json::Object(Vec::new()), Some(reply.finish()), false));
-    if let (true, Some(counts)) = (reply.ask.include_usage, reply.usage) {
+    let own = reply.ask.include_usage && reply.scenario.usage_place == UsagePlace::Own;
+    if let (true, Some(counts)) = (own, reply.usage) {
         let chunk = head(reply).with("choices", Vec::new()).with("usage", usage(counts));
         events.push(Event::data(&chunk.text(), false));
     }
@@ -43,7 +53,7 @@ pub(crate) fn plain(reply: &Reply<'_>) -> Json {
     let mut message = object! {
         "role" => "assistant",
         "content" => reply.text(),
-        "refusal" => Json::Null,
+        "refusal" => reply.refusal(),
         "annotations" => Vec::new(),
     };
     if let Some(reasoning) = reply.reasoning() {
@@ -98,8 +108,19 @@ fn delta(reply: &Reply<'_>, delta: Json, finish: Option<&str>, content: bool) ->
         "finish_reason" => finish,
     };
     let mut chunk = head(reply).with("choices", vec![choice]);
-    if reply.ask.include_usage && !reply.scenario.omit_null_usage {
-        chunk = chunk.with("usage", Json::Null);
+    let place = reply.scenario.usage_place;
+    match reply.usage {
+        Some(counts) if finish.is_some() && place != UsagePlace::Own => {
+            chunk = chunk.with("usage", usage(counts));
+        }
+        Some(counts) if place == UsagePlace::Every => {
+            let so_far = Counts { output: OUTPUT_PROVISIONAL, reasoning: 0, ..counts };
+            chunk = chunk.with("usage", usage(so_far));
+        }
+        _ if reply.ask.include_usage && !reply.scenario.omit_null_usage => {
+            chunk = chunk.with("usage", Json::Null);
+        }
+        _ => {}
     }
     Event::data(&chunk.text(), content)
 }

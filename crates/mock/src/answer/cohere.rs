@@ -21,7 +21,9 @@ pub(crate) fn stream(reply: &Reply<'_>) -> Vec<Event> {
     let (mut contents, mut calls) = (0, 0);
     for part in &reply.parts {
         match part {
-            Part::Text(fragments) => push_content(&mut events, &mut contents, "text", fragments),
+            Part::Text(fragments) | Part::Refusal(fragments) => {
+                push_content(&mut events, &mut contents, "text", fragments)
+            }
             Part::Reasoning(fragments) => {
                 push_content(&mut events, &mut contents, "thinking", fragments);
             }
@@ -47,7 +49,9 @@ pub(crate) fn plain(reply: &Reply<'_>) -> Json {
     let mut calls = Vec::new();
     for part in &reply.parts {
         match part {
-            Part::Text(text) => content.push(object! { "type" => "text", "text" => text.concat() }),
+            Part::Text(text) | Part::Refusal(text) => {
+                content.push(object! { "type" => "text", "text" => text.concat() })
+            }
             Part::Reasoning(text) => {
                 content.push(object! { "type" => "thinking", "thinking" => text.concat() });
             }

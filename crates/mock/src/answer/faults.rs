@@ -66,7 +66,7 @@ pub(crate) fn on_chunks(answer: &mut Answer, scenario: &Scenario) {
         Some(Fault::Garbage) => {
             let bytes = Bytes::from_static(GARBAGE);
             answer.content_length = answer.content_length.map(|_| bytes.len());
-            answer.chunks = vec![Chunk { wait: Duration::ZERO, bytes }];
+            answer.chunks = vec![Chunk { wait: Duration::ZERO, bytes, content: false }];
         }
         Some(Fault::SlowBytes { bytes, gap_ms }) => {
             let gap = Duration::from_millis(*gap_ms);

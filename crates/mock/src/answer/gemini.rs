@@ -29,7 +29,9 @@ pub(crate) fn stream(reply: &Reply<'_>) -> Vec<Event> {
 pub(crate) fn plain(reply: &Reply<'_>) -> Json {
     let mut signed = false;
     let parts = reply.parts.iter().flat_map(|part| match part {
-        Part::Text(fragments) => vec![object! { "text" => fragments.concat() }],
+        Part::Text(fragments) | Part::Refusal(fragments) => {
+            vec![object! { "text" => fragments.concat() }]
+        }
         Part::Reasoning(fragments) => {
             vec![object! { "text" => fragments.concat(), "thought" => true }]
         }
@@ -41,7 +43,7 @@ pub(crate) fn plain(reply: &Reply<'_>) -> Json {
 /// What is streamed of a part. The first call carries the signature of the thought behind it.
 fn pieces(part: &Part<'_>, signed: &mut bool) -> Vec<Json> {
     match part {
-        Part::Text(fragments) => {
+        Part::Text(fragments) | Part::Refusal(fragments) => {
             fragments.iter().map(|text| object! { "text" => text.as_str() }).collect()
         }
         Part::Reasoning(fragments) => fragments

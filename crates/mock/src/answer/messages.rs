@@ -36,7 +36,9 @@ pub(crate) fn stream(reply: &Reply<'_>) -> Vec<Event> {
 /// The answer in one piece.
 pub(crate) fn plain(reply: &Reply<'_>) -> Json {
     let blocks = reply.parts.iter().map(|part| match part {
-        Part::Text(fragments) => object! { "type" => "text", "text" => fragments.concat() },
+        Part::Text(fragments) | Part::Refusal(fragments) => {
+            object! { "type" => "text", "text" => fragments.concat() }
+        }
         Part::Reasoning(fragments) => object! {
             "type" => "thinking", "thinking" => fragments.concat(), "signature" => SIGNATURE,
         },
@@ -72,7 +74,7 @@ fn message(reply: &Reply<'_>, content: Vec<Json>, stop_reason: Json, output: u64
 
 fn push_block(events: &mut Vec<Event>, index: usize, part: &Part<'_>) {
     let start = match part {
-        Part::Text(_) => object! { "type" => "text", "text" => "" },
+        Part::Text(_) | Part::Refusal(_) => object! { "type" => "text", "text" => "" },
         Part::Reasoning(_) => {
             object! { "type" => "thinking", "thinking" => "", "signature" => "" }
         }
@@ -96,7 +98,7 @@ fn push_block(events: &mut Vec<Event>, index: usize, part: &Part<'_>) {
 
 fn push_deltas(events: &mut Vec<Event>, index: usize, part: &Part<'_>) {
     match part {
-        Part::Text(fragments) => {
+        Part::Text(fragments) | Part::Refusal(fragments) => {
             let mut last: Option<(&str, Event)> = None;
             for text in fragments.iter() {
                 let event = match last {

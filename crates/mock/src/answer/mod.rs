@@ -37,6 +37,8 @@ pub(crate) struct Chunk {
     /// Since the one before was due.
     pub(crate) wait: Duration,
     pub(crate) bytes: Bytes,
+    /// Whether it holds an event with content; never in a plain answer, which is content as a whole.
+    pub(crate) content: bool,
 }
 
 /// What follows the last chunk.
@@ -250,7 +252,7 @@ impl Answer {
 
     fn plain(status: StatusCode, bytes: Bytes) -> Self {
         let content_length = Some(bytes.len());
-        let chunks = vec![Chunk { wait: Duration::ZERO, bytes }];
+        let chunks = vec![Chunk { wait: Duration::ZERO, bytes, content: false }];
         Self { content_length, chunks, ..Self::empty(status, JSON) }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn chunks(scenario: &Scenario, events: Vec<Event>) -> Vec<Chunk> {
         if event.content {
             wait = Duration::from_millis(std::mem::replace(&mut wait_ms, scenario.gap_ms));
         }
-        chunks.push(Chunk { wait, bytes: event.bytes });
+        chunks.push(Chunk { wait, bytes: event.bytes, content: event.content });
     }
     if scenario.events_per_chunk > 1 {
         chunks = chunks.chunks(scenario.events_per_chunk).map(join).collect();
@@ -32,7 +32,7 @@ pub(crate) fn split(scenario: &Scenario, chunks: Vec<Chunk>) -> Vec<Chunk> {
     if scenario.split_at.is_empty() {
         return chunks;
     }
-    let mut rest = join(&chunks).bytes;
+    let Chunk { bytes: mut rest, content, .. } = join(&chunks);
     let mut borders = scenario.split_at.clone();
     borders.retain(|at| (1..rest.len()).contains(at));
     borders.sort_unstable();
@@ -43,20 +43,21 @@ pub(crate) fn split(scenario: &Scenario, chunks: Vec<Chunk>) -> Vec<Chunk> {
     let mut done = 0;
     for border in borders {
         let bytes = rest.split_to(border - done);
-        parts.push(Chunk { wait: std::mem::replace(&mut wait, gap), bytes });
+        parts.push(Chunk { wait: std::mem::replace(&mut wait, gap), bytes, content: false });
         done = border;
     }
-    parts.push(Chunk { wait, bytes: rest });
+    // Where in the body the content lies is not looked for: it has all come with the last part.
+    parts.push(Chunk { wait, bytes: rest, content });
     parts
 }
 
 /// Cuts the body into pieces of `bytes` each.
 pub(crate) fn dribble(chunks: &[Chunk], bytes: usize, gap: Duration) -> Vec<Chunk> {
-    let mut rest = join(chunks).bytes;
+    let Chunk { bytes: mut rest, content, .. } = join(chunks);
     let mut pieces = Vec::new();
     while !rest.is_empty() {
         let bytes = rest.split_to(bytes.clamp(1, rest.len()));
-        pieces.push(Chunk { wait: gap, bytes });
+        pieces.push(Chunk { wait: gap, bytes, content: content && rest.is_empty() });
     }
     pieces
 }
@@ -82,5 +83,7 @@ fn join(chunks: &[Chunk]) -> Chunk {
     for chunk in chunks {
         bytes.extend_from_slice(&chunk.bytes);
     }
-    Chunk { wait: chunks.iter().map(|chunk| chunk.wait).sum(), bytes: Bytes::from(bytes) }
+    let content = chunks.iter().any(|chunk| chunk.content);
+    let wait = chunks.iter().map(|chunk| chunk.wait).sum();
+    Chunk { wait, bytes: Bytes::from(bytes), content }
 }

@@ -26,6 +26,7 @@ pub(crate) struct Event {
 pub(crate) enum Part<'a> {
     Text(Cow<'a, [String]>),
     Reasoning(&'a [String]),
+    Refusal(Cow<'a, [String]>),
     Tool { id: String, name: &'a str, arguments: &'a [String] },
 }
 
@@ -89,6 +90,7 @@ impl<'a> Reply<'a> {
             parts.push(match piece {
                 Piece::Text(text) => Part::Text(Cow::Borrowed(&text.0)),
                 Piece::Reasoning(text) => Part::Reasoning(&text.0),
+                Piece::Refusal(text) => Part::Refusal(Cow::Borrowed(&text.0)),
                 Piece::ToolCall(call) => Part::Tool {
                     id: call.id.clone().unwrap_or_else(|| format!("{call_id}{number:012}{i:04}")),
                     name: &call.name,
@@ -132,6 +134,14 @@ impl<'a> Reply<'a> {
         texts.reduce(|all, text| all + &text)
     }
 
+    pub(crate) fn refusal(&self) -> Option<String> {
+        let texts = self.parts.iter().filter_map(|part| match part {
+            Part::Refusal(fragments) => Some(fragments.concat()),
+            _ => None,
+        });
+        texts.reduce(|all, text| all + &text)
+    }
+
     pub(crate) fn reasoning(&self) -> Option<String> {
         let texts = self.parts.iter().filter_map(|part| match part {
             Part::Reasoning(fragments) => Some(fragments.concat()),
@@ -165,7 +175,7 @@ impl<'a> Reply<'a> {
         let (mut all, mut reasoning) = (0, 0);
         for part in &self.parts {
             all += match part {
-                Part::Text(fragments) => fragments.len(),
+                Part::Text(fragments) | Part::Refusal(fragments) => fragments.len(),
                 Part::Tool { arguments, .. } => arguments.len() + 1,
                 Part::Reasoning(fragments) => {
                     reasoning += fragments.len();

@@ -82,6 +82,7 @@ impl Sequence {
         self.push("response.output_item.added", added, opens);
         match part {
             Part::Text(fragments) => self.text(index, fragments),
+            Part::Refusal(fragments) => self.refusal(index, fragments),
             Part::Reasoning(fragments) => self.reasoning(index, fragments),
             Part::Tool { arguments, .. } => self.arguments(index, arguments),
         }
@@ -103,6 +104,21 @@ impl Sequence {
         let done = at(&id).with("text", text.as_str()).with("logprobs", Vec::new());
         self.push("response.output_text.done", done, false);
         self.push("response.content_part.done", at(&id).with("part", text_part(&text)), false);
+    }
+
+    fn refusal(&mut self, index: usize, fragments: &[String]) {
+        let id = item_id("msg", index);
+        let at = || {
+            let id = id.as_str();
+            object! { "item_id" => id, "output_index" => index, "content_index" => 0_u64 }
+        };
+        self.push("response.content_part.added", at().with("part", refusal_part("")), false);
+        for text in fragments {
+            self.push("response.refusal.delta", at().with("delta", text.as_str()), true);
+        }
+        let text = fragments.concat();
+        self.push("response.refusal.done", at().with("refusal", text.as_str()), false);
+        self.push("response.content_part.done", at().with("part", refusal_part(&text)), false);
     }
 
     fn text_delta(&mut self, index: usize, id: &str, text: &str) {
@@ -194,6 +210,13 @@ fn item(index: usize, part: &Part<'_>, done: bool) -> Json {
             "content" => if done { vec![text_part(&fragments.concat())] } else { Vec::new() },
             "role" => "assistant",
         },
+        Part::Refusal(fragments) => object! {
+            "id" => item_id("msg", index),
+            "type" => "message",
+            "status" => status,
+            "content" => if done { vec![refusal_part(&fragments.concat())] } else { Vec::new() },
+            "role" => "assistant",
+        },
         Part::Reasoning(fragments) => {
             let text = object! { "type" => "summary_text", "text" => fragments.concat() };
             let item = object! {
@@ -225,6 +248,10 @@ fn text_part(text: &str) -> Json {
         "logprobs" => Vec::new(),
         "text" => text,
     }
+}
+
+fn refusal_part(text: &str) -> Json {
+    object! { "type" => "refusal", "refusal" => text }
 }
 
 fn usage_of(counts: Counts) -> Json {

@@ -1,4 +1,4 @@
-//! Which scenario answers: script, name in the path, header, model name, default, in this order.
+//! Which scenario answers: the trace's script, script, name in the path, header, model name, default, in this order.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,13 +25,15 @@ pub(crate) const BUILT_IN: [&str; 8] =
 pub(crate) struct Scenarios {
     script: Mutex<VecDeque<(String, Arc<Scenario>)>>,
     named: Mutex<HashMap<String, Arc<Scenario>>>,
+    /// Scripts of single traces, by the hexadecimal digits of the trace's id.
+    traces: Mutex<HashMap<String, VecDeque<Arc<Scenario>>>>,
 }
 
 /// A scenario and how it was found.
 #[derive(Clone, Debug)]
 pub(crate) struct Chosen {
     pub(crate) scenario: Arc<Scenario>,
-    /// `script`, `@name`, `header`, `model:...` or `default`.
+    /// `trace`, `script`, `@name`, `header`, `model:...` or `default`.
     pub(crate) label: String,
 }
 
@@ -48,6 +50,11 @@ impl Scenarios {
         named.insert(name.to_owned(), Arc::new(scenario));
     }
 
+    pub(crate) fn push_trace(&self, trace_id: &str, scenario: Scenario) {
+        let mut traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        traces.entry(trace_id.to_owned()).or_default().push_back(Arc::new(scenario));
+    }
+
     /// Scripted scenarios not served yet.
     pub(crate) fn scripted(&self) -> usize {
         self.script.lock().unwrap_or_else(PoisonError::into_inner).len()
@@ -61,6 +68,9 @@ impl Scenarios {
         headers: &HeaderMap,
         ask: &Ask,
     ) -> Result<Chosen, String> {
+        if let Some(scenario) = self.take_traced(headers) {
+            return Ok(Chosen { scenario, label: "trace".to_owned() });
+        }
         if let Some(scenario) = self.take_scripted(path) {
             return Ok(Chosen { scenario, label: "script".to_owned() });
         }
@@ -81,6 +91,17 @@ impl Scenarios {
             return Ok(Chosen { scenario, label: format!("model:{model}") });
         }
         Ok(Chosen { scenario: Arc::new(default_answer(ask)), label: "default".to_owned() })
+    }
+
+    fn take_traced(&self, headers: &HeaderMap) -> Option<Arc<Scenario>> {
+        let trace_id = headers.get("traceparent")?.to_str().ok()?.split('-').nth(1)?;
+        let mut traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        let script = traces.get_mut(trace_id)?;
+        let scenario = script.pop_front();
+        if script.is_empty() {
+            traces.remove(trace_id);
+        }
+        scenario
     }
 
     fn take_scripted(&self, path: &str) -> Option<Arc<Scenario>> {

@@ -85,3 +85,26 @@ fn a_schema_is_followed_to_its_depth_limit() {
     assert_eq!(made(&nested(8), 0).pointer(&path(8)), Some(&json!(true)));
     assert_eq!(made(&nested(9), 0).pointer(&path(9)), Some(&Value::Null));
 }
+
+#[test]
+fn the_script_of_a_trace_comes_before_every_other_and_is_no_other_traces() {
+    let scenarios = Scenarios::default();
+    let trace_id = "0af7651916cd43dd8448eb211c80319c";
+    for text in ["first", "second"] {
+        scenarios.push_trace(trace_id, Scenario::text(text));
+    }
+    scenarios.push("/a", Scenario::text("script"));
+    let choose = |trace_id: &str| {
+        let (target, ask) = (Target::read("/a"), Ask::default());
+        let value = format!("00-{trace_id}-00f067aa0ba902b7-01").parse().unwrap();
+        let headers =
+            HeaderMap::from_iter([(http::header::HeaderName::from_static("traceparent"), value)]);
+        let chosen = scenarios.choose("/a", &target, &headers, &ask).unwrap();
+        (chosen.label, chosen.scenario.content[0].clone())
+    };
+    let said = |label: &str, text: &str| (label.to_owned(), Piece::text(text));
+    assert_eq!(choose(trace_id), said("trace", "first"));
+    assert_eq!(choose(&"a".repeat(32)), said("script", "script"));
+    assert_eq!(choose(trace_id), said("trace", "second"));
+    assert_eq!(choose(trace_id).0, "default", "what was scripted has been served");
+}

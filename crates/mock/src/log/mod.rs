@@ -38,8 +38,8 @@ pub struct Received {
     pub connection: u64,
     /// The protocol version.
     pub http_version: http::Version,
-    /// How the scenario was found: `script`, `@name`, `header`, `model:...`, `default`; empty until
-    /// then.
+    /// How the scenario was found: `trace`, `script`, `@name`, `header`, `model:...`, `default`;
+    /// empty until then.
     pub scenario: String,
     /// The answer as far as it got.
     pub response: Progress,
@@ -52,6 +52,8 @@ pub struct Progress {
     pub status: Option<u16>,
     /// When each chunk of the body was handed to the connection, and its bytes.
     pub sent: Vec<(Instant, usize)>,
+    /// When the first chunk with content was handed to the connection; streams only.
+    pub first_content: Option<Instant>,
     /// When and how the exchange ended; `None` while it runs.
     pub ended: Option<(Instant, Ended)>,
 }
@@ -262,8 +264,14 @@ impl Witness {
         lock(&self.entry).response.status = Some(status.as_u16());
     }
 
-    pub(crate) fn sent(&self, bytes: usize) {
-        lock(&self.entry).response.sent.push((Instant::now(), bytes));
+    /// `content`: whether the chunk holds an event that says something.
+    pub(crate) fn sent(&self, bytes: usize, content: bool) {
+        let mut received = lock(&self.entry);
+        let now = Instant::now();
+        received.response.sent.push((now, bytes));
+        if content {
+            received.response.first_content.get_or_insert(now);
+        }
     }
 
     /// The exchange is over; only the first end counts.

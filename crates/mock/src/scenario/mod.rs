@@ -39,6 +39,8 @@ pub struct Scenario {
     /// Chat streams: leave `usage: null` out of the chunks before the usage chunk, as many
     /// OpenAI-compatible servers do; OpenAI itself sends it.
     pub omit_null_usage: bool,
+    /// Chat streams: where the counts stand.
+    pub usage_place: UsagePlace,
 
     /// Wait before the response head.
     pub head_delay_ms: u64,
@@ -73,6 +75,19 @@ pub struct Scenario {
     pub fault: Option<Fault>,
 }
 
+/// Where a chat stream has its token counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsagePlace {
+    /// In a chunk of their own before `[DONE]`, if asked for, as OpenAI has them.
+    #[default]
+    Own,
+    /// In the chunk that says why the answer ends, asked for or not.
+    Finish,
+    /// In every chunk, asked for or not: provisional until the one that says why the answer ends.
+    Every,
+}
+
 /// A part of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,6 +96,8 @@ pub enum Piece {
     Text(Fragments),
     /// Reasoning: `reasoning_content` in chat, a thinking block in messages.
     Reasoning(Fragments),
+    /// Words of refusal: `refusal` in chat and Responses, text elsewhere.
+    Refusal(Fragments),
     /// A call of one of the caller's tools.
     ToolCall(ToolCall),
 }
@@ -240,6 +257,7 @@ impl Default for Scenario {
             finish: None,
             usage: Some(Tokens::default()),
             omit_null_usage: false,
+            usage_place: UsagePlace::Own,
             head_delay_ms: 0,
             first_delay_ms: 0,
             gap_ms: 0,

@@ -101,7 +101,7 @@ impl Body for PacedBody {
         }
         ready!(self.poll_due(cx));
         if let Some(chunk) = self.chunks.pop_front() {
-            self.witness.sent(chunk.bytes.len());
+            self.witness.sent(chunk.bytes.len(), chunk.content);
             self.note_end();
             self.unflushed = true;
             return Poll::Ready(Some(Ok(Frame::data(chunk.bytes))));

@@ -95,6 +95,12 @@ impl Mock {
         self.provider.scenarios.push(path_prefix, scenario);
     }
 
+    /// Answers one request of the trace with this id (32 hexadecimal digits in lower case, as in
+    /// `traceparent`); several are served in the order pushed, before any other way of choosing.
+    pub fn push_trace(&self, trace_id: &str, scenario: Scenario) {
+        self.provider.scenarios.push_trace(trace_id, scenario);
+    }
+
     /// Answers `/@name/...`, `x-mock-scenario: name` and the model `mock-name` from now on.
     pub fn set(&self, name: &str, scenario: Scenario) {
         self.provider.scenarios.set(name, scenario);
