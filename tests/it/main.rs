@@ -38,5 +38,6 @@ mod tls;
 mod tool_links;
 mod transcriptions;
 mod translate;
+mod truth;
 mod upstream_errors;
 mod usage;
