@@ -32,9 +32,7 @@ fn main() -> ExitCode {
     let started = Instant::now();
     match replay(&options) {
         Ok(score) => {
-            for told in score.told() {
-                println!("{told}");
-            }
+            print!("{}", score.told());
             let took = started.elapsed().as_secs_f64();
             println!("{} calls, seed {}, {took:.1} s", options.calls, options.seed);
             println!("{score}");

@@ -22,5 +22,5 @@ fn what_is_stored_of_scripted_calls_is_true() {
         port: free_port,
     };
     let score = replay::replay(&options).unwrap();
-    assert!(score.is_perfect(), "{}\n{score}", score.told().join("\n"));
+    assert!(score.is_perfect(), "{}\n{score}", score.told());
 }

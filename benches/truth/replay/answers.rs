@@ -76,10 +76,9 @@ pub(crate) fn way(rng: &mut Rng, upstream: Dialect) -> (String, Attempt, bool) {
         target: target.map(|target| format!("{target}-{name}")),
     };
     match rng.u8(..8) {
-        0 => (format!("again-{name}"), attempt(Some("a")), false),
-        1 => (format!("pair-{name}"), attempt(Some("a")), false),
-        2 => (format!("call-{name}"), attempt(Some("a")), false),
-        3 => (format!("spread-{name}"), attempt(Some("a")), true),
+        0 | 1 => (format!("solo-{name}"), attempt(Some("one")), false),
+        2 => (format!("call-{name}"), attempt(Some("one")), false),
+        3 => (format!("spread-{name}"), attempt(Some("one")), true),
         _ => (name.to_owned(), attempt(None), false),
     }
 }

@@ -46,6 +46,11 @@ impl Caller {
         Self { to, stream: None }
     }
 
+    /// The next call gets a connection of its own.
+    pub(crate) fn hang_up(&mut self) {
+        self.stream = None;
+    }
+
     /// Sends a request and reads its answer, or leaves as told.
     ///
     /// # Errors

@@ -51,7 +51,25 @@ fn long_text(rng: &mut Rng) -> Scenario {
 pub(crate) fn no_answer(rng: &mut Rng) -> Call {
     let pair = Pair::any(rng);
     let fault = if rng.bool() { Fault::Reset } else { Fault::RefuseAfterAccept };
-    failed(rng, pair, Scenario::fault(fault), "connection_error")
+    let scenario = Scenario::fault(fault);
+    let name = pair.upstream.name();
+    let call = asked(rng, pair, &format!("frail-{name}"), &scenario);
+    let truth = Truth {
+        outcome: "upstream_failed",
+        error: Some("connection_error"),
+        attempts: vec![Attempt { provider: format!("frail-{name}"), target: None }],
+        usage: Usage::Unknown,
+        ..call.truth
+    };
+    frail(Call { truth, scenarios: vec![scenario], ..call })
+}
+
+/// Has the call answered by the provider that keeps no connection.
+fn frail(mut call: Call) -> Call {
+    for scenario in &mut call.scenarios {
+        scenario.headers.insert("connection".to_owned(), "close".to_owned());
+    }
+    Call { frail: true, ..call }
 }
 
 /// The event at whose place an error comes while nothing has been said yet.
@@ -194,7 +212,7 @@ pub(crate) fn retry(rng: &mut Rng) -> Call {
     let mut scenarios: Vec<Scenario> = (0..failures).map(|_| stumble(rng, pair)).collect();
     let last = long_text(rng);
     let call = asked(rng, pair, &format!("again-{}", pair.upstream.name()), &last);
-    let attempts = vec![managed("one", "a", pair.upstream); failures.min(2) + 1];
+    let attempts = vec![managed("frail", "a", pair.upstream); failures.min(2) + 1];
     let truth = if failures == 3 {
         let error = scenarios.last().map(error_of);
         Truth { outcome: "upstream_failed", error, attempts, ..call.truth }
@@ -202,7 +220,7 @@ pub(crate) fn retry(rng: &mut Rng) -> Call {
         scenarios.push(last.clone());
         Truth { attempts, ..truth_of(pair, &last, call.truth) }
     };
-    Call { truth, scenarios, ..call }
+    frail(Call { truth, scenarios, ..call })
 }
 
 /// The second target answers, or the first one once both have failed; or nobody.
@@ -212,7 +230,7 @@ pub(crate) fn fail_over(rng: &mut Rng) -> Call {
     let second = if crossed { next(pair.upstream) } else { pair.upstream };
     let seconds = Pair { upstream: second, ..pair };
     let (route, first) = (if crossed { "cross" } else { "pair" }, pair.upstream.name());
-    let (a, b) = (managed("one", "a", pair.upstream), managed("two", "b", second));
+    let (a, b) = (managed("frail", "a", pair.upstream), managed("spare", "b", second));
     let last = long_text(rng);
     let call = asked(rng, pair, &format!("{route}-{first}"), &last);
     let (one, two, three) = (stumble(rng, pair), stumble(rng, seconds), stumble(rng, pair));
@@ -233,7 +251,7 @@ pub(crate) fn fail_over(rng: &mut Rng) -> Call {
             (vec![one, last], truth)
         }
     };
-    Call { truth, scenarios, ..call }
+    frail(Call { truth, scenarios, ..call })
 }
 
 /// The dialect of the second target of a `cross` route.

@@ -30,8 +30,6 @@ use world::{Counters, World};
 
 /// One call in so many goes through a gateway that keeps content.
 const CAPTURED_EVERY: usize = 5;
-/// Requests that the provider may get for one call.
-const ATTEMPTS_MAX: usize = 4;
 /// How often the progress is shown.
 const PROGRESS_EVERY: usize = 50;
 
@@ -64,12 +62,7 @@ pub(crate) fn replay(options: &Options) -> Result<Score, String> {
 
 fn part(options: &Options, calls: &[Call], capture: bool, score: &mut Score) -> Result<(), String> {
     let world = World::start(capture, options.port)?;
-    world.mock.keep_log(calls.len() * ATTEMPTS_MAX);
-    for call in calls {
-        for scenario in &call.scenarios {
-            world.mock.push_trace(&call.trace_id, scenario.clone());
-        }
-    }
+    world.teach(calls);
     let seen = send(options, &world, calls);
     let counters = world.settle(calls.len() as u64);
     let received = world.received();
@@ -105,11 +98,17 @@ fn send(options: &Options, world: &World, calls: &[Call]) -> Vec<Result<Seen, St
         for _ in 0..options.callers {
             scope.spawn(|| {
                 let mut caller = Caller::new(world.gateway);
+                let mut before = "nothing";
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(call) = calls.get(at) else { return };
                     let one = caller.exchange(&call.bytes(), call.leave);
-                    let one = one.map_err(|error| format!("no answer: {error}"));
+                    let one = one.map_err(|error| format!("no answer, after {before}: {error}"));
+                    before = call.kind;
+                    // What fails in its middle may take its connection along.
+                    if call.truth.outcome != "complete" {
+                        caller.hang_up();
+                    }
                     seen.lock().unwrap_or_else(PoisonError::into_inner).insert(at, one);
                     if shown && at % PROGRESS_EVERY == 0 {
                         // A terminal that cannot be written to is no reason to stop.

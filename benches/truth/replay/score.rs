@@ -48,7 +48,8 @@ const CLAIMS: [(Claim, &str); 14] = [
 pub(crate) struct Score {
     checked: [u64; CLAIMS.len()],
     wrong: [u64; CLAIMS.len()],
-    told: Vec<String>,
+    /// What is known of a call, and what is wrong with it.
+    told: Vec<(String, String)>,
     /// How far the time of the first content is from the provider's own.
     off: Vec<Duration>,
     off_max: Duration,
@@ -73,10 +74,14 @@ impl Score {
         self.checked[at] += 1;
         let Some(problem) = problem else { return };
         self.wrong[at] += 1;
-        let name = CLAIMS[at].1;
         // One kind of claim must not crowd out the others.
-        if self.told.len() < TOLD_MAX || self.wrong[at] == 1 {
-            self.told.push(format!("{name}: {problem}\n{}", context()));
+        if self.told.len() >= TOLD_MAX && self.wrong[at] > 1 {
+            return;
+        }
+        let (context, name) = (context(), CLAIMS[at].1);
+        match self.told.last_mut().filter(|(last, _)| *last == context) {
+            Some((_, problems)) => problems.push_str(&format!("\n{name}: {problem}")),
+            None => self.told.push((context, format!("{name}: {problem}"))),
         }
     }
 
@@ -99,8 +104,8 @@ impl Score {
     }
 
     /// The wrong claims that are told, in full.
-    pub(crate) fn told(&self) -> &[String] {
-        &self.told
+    pub(crate) fn told(&self) -> String {
+        self.told.iter().map(|(context, problems)| format!("{problems}\n{context}\n")).collect()
     }
 }
 

@@ -24,6 +24,9 @@ pub(crate) struct Call {
     /// For the requests of this call that reach the provider, in this order.
     pub(crate) scenarios: Vec<Scenario>,
     pub(crate) leave: Option<Leave>,
+    /// Answered by the provider that keeps no connection open: on a kept one that breaks before an
+    /// answer, the gateway asks once more for free.
+    pub(crate) frail: bool,
     pub(crate) truth: Truth,
 }
 
@@ -175,6 +178,7 @@ impl Call {
             body: body.to_string().into_bytes(),
             scenarios: Vec::new(),
             leave: None,
+            frail: false,
             truth,
         }
     }

@@ -13,9 +13,12 @@ use tollgate_store::SpanRow;
 use super::client::find;
 use super::dialect::{CANARY, Dialect, UPSTREAMS};
 use super::faults::next;
+use super::script::Call;
 
 /// How long the gateway may take to finish what it was given.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Requests that a provider may get for one call.
+const ATTEMPTS_MAX: usize = 4;
 /// The deadlines of a target that is short of patience, in milliseconds.
 const HASTY_MS: u64 = 300;
 /// Models of the endpoints that are no chat.
@@ -23,7 +26,9 @@ const MEDIA_MODELS: &str = "embed-7q, gpt-image-7q, speech-7q, hear-7q";
 
 /// A provider, a gateway, and a store on disk.
 pub(crate) struct World {
-    pub(crate) mock: Mock,
+    mock: Mock,
+    /// Keeps no connection open.
+    frail: Mock,
     pub(crate) gateway: SocketAddr,
     running: Running,
     runtime: Runtime,
@@ -55,13 +60,15 @@ impl World {
             .build()
             .map_err(text_of)?;
         let mock = runtime.block_on(Mock::start(([127, 0, 0, 1], 0).into())).map_err(text_of)?;
+        let frail = runtime.block_on(Mock::start(([127, 0, 0, 1], 0).into())).map_err(text_of)?;
         let folder = TempDir::new().map_err(text_of)?;
         let gateway = SocketAddr::from(([127, 0, 0, 1], port()));
-        let text = configuration(&mock.url(""), gateway, port(), folder.path(), capture);
+        let text =
+            configuration([&mock.url(""), &frail.url("")], gateway, port(), folder.path(), capture);
         let (settings, _warnings) = tollgate_config::load_str("truth.yaml", &text, |_| None)
             .map_err(|problems| format!("{problems}\n{text}"))?;
         let running = Running::start(settings)?;
-        Ok(Self { mock, gateway, running, runtime, folder })
+        Ok(Self { mock, frail, gateway, running, runtime, folder })
     }
 
     /// Waits until so many requests have ended and their spans are stored; the counters then.
@@ -90,7 +97,22 @@ impl World {
 
     /// What reached the provider.
     pub(crate) fn received(&self) -> Vec<Received> {
-        self.mock.log()
+        let mut received = self.mock.log();
+        received.append(&mut self.frail.log());
+        received
+    }
+
+    /// Tells the providers what to answer, and has them remember all of it.
+    pub(crate) fn teach(&self, calls: &[Call]) {
+        for mock in [&self.mock, &self.frail] {
+            mock.keep_log(calls.len() * ATTEMPTS_MAX);
+        }
+        for call in calls {
+            let mock = if call.frail { &self.frail } else { &self.mock };
+            for scenario in &call.scenarios {
+                mock.push_trace(&call.trace_id, scenario.clone());
+            }
+        }
     }
 
     /// Stops everything; whether any file of the store has content in it.
@@ -100,6 +122,7 @@ impl World {
     pub(crate) fn stop(self) -> std::io::Result<bool> {
         self.running.stop();
         self.runtime.block_on(self.mock.stop());
+        self.runtime.block_on(self.frail.stop());
         let mut found = false;
         for entry in std::fs::read_dir(self.folder.path())? {
             let bytes = std::fs::read(entry?.path())?;
@@ -135,7 +158,7 @@ impl Counters {
 }
 
 fn configuration(
-    mock: &str,
+    [mock, frail]: [&str; 2],
     gateway: SocketAddr,
     control: u16,
     folder: &Path,
@@ -148,22 +171,27 @@ fn configuration(
     for dialect in UPSTREAMS {
         let (name, version) = (dialect.name(), dialect.version());
         let media = if dialect == Dialect::Chat { MEDIA_MODELS } else { "" };
-        for (order, models) in [("one", format!("{name}, {media}")), ("two", format!("b-{name}"))] {
+        for (order, models, mock) in [
+            ("one", format!("{name}, {media}"), mock),
+            ("two", format!("two-{name}"), mock),
+            ("frail", format!("frail-{name}"), frail),
+            ("spare", format!("spare-{name}"), frail),
+        ] {
             let models = models.trim_end_matches(", ");
             providers.push_str(&format!(
                 "  {order}-{name}: {{ base_url: \"{mock}/@{order}-{name}/{version}\", models: [{models}], dialect: {name}, auth_type: none }}\n"
             ));
         }
         targets.push_str(&format!(
-            "  a-{name}: {{ model: {name}, provider: one-{name} }}\n  b-{name}: {{ model: b-{name}, provider: two-{name} }}\n  hasty-{name}: {{ model: {name}, provider: one-{name}, timeout_ms: {HASTY_MS}, first_token_timeout_ms: {HASTY_MS}, idle_timeout_ms: {HASTY_MS} }}\n"
+            "  one-{name}: {{ model: {name}, provider: one-{name} }}\n  two-{name}: {{ model: two-{name}, provider: two-{name} }}\n  a-{name}: {{ model: frail-{name}, provider: frail-{name} }}\n  b-{name}: {{ model: spare-{name}, provider: spare-{name} }}\n  hasty-{name}: {{ model: {name}, provider: one-{name}, timeout_ms: {HASTY_MS}, first_token_timeout_ms: {HASTY_MS}, idle_timeout_ms: {HASTY_MS} }}\n"
         ));
         let next = next(dialect).name();
         let once = "retry: { max_retries: 0 }";
         routes.push_str(&format!(
-            "  again-{name}: {{ models: [again-{name}], strategy: single, targets: [a-{name}] }}\n  pair-{name}: {{ models: [pair-{name}], strategy: fallback, targets: [a-{name}, b-{name}], {once} }}\n  cross-{name}: {{ models: [cross-{name}], strategy: fallback, targets: [a-{name}, b-{next}], {once} }}\n  spread-{name}: {{ models: [spread-{name}], strategy: weighted, targets: [a-{name}, b-{name}] }}\n  hasty-{name}: {{ models: [hasty-{name}], strategy: single, targets: [hasty-{name}], {once} }}\n"
+            "  again-{name}: {{ models: [again-{name}], strategy: single, targets: [a-{name}] }}\n  pair-{name}: {{ models: [pair-{name}], strategy: fallback, targets: [a-{name}, b-{name}], {once} }}\n  cross-{name}: {{ models: [cross-{name}], strategy: fallback, targets: [a-{name}, b-{next}], {once} }}\n  spread-{name}: {{ models: [spread-{name}], strategy: weighted, targets: [one-{name}, two-{name}] }}\n  solo-{name}: {{ models: [solo-{name}], strategy: single, targets: [one-{name}] }}\n  hasty-{name}: {{ models: [hasty-{name}], strategy: single, targets: [hasty-{name}], {once} }}\n"
         ));
         functions
-            .push_str(&format!("  call-{name}: {{ strategy: single, targets: [a-{name}] }}\n"));
+            .push_str(&format!("  call-{name}: {{ strategy: single, targets: [one-{name}] }}\n"));
     }
     let port = gateway.port();
     let store = folder.join("spans.db");
