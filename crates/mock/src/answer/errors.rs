@@ -33,6 +33,10 @@ pub(crate) fn envelope(anthropic: bool, status: StatusCode, message: Option<&str
 pub(crate) fn stream_event(api: Api) -> (Option<&'static str>, Json) {
     match api {
         Api::Messages => (Some("error"), anthropic_envelope_of("overloaded_error", "Overloaded")),
+        Api::Cohere => {
+            let delta = object! { "finish_reason" => "ERROR", "error" => "internal server error" };
+            (Some("message-end"), object! { "type" => "message-end", "delta" => delta })
+        }
         _ => {
             let message =
                 "The server had an error while processing your request. Sorry about that!";

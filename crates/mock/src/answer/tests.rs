@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::{Chunk, Event, errors, pace};
+use crate::reading::Api;
 use crate::scenario::Scenario;
 
 fn event(text: &'static str, content: bool) -> Event {
@@ -96,5 +97,18 @@ fn each_status_has_the_type_that_the_sdks_know() {
         (529, "server_error", "overloaded_error"),
     ] {
         assert_eq!((kind(false, code).as_str(), kind(true, code).as_str()), (openai, anthropic));
+    }
+}
+
+#[test]
+fn each_dialect_has_its_own_event_for_a_failure_in_mid_stream() {
+    for (api, name, said) in [
+        (Api::Chat, None, r#"{"error":{"#),
+        (Api::Messages, Some("error"), r#"{"type":"error""#),
+        (Api::Cohere, Some("message-end"), r#""finish_reason":"ERROR""#),
+    ] {
+        let (event, data) = errors::stream_event(api);
+        assert_eq!(event, name, "{api:?}");
+        assert!(data.text().contains(said), "{}", data.text());
     }
 }

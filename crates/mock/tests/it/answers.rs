@@ -1,7 +1,7 @@
 //! What a good answer looks like, byte by byte where it matters.
 
 use serde_json::{Value, json};
-use tollgate_mock::{Piece, Scenario, Tokens};
+use tollgate_mock::{Piece, Scenario, Tokens, UsagePlace};
 
 use crate::client::{chat, exchange, start};
 
@@ -186,4 +186,46 @@ async fn embeddings_agree_in_both_encodings_and_models_are_listed() {
     let floats: Vec<f64> =
         bytes.chunks(4).map(|b| f64::from(f32::from_le_bytes(b.try_into().unwrap()))).collect();
     assert_eq!(json!(floats), numbers["data"][1]["embedding"]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_said_where_the_dialect_has_a_place_for_it() {
+    let mock = start().await;
+    let refusal = Piece::Refusal("I will not".into());
+    mock.set("no", Scenario { content: vec![refusal], ..Scenario::default() });
+    let ask = |path: &'static str, body: &'static str| exchange(&mock, path, "", body);
+    let chat = ask("/@no/v1/chat/completions", r#"{"model":"m"}"#).await.json();
+    let message = &chat["choices"][0]["message"];
+    assert_eq!((&message["refusal"], &message["content"]), (&json!("I will not"), &Value::Null));
+    let responses = ask("/@no/v1/responses", r#"{"model":"m"}"#).await.json();
+    let part = json!({ "type": "refusal", "refusal": "I will not" });
+    assert_eq!(responses["output"][0]["content"], json!([part]));
+    let messages = ask("/@no/v1/messages", r#"{"model":"m"}"#).await.json();
+    assert_eq!(messages["content"], json!([{ "type": "text", "text": "I will not" }]));
+    for (path, piece) in [
+        ("/@no/v1/chat/completions", r#""delta":{"refusal":" not"}"#),
+        ("/@no/v1/responses", r#"{"type":"response.refusal.delta""#),
+    ] {
+        let stream = ask(path, r#"{"model":"m","stream":true}"#).await.text();
+        assert!(stream.contains(piece), "{path}: {stream}");
+    }
+}
+
+#[tokio::test]
+async fn counts_stand_where_the_scenario_wants_them() {
+    let mock = start().await;
+    let tokens = Tokens { input: 40, output: Some(7), ..Tokens::default() };
+    for (usage_place, outputs) in
+        [(UsagePlace::Finish, vec![7]), (UsagePlace::Every, vec![1, 1, 1, 7])]
+    {
+        let usage = Some(tokens);
+        mock.push("", Scenario { usage_place, usage, ..Scenario::text("Hi there") });
+        let stream = chat(&mock, r#"{"model":"m","stream":true}"#).await.text();
+        let events = stream.lines().filter_map(|line| line.strip_prefix("data: {"));
+        let said = events.filter_map(|rest| {
+            let chunk: Value = serde_json::from_str(&format!("{{{rest}")).unwrap();
+            chunk["usage"]["completion_tokens"].as_u64()
+        });
+        assert_eq!(said.collect::<Vec<_>>(), outputs, "{usage_place:?}");
+    }
 }

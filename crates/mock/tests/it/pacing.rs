@@ -55,3 +55,23 @@ async fn events_can_share_a_chunk_or_be_split_anywhere() {
     let lengths: Vec<usize> = split.chunks.iter().map(Vec::len).collect();
     assert_eq!(lengths, [1, 4, 35, whole.body().len() - 40]);
 }
+
+#[tokio::test]
+async fn the_log_knows_when_the_first_content_left() {
+    let mock = start().await;
+    let hasty = Scenario { first_delay_ms: 30, ..Scenario::text("Hi there") };
+    mock.push("", hasty.clone());
+    mock.push("", Scenario { events_per_chunk: 3, ..hasty.clone() });
+    mock.push("", Scenario { split_at: vec![10], ..hasty });
+    for _ in 0..3 {
+        chat(&mock, STREAM).await;
+    }
+    chat(&mock, r#"{"model":"m"}"#).await;
+    let log = mock.log();
+    // The role is no content; in one chunk with it, or cut anywhere, the content is all that counts.
+    for (at, chunk) in [(0, 1), (1, 0), (2, 1)] {
+        let response = &log[at].response;
+        assert_eq!(response.first_content, Some(response.sent[chunk].0), "request {at}");
+    }
+    assert_eq!(log[3].response.first_content, None, "a plain answer is content as a whole");
+}

@@ -89,7 +89,7 @@ impl MessagesReader {
                 b"content" => cursor.array(|cursor| {
                     let block = read_block(cursor)?;
                     index += 1;
-                    self.open(Some(index - 1), &block, sink);
+                    self.open(Some(index - 1), &block, true, sink);
                     self.close_block(Some(index - 1), sink);
                     Some(())
                 })?,
@@ -115,7 +115,7 @@ impl MessagesReader {
             b"message_start" => self.read_message(&mut parts.message?, sink)?,
             b"content_block_start" => {
                 let block = read_block(&mut parts.block?)?;
-                self.open(parts.index, &block, sink);
+                self.open(parts.index, &block, false, sink);
             }
             b"content_block_delta" => {
                 let delta = read_block(&mut parts.delta?)?;
@@ -154,10 +154,12 @@ impl MessagesReader {
         Some(())
     }
 
+    /// `whole`: no deltas follow, so that an empty input is the input.
     fn open<'a>(
         &mut self,
         index: Option<u64>,
         block: &Block<'a>,
+        whole: bool,
         sink: &mut dyn FnMut(StreamEvent<'_>),
     ) {
         match block.kind {
@@ -165,7 +167,7 @@ impl MessagesReader {
                 let Block { id, name, .. } = *block;
                 let call = self.calls.fragment(Fragment { choice: 0, index, id, name }, sink);
                 match block.input {
-                    Some(json) if !is_empty_object(json) => {
+                    Some(json) if whole || !is_empty_object(json) => {
                         sink(StreamEvent::ToolCallInput { call, json });
                     }
                     _ => {}

@@ -55,6 +55,24 @@ fn input_in_the_block_start_counts_as_the_arguments() {
 }
 
 #[test]
+fn an_empty_input_is_the_input_where_no_deltas_can_follow() {
+    let message = |input: &str| {
+        format!(
+            r#"{{"type":"message","content":[{{"type":"tool_use","id":"t","name":"f","input":{input}}}]}}"#
+        )
+    };
+    for input in ["{}", r#"{"a":1}"#] {
+        let mut said = Vec::new();
+        let mut sink = |event: crate::StreamEvent<'_>| said.push(crate::fixtures::written(&event));
+        crate::body::read_body(Messages, message(input).as_bytes(), &mut sink).unwrap();
+        assert_eq!(
+            said[..3],
+            ["start 0 t f".to_owned(), format!("input 0 {input}"), "end 0".to_owned()]
+        );
+    }
+}
+
+#[test]
 fn text_thinking_and_what_only_the_provider_reads_are_told_apart() {
     let events = told(&[
         block(0, r#"{"type":"thinking","thinking":"","signature":""}"#),
