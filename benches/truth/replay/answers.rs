@@ -299,7 +299,10 @@ pub(crate) fn no_end_mark(rng: &mut Rng) -> Call {
 /// The body comes in pieces that have nothing to do with its events.
 pub(crate) fn split(rng: &mut Rng) -> Call {
     let (pair, content) = (Pair::any(rng), calls(rng, &ARGUMENTS));
-    let split_at = (0..rng.usize(1..6)).map(|_| rng.usize(1..2_000)).collect();
-    let scenario = Scenario { split_at, ..good(rng, content) };
+    let split_at: Vec<usize> = (0..rng.usize(1..6)).map(|_| rng.usize(1..2_000)).collect();
+    let mut scenario = Scenario { split_at, ..good(rng, content) };
+    if rng.u8(..4) == 0 {
+        scenario.fault = Some(Fault::SlowBytes { bytes: rng.usize(40..400), gap_ms: 1 });
+    }
     answered(rng, pair, scenario)
 }

@@ -80,9 +80,10 @@ fn early(upstream: Dialect) -> usize {
 pub(crate) fn before_content(rng: &mut Rng) -> Call {
     let pair = Pair { stream: true, ..Pair::any(rng) };
     let after = early(pair.upstream);
-    let (fault, error) = match rng.u8(..3) {
+    let (fault, error) = match rng.u8(..4) {
         0 => (Fault::CutAfterEvents(after), "connection_error"),
         1 => (Fault::ResetAfterEvents(after), "connection_error"),
+        2 => (Fault::Garbage, "connection_error"),
         _ => (Fault::ErrorEventAfter(after), "request_error"),
     };
     let scenario = Scenario { fault: Some(fault), ..long_text(rng) };
