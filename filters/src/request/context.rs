@@ -4,10 +4,11 @@
 //! Source: the context propagation page. Where two spellings of a header are documented, both are
 //! read and the newer one wins. Unknown headers and unknown values are ignored.
 
+use std::sync::Arc;
 use std::task::{self, Poll};
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tower::{Layer, Service};
 
 use super::Request;
@@ -16,6 +17,13 @@ use super::Request;
 pub(super) const CONTEXT_VALUE_CHARS_MAX: usize = 256;
 /// Longest work a caller can claim, one day: larger values are ignored.
 const DURATION_MS_MAX: u64 = 86_400_000;
+/// Where a prompt comes from. No attribute is documented for it, so these names are ours.
+const PROMPT: [(&str, &str); 4] = [
+    ("x-to11-prompt-id", "gateway.prompt.id"),
+    ("x-to11-prompt-version", "gateway.prompt.version"),
+    ("x-to11-prompt-label", "gateway.prompt.label"),
+    ("x-to11-prompt-slug", "gateway.prompt.slug"),
+];
 
 /// The facts of one request's headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +40,12 @@ pub struct Context {
     pub operation_name: Option<&'static str>,
     /// `x-to11-context-operation` and what belongs to it.
     pub operation: Option<ContextOperation>,
+    /// Attributes from the operator's headers, and of the prompt that was used.
+    pub custom: Vec<(Arc<str>, String)>,
 }
+
+/// Headers that become attributes under the operator's names.
+pub type HeaderAttributes = Arc<[(HeaderName, Arc<str>)]>;
 
 /// Work that the application did before this call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,12 +76,17 @@ pub enum Operation {
 /// Inserts a [`Context`]. Refuses nothing: headers of this kind can only be ignored.
 ///
 /// Stands after the layers that refuse, since it only costs time.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ContextLayer;
+#[derive(Clone, Debug, Default)]
+pub struct ContextLayer {
+    header_attributes: HeaderAttributes,
+}
 
 /// See [`ContextLayer`].
 #[derive(Clone, Debug)]
-pub struct Contexts<S>(S);
+pub struct Contexts<S> {
+    inner: S,
+    header_attributes: HeaderAttributes,
+}
 
 // === impl Operation ===
 
@@ -127,7 +145,7 @@ impl Operation {
 
 impl Context {
     /// Reads the headers.
-    pub fn read(headers: &HeaderMap) -> Self {
+    pub fn read(headers: &HeaderMap, attributes: &[(HeaderName, Arc<str>)]) -> Self {
         let either = |newer, older| value(headers, newer).or_else(|| value(headers, older));
         Self {
             user_id: value(headers, "x-to11-user-id"),
@@ -140,6 +158,7 @@ impl Context {
                 _ => None,
             },
             operation: ContextOperation::read(headers),
+            custom: custom(headers, attributes),
         }
     }
 }
@@ -168,6 +187,16 @@ impl ContextOperation {
     }
 }
 
+fn custom(headers: &HeaderMap, attributes: &[(HeaderName, Arc<str>)]) -> Vec<(Arc<str>, String)> {
+    let prompt = PROMPT
+        .iter()
+        .filter_map(|(header, attribute)| Some((Arc::from(*attribute), value(headers, header)?)));
+    let listed = attributes.iter().filter_map(|(header, attribute)| {
+        Some((Arc::clone(attribute), value(headers, header.as_str())?))
+    });
+    prompt.chain(listed).collect()
+}
+
 /// A header's text: UTF-8, trimmed, cut to the limit; `None` when absent, empty or not text.
 fn value(headers: &HeaderMap, name: &str) -> Option<String> {
     let text = std::str::from_utf8(headers.get(name)?.as_bytes()).ok()?.trim();
@@ -179,11 +208,18 @@ fn value(headers: &HeaderMap, name: &str) -> Option<String> {
 
 // === impl ContextLayer ===
 
+impl ContextLayer {
+    /// Also reads the operator's headers.
+    pub const fn new(header_attributes: HeaderAttributes) -> Self {
+        Self { header_attributes }
+    }
+}
+
 impl<S> Layer<S> for ContextLayer {
     type Service = Contexts<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Contexts(inner)
+        Contexts { inner, header_attributes: Arc::clone(&self.header_attributes) }
     }
 }
 
@@ -195,12 +231,12 @@ impl<S: Service<Request>> Service<Request> for Contexts<S> {
     type Future = S::Future;
 
     fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let context = Context::read(request.headers());
+        let context = Context::read(request.headers(), &self.header_attributes);
         request.extensions_mut().insert(context);
-        self.0.call(request)
+        self.inner.call(request)
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tollgate_routing::Plan;
 
 pub use body_limit::{BodyLimitLayer, BodyLimited};
-pub use context::{Context, ContextLayer, ContextOperation, Contexts, Operation};
+pub use context::{Context, ContextLayer, ContextOperation, Contexts, HeaderAttributes, Operation};
 pub use facts::Facts;
 pub use in_flight::{InFlight, InFlightLayer, InFlightPermit, Limited};
 pub use rejection::Rejection;

@@ -63,6 +63,9 @@ fn http_span(call: &Call) -> Span {
     attributes.add_some("user_agent.original", http.user_agent.clone());
     attributes.add("gateway.request.id", http.request_id.clone());
     attributes.add_some("gateway.error.code", http.error_code);
+    for (name, value) in call.genai.iter().flat_map(|genai| &genai.custom) {
+        attributes.add_named(name, value);
+    }
     let name = format!("{} {route}", http.method);
     let mut span = span(call, call.http_span, call.trace.parent, name.into());
     span.kind = SpanKind::Server;
