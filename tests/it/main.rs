@@ -12,6 +12,7 @@
 mod cancel;
 mod cli;
 mod client;
+mod content;
 mod credentials;
 mod endings;
 mod endpoints;
