@@ -10,6 +10,7 @@ use pingora::{Error, ErrorType, Result};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tollgate_config::{Settings, fingerprint};
+use tollgate_filters::detect::Detectors;
 use tollgate_filters::request::{self, InFlight, Stack};
 use tollgate_routing::{Registry, RoutingPath, Row};
 use x509_parser::certificate::X509Certificate;
@@ -21,6 +22,8 @@ use crate::reload::Fixed;
 pub(crate) struct Snapshot {
     pub(crate) settings: Settings,
     pub(crate) stack: Stack,
+    /// What is taken out of content before anything is stored.
+    pub(crate) redact: Detectors,
     /// What of it only a restart can change.
     pub(crate) fixed: Fixed,
     /// Equal for what was made of equal text, secrets and files.
@@ -55,7 +58,11 @@ impl Snapshot {
             in_flight_max: settings.limits.in_flight_max,
             in_flight,
             table: Arc::clone(&settings.table),
+            header_attributes: Arc::clone(&settings.genai.capture.header_attributes),
         });
+        let kinds = settings.genai.capture.redact.iter().copied();
+        let redact = Detectors::new(kinds, &settings.security.blocklist)
+            .map_err(|error| format!("security.blocklist: {error}"))?;
         let mut authorities = BTreeMap::new();
         for path in settings.providers.iter().filter_map(|provider| provider.ca_file.clone()) {
             let ca = read_authority(&path)?;
@@ -65,7 +72,7 @@ impl Snapshot {
         let files: Vec<u64> = authorities.values().map(|it: &Authority| it.fingerprint).collect();
         let fingerprint = fingerprint((settings.fingerprint, &fixed, files));
         live.adopt(&settings.table);
-        Ok(Self { settings, stack, fixed, fingerprint, authorities })
+        Ok(Self { settings, stack, redact, fixed, fingerprint, authorities })
     }
 
     /// All models that the configuration names: those that callers may ask for, and those that targets

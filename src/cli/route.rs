@@ -46,7 +46,7 @@ pub(super) fn run(config: &Path, options: &Options) -> Outcome {
 /// To which arm the headers' subject sticks at first, where the plan has subjects.
 fn arm(plan: &Plan, headers: &HeaderMap) -> Option<String> {
     let by = plan.steps.first()?.sticky_by.as_ref()?;
-    let context = Context::read(headers);
+    let context = Context::read(headers, &[]);
     let subject = |by: &StickyBy| subject::of(by, headers, None, &context);
     if subject(by).is_none() {
         return Some(format!("   sticky: no header tells the {by}, so each request is drawn"));

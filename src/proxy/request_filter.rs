@@ -76,7 +76,8 @@ async fn decide(
         Err(rejection) => {
             let headers = &session.req_header().headers;
             let facts = Facts::of(&endpoint, headers, &body).unwrap_or_default();
-            ctx.refused = Some(Box::new((facts, Context::read(headers))));
+            let attributes = &ctx.snapshot.settings.genai.capture.header_attributes;
+            ctx.refused = Some(Box::new((facts, Context::read(headers, attributes))));
             Ok(Err(rejection))
         }
     }

@@ -7,7 +7,7 @@ use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Instant;
 use tollgate_filters::request::{Facts, RequestId};
-use tollgate_filters::response::{Body, Pipeline, Translation};
+use tollgate_filters::response::{BODY_BYTES_MAX, Body, Pipeline, Translation};
 use tollgate_providers::media::MediaForm;
 use tollgate_providers::translate::Reply;
 use tollgate_providers::{Dialect, Endpoint, EndpointKind, ErrorClass};
@@ -63,14 +63,18 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     // Of a plain answer nothing leaves before all of it is there, as far as the window reaches: what
     // breaks off is answered with an error, if not by another target.
     let hold = if kind.is_stream() { may_hold } else { !failed && kind.can_be_held() };
-    let capture = snapshot.settings.genai.capture_content;
+    let (plan, target) = (&routed.plan, &current.attempt.target);
+    let capture = &snapshot.settings.genai.capture;
+    let capture = capture.captures(plan.layer, plan.name.as_deref(), &target.name);
+    // A plain answer is kept in full, as far as it is read.
+    let content_bytes_max = if kind.is_stream() { CONTENT_BYTES_MAX } else { BODY_BYTES_MAX };
     let mut pipeline = Pipeline::new(
         kind,
         tollgate_filters::response::Settings {
             status,
             swallow_usage: current.swallow_usage,
             hold,
-            content_bytes_max: if capture { CONTENT_BYTES_MAX } else { 0 },
+            content_bytes_max: if capture { content_bytes_max } else { 0 },
             started: current.started.at,
             translation,
             secret: current.attempt.target.credential.managed().cloned(),

@@ -13,6 +13,7 @@ mod attributes;
 mod cancel;
 mod cli;
 mod client;
+mod content;
 mod credentials;
 mod endings;
 mod endpoints;

@@ -3,6 +3,7 @@
 //! [`load_file`] is the way in. The phases are files: `load` (text to nodes), `model` (nodes to
 //! what was written), `validate` (what the types cannot say), `compile` (to [`Settings`]).
 
+mod capture;
 mod compile;
 mod error;
 mod fields;
@@ -21,6 +22,7 @@ mod vault;
 use std::io::Read;
 use std::path::Path;
 
+pub use capture::Capture;
 pub use error::{Place, Position, Problem, Problems, Warning};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use log::{Log, LogFormat, LogLevel};

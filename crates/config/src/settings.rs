@@ -10,6 +10,7 @@ use std::time::Duration;
 use tollgate_providers::{Provider, Secret};
 use tollgate_routing::Table;
 
+use crate::capture::Capture;
 use crate::fingerprint::Fingerprint;
 use crate::log::Log;
 
@@ -145,6 +146,8 @@ pub struct GenAi {
     pub enabled: bool,
     /// Whether prompts and answers are put into spans; off by default.
     pub capture_content: bool,
+    /// Where it is otherwise, and what is taken out.
+    pub capture: Capture,
     /// The vocabularies, each once; `to11` by default.
     pub profiles: Vec<Profile>,
     /// How long the ids of tool calls are remembered.

@@ -4,16 +4,17 @@
 //! Source: the context propagation page. Where two spellings of a header are documented, both are
 //! read and the newer one wins. Unknown headers and unknown values are ignored.
 
+use std::sync::Arc;
 use std::task::{self, Poll};
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tower::{Layer, Service};
 
 use super::Request;
 use super::headers::{
     CONTEXT_HEADERS, CONVERSATION_ID, ContextHeader, DECLARED, DURATION_MS_MAX, ENVIRONMENT,
-    HeaderRole, OPERATION_NAME, SESSION_ID, USER_ID,
+    HeaderRole, OPERATION_NAME, PROMPT, SESSION_ID, USER_ID, value,
 };
 
 /// The facts of one request's headers.
@@ -31,7 +32,12 @@ pub struct Context {
     pub operation_name: Option<&'static str>,
     /// `x-to11-context-operation` and what belongs to it.
     pub operation: Option<ContextOperation>,
+    /// Attributes from the operator's headers, and of the prompt that was used.
+    pub custom: Vec<(Arc<str>, String)>,
 }
+
+/// Headers that become attributes under the operator's names.
+pub type HeaderAttributes = Arc<[(HeaderName, Arc<str>)]>;
 
 /// Work that the application did before this call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,12 +68,17 @@ pub enum Operation {
 /// Inserts a [`Context`]. Refuses nothing: headers of this kind can only be ignored.
 ///
 /// Stands after the layers that refuse, since it only costs time.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ContextLayer;
+#[derive(Clone, Debug, Default)]
+pub struct ContextLayer {
+    header_attributes: HeaderAttributes,
+}
 
 /// See [`ContextLayer`].
 #[derive(Clone, Debug)]
-pub struct Contexts<S>(S);
+pub struct Contexts<S> {
+    inner: S,
+    header_attributes: HeaderAttributes,
+}
 
 // === impl Operation ===
 
@@ -104,7 +115,7 @@ impl Operation {
 
 impl Context {
     /// Reads the headers.
-    pub fn read(headers: &HeaderMap) -> Self {
+    pub fn read(headers: &HeaderMap, attributes: &[(HeaderName, Arc<str>)]) -> Self {
         Self {
             user_id: USER_ID.value(headers),
             session_id: SESSION_ID.value(headers),
@@ -116,6 +127,7 @@ impl Context {
                 _ => None,
             },
             operation: ContextOperation::read(headers),
+            custom: custom(headers, attributes),
         }
     }
 }
@@ -148,13 +160,30 @@ fn whole_number(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
+fn custom(headers: &HeaderMap, attributes: &[(HeaderName, Arc<str>)]) -> Vec<(Arc<str>, String)> {
+    let prompt = PROMPT
+        .iter()
+        .filter_map(|header| Some((Arc::from(header.attribute?), header.value(headers)?)));
+    let listed = attributes.iter().filter_map(|(header, attribute)| {
+        Some((Arc::clone(attribute), value(headers, header.as_str())?))
+    });
+    prompt.chain(listed).collect()
+}
+
 // === impl ContextLayer ===
+
+impl ContextLayer {
+    /// Also reads the operator's headers.
+    pub const fn new(header_attributes: HeaderAttributes) -> Self {
+        Self { header_attributes }
+    }
+}
 
 impl<S> Layer<S> for ContextLayer {
     type Service = Contexts<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Contexts(inner)
+        Contexts { inner, header_attributes: Arc::clone(&self.header_attributes) }
     }
 }
 
@@ -166,12 +195,12 @@ impl<S: Service<Request>> Service<Request> for Contexts<S> {
     type Future = S::Future;
 
     fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let context = Context::read(request.headers());
+        let context = Context::read(request.headers(), &self.header_attributes);
         request.extensions_mut().insert(context);
-        self.0.call(request)
+        self.inner.call(request)
     }
 }

@@ -75,6 +75,14 @@ pub(super) const DECLARED: ContextHeader = ContextHeader {
     note: "`execute_tool`, `retrieval`, `invoke_agent` or `create_agent`: a span of its own beside the model call",
 };
 
+/// Where a prompt comes from. No attribute is documented for it, so these names are ours.
+pub(super) const PROMPT: [ContextHeader; 4] = [
+    session("x-to11-prompt-id", None, "gateway.prompt.id", "The prompt that was used, by its id"),
+    session("x-to11-prompt-version", None, "gateway.prompt.version", "Its version"),
+    session("x-to11-prompt-label", None, "gateway.prompt.label", "Its label"),
+    session("x-to11-prompt-slug", None, "gateway.prompt.slug", "Its short name"),
+];
+
 /// Every header, in the order of the documentation.
 pub const CONTEXT_HEADERS: &[ContextHeader] = &[
     trace(
@@ -86,6 +94,10 @@ pub const CONTEXT_HEADERS: &[ContextHeader] = &[
     SESSION_ID,
     CONVERSATION_ID,
     ENVIRONMENT,
+    PROMPT[0],
+    PROMPT[1],
+    PROMPT[2],
+    PROMPT[3],
     OPERATION_NAME,
     DECLARED,
     says(
@@ -168,12 +180,12 @@ const fn took(name: &'static str, of: Operation) -> ContextHeader {
 impl ContextHeader {
     /// The header's text, by the newer spelling if that says something.
     pub(super) fn value(&self, headers: &HeaderMap) -> Option<String> {
-        text(headers, self.name).or_else(|| text(headers, self.older?))
+        value(headers, self.name).or_else(|| value(headers, self.older?))
     }
 }
 
 /// UTF-8, trimmed, cut to the limit; `None` when absent, empty or not text.
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn value(headers: &HeaderMap, name: &str) -> Option<String> {
     let text = std::str::from_utf8(headers.get(name)?.as_bytes()).ok()?.trim();
     if text.is_empty() || text.chars().any(char::is_control) {
         return None;

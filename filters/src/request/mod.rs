@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tollgate_routing::Plan;
 
 pub use body_limit::{BodyLimitLayer, BodyLimited};
-pub use context::{Context, ContextLayer, ContextOperation, Contexts, Operation};
+pub use context::{Context, ContextLayer, ContextOperation, Contexts, HeaderAttributes, Operation};
 pub use facts::Facts;
 pub use headers::{
     CONTEXT_HEADERS, CONTEXT_VALUE_CHARS_MAX, ContextHeader, DURATION_MS_MAX, HeaderRole,

@@ -7,8 +7,8 @@ use tower::ServiceBuilder;
 use tower::util::BoxCloneSyncService;
 
 use super::{
-    BodyLimitLayer, ContextLayer, InFlight, InFlightLayer, Rejection, Request, RequestIdLayer,
-    Route, Verdict,
+    BodyLimitLayer, ContextLayer, HeaderAttributes, InFlight, InFlightLayer, Rejection, Request,
+    RequestIdLayer, Route, Verdict,
 };
 
 /// The composed stack: cheap to clone, shared by all workers.
@@ -25,11 +25,13 @@ pub struct Settings {
     pub in_flight: InFlight,
     /// Where models lead.
     pub table: Arc<Table>,
+    /// Headers that become attributes.
+    pub header_attributes: HeaderAttributes,
 }
 
 /// Builds the stack. A request passes the layers from top to bottom.
 pub fn stack(settings: &Settings) -> Stack {
-    let Settings { body_bytes_max, in_flight_max, in_flight, table } = settings;
+    let Settings { body_bytes_max, in_flight_max, in_flight, table, header_attributes } = settings;
     BoxCloneSyncService::new(
         ServiceBuilder::new()
             // First, so that every refusal below can name the request.
@@ -39,7 +41,7 @@ pub fn stack(settings: &Settings) -> Stack {
             // Before anything that asks for the model.
             .layer(BodyLimitLayer::new(*body_bytes_max))
             // Last of the layers: only a request that may go on is worth describing.
-            .layer(ContextLayer)
+            .layer(ContextLayer::new(Arc::clone(header_attributes)))
             // Innermost: a plan of attempts, or `UnknownModel`.
             .service(Route::new(Arc::clone(table))),
     )

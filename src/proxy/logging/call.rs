@@ -122,6 +122,7 @@ fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant) -> Option<
         session: context.session_id.clone(),
         conversation: context.conversation_id.clone(),
         environment: context.environment.clone(),
+        custom: context.custom.clone(),
         context_operation: context.operation.as_ref().map(|operation| ContextOperation {
             name: operation.kind.name(),
             subject: operation.subject.clone(),
@@ -188,8 +189,10 @@ fn genai_of_routed(ctx: &Ctx, routed: &mut Routed, how: End<'_>, end: Instant) -
         let facts = estimate.then_some(&routed.facts);
         respond(ctx, &mut genai, seen, &current, facts, end);
     }
-    if ctx.snapshot.settings.genai.capture_content {
-        content::capture_request(&mut genai, &routed.facts);
+    content::redact_response(&mut genai, &ctx.snapshot.redact);
+    let (plan, capture) = (&routed.plan, &ctx.snapshot.settings.genai.capture);
+    if capture.captures(plan.layer, plan.name.as_deref(), &current.attempt.target.name) {
+        content::capture_request(&mut genai, &routed.facts, &ctx.snapshot.redact);
     }
     Some(genai)
 }

@@ -12,6 +12,7 @@ use http::HeaderName;
 use tollgate_providers::{AuthStyle, Capabilities, Dialect, Provider, catalog};
 use tollgate_routing::Deadlines;
 
+use crate::capture::Capture;
 use crate::fields::Entry;
 use crate::fingerprint::Fingerprint;
 use crate::listeners;
@@ -183,6 +184,7 @@ fn application_telemetry(document: &Document, vault: &Vault) -> Option<OtlpSetti
 fn genai(document: &Document, vault: &Vault, capture_content: Option<bool>) -> GenAi {
     let entry = &document.genai;
     let enabled = entry.enabled.unwrap_or(true);
+    let captured = capture_content.or(entry.capture_content).unwrap_or(false);
     let profiles = entry.profiles.iter().flat_map(|profiles| &profiles.value);
     let mut profiles: Vec<Profile> =
         profiles.filter_map(|profile| Profile::named(&profile.value)).collect();
@@ -191,7 +193,8 @@ fn genai(document: &Document, vault: &Vault, capture_content: Option<bool>) -> G
     }
     GenAi {
         enabled,
-        capture_content: capture_content.or(entry.capture_content).unwrap_or(false),
+        capture_content: captured,
+        capture: Capture::of(document, captured, capture_content),
         profiles,
         tool_links: ToolLinks {
             ids_max: entry.tool_links.ids_max.unwrap_or(TOOL_LINK_IDS_MAX),

@@ -167,8 +167,9 @@ impl<'d> Compiler<'d> {
     }
 
     fn route(&self, entry: &Entry<RouteEntry>) -> Route {
-        let RouteEntry { endpoint, models, strategy, sticky_by, targets, steps, retry: own } =
-            &entry.value;
+        let RouteEntry {
+            endpoint, models, strategy, sticky_by, targets, steps, retry: own, ..
+        } = &entry.value;
         let name: Arc<str> = entry.name.as_str().into();
         let models = models.iter().flat_map(|models| &models.value);
         let steps = match targets {

@@ -1,11 +1,13 @@
 //! Second phase: the file as its author wrote it, with types. Nothing is looked up or filled in.
 
+mod capture;
 mod providers;
 mod routing;
 mod server;
 mod storage;
 mod telemetry;
 
+pub(crate) use capture::CaptureEntry;
 pub(crate) use providers::{AuthType, ModelOverride, ProviderEntry};
 pub(crate) use routing::{
     FunctionEntry, HealthEntry, RetryEntry, RouteEntry, RoutingEntry, StepEntry, TargetEntry,

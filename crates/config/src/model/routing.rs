@@ -52,6 +52,7 @@ pub(crate) struct TargetEntry {
     pub(crate) idle_timeout_ms: Option<u64>,
     pub(crate) total_timeout_ms: Option<u64>,
     pub(crate) health: HealthEntry,
+    pub(crate) capture_content: Option<bool>,
 }
 
 /// `routes.<name>`.
@@ -64,6 +65,7 @@ pub(crate) struct RouteEntry {
     pub(crate) targets: Option<Located<Vec<Located<String>>>>,
     pub(crate) steps: Option<Located<Vec<Located<StepEntry>>>>,
     pub(crate) retry: RetryEntry,
+    pub(crate) capture_content: Option<bool>,
 }
 
 /// `functions.<name>`.
@@ -77,6 +79,7 @@ pub(crate) struct FunctionEntry {
     pub(crate) steps: Option<Located<Vec<Located<StepEntry>>>>,
     pub(crate) variants: Vec<Entry<VariantEntry>>,
     pub(crate) retry: RetryEntry,
+    pub(crate) capture_content: Option<bool>,
     /// Which of the four ways to say where requests go are written, well or badly.
     pub(crate) written: Vec<&'static str>,
 }
@@ -134,6 +137,7 @@ pub(super) fn target(fields: &mut Fields<'_, '_>) -> TargetEntry {
         idle_timeout_ms: super::timeout_ms(fields, "idle_timeout_ms"),
         total_timeout_ms: super::timeout_ms(fields, "total_timeout_ms"),
         health: health(fields),
+        capture_content: super::capture::switch(fields),
     };
     fields.require("model", "name a model that a provider lists");
     target
@@ -148,6 +152,7 @@ pub(super) fn route(fields: &mut Fields<'_, '_>) -> RouteEntry {
         targets: fields.texts("targets"),
         steps: fields.list("steps", step),
         retry: retry(fields),
+        capture_content: super::capture::switch(fields),
     };
     fields.require("models", "list the model names that the route answers to");
     match (fields.has("targets"), fields.has("steps")) {
@@ -181,6 +186,7 @@ pub(super) fn function(fields: &mut Fields<'_, '_>) -> FunctionEntry {
         steps: fields.list("steps", step),
         variants: fields.table("variants", variant),
         retry: retry(fields),
+        capture_content: super::capture::switch(fields),
         written: ways.into_iter().filter(|way| fields.has(way)).collect(),
     };
     if let [way] = function.written[..] {

@@ -2,6 +2,7 @@
 
 use tollgate_providers::SecretSource;
 
+use super::capture::{self, CaptureEntry};
 use crate::fields::{Entry, Fields, Located};
 use crate::settings::{OtlpProtocol, Profile};
 
@@ -26,6 +27,7 @@ pub(crate) struct TelemetryEntry {
 pub(crate) struct GenAiEntry {
     pub(crate) enabled: Option<bool>,
     pub(crate) capture_content: Option<bool>,
+    pub(crate) capture: CaptureEntry,
     pub(crate) profiles: Option<Located<Vec<Located<String>>>>,
     pub(crate) tool_links: ToolLinksEntry,
     pub(crate) otlp: OtlpEntry,
@@ -76,7 +78,8 @@ pub(super) fn telemetry(fields: &mut Fields<'_, '_>) -> TelemetryEntry {
 pub(super) fn genai(fields: &mut Fields<'_, '_>) -> GenAiEntry {
     GenAiEntry {
         enabled: fields.flag("enabled").map(|flag| flag.value),
-        capture_content: fields.flag("capture_content").map(|flag| flag.value),
+        capture_content: capture::switch(fields),
+        capture: capture::capture(fields),
         profiles: fields.texts("profiles"),
         tool_links: super::section(fields, "tool_links", tool_links),
         otlp: otlp(fields),

@@ -1,5 +1,6 @@
 //! Third phase: what the types cannot say. Every rule runs; each reports what it finds.
 
+mod capture;
 mod listeners;
 mod pricing;
 mod providers;
@@ -38,6 +39,7 @@ pub(crate) fn run(document: &Document, findings: &mut Findings) {
     serving::run(document, findings);
     unreachable::run(document, findings);
     pricing::run(document, findings);
+    capture::run(document, findings);
 }
 
 /// Names go into prefixes, headers and attributes.

@@ -63,6 +63,9 @@ fn http_span(call: &Call) -> Span {
     attributes.add_some(a::USER_AGENT, http.user_agent.clone());
     attributes.add(a::REQUEST_ID, http.request_id.clone());
     attributes.add_some(a::ERROR_CODE, http.error_code);
+    for (name, value) in call.genai.iter().flat_map(|genai| &genai.custom) {
+        attributes.add_named(name, value);
+    }
     let name = format!("{} {route}", http.method);
     let mut span = span(call, call.http_span, call.trace.parent, name.into());
     span.kind = SpanKind::Server;

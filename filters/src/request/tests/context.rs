@@ -12,7 +12,7 @@ fn read(headers: &[(&str, &str)]) -> Context {
         let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
         map.insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
     }
-    Context::read(&map)
+    Context::read(&map, &[])
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn values_are_cut_after_256_characters_and_what_is_no_text_is_ignored() {
     let mut map = HeaderMap::new();
     map.insert("x-to11-user-id", HeaderValue::from_bytes(b"\xff\xfe").unwrap());
     map.insert("x-to11-session-id", HeaderValue::from_static("  "));
-    assert_eq!(Context::read(&map), Context::default());
+    assert_eq!(Context::read(&map, &[]), Context::default());
 }
 
 #[test]
@@ -129,4 +129,27 @@ fn unknown_operations_and_absurd_durations_are_ignored() {
         let operation = read(&headers).operation.unwrap();
         assert_eq!((operation.duration, operation.subject), (None, None), "{duration}");
     }
+}
+
+#[test]
+fn trap_35_listed_headers_become_attributes_and_no_others() {
+    let listed: [(HeaderName, std::sync::Arc<str>); 3] = [
+        ("x-team".parse().unwrap(), "app.team".into()),
+        ("x-long".parse().unwrap(), "app.long".into()),
+        ("x-absent".parse().unwrap(), "app.absent".into()),
+    ];
+    let mut map = HeaderMap::new();
+    map.insert("x-team", " blue ".parse().unwrap());
+    map.insert("x-long", "é".repeat(257).parse().unwrap());
+    map.insert("x-other", "unlisted".parse().unwrap());
+    let custom = Context::read(&map, &listed).custom;
+    let custom: Vec<_> = custom.iter().map(|(name, value)| (&**name, value.as_str())).collect();
+    assert_eq!(custom, [("app.team", "blue"), ("app.long", &*"é".repeat(256))]);
+}
+
+#[test]
+fn where_a_prompt_comes_from_is_told() {
+    let custom = read(&[("x-to11-prompt-id", "p-1"), ("x-to11-prompt-version", "3")]).custom;
+    let custom: Vec<_> = custom.iter().map(|(name, value)| (&**name, value.as_str())).collect();
+    assert_eq!(custom, [("gateway.prompt.id", "p-1"), ("gateway.prompt.version", "3")]);
 }

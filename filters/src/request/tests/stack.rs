@@ -41,8 +41,13 @@ fn table() -> Arc<Table> {
 
 fn build(body_bytes_max: usize, in_flight_max: usize) -> (Stack, InFlight) {
     let in_flight = InFlight::default();
-    let settings =
-        Settings { body_bytes_max, in_flight_max, in_flight: in_flight.clone(), table: table() };
+    let settings = Settings {
+        body_bytes_max,
+        in_flight_max,
+        in_flight: in_flight.clone(),
+        table: table(),
+        header_attributes: [("x-team".parse().unwrap(), "app.team".into())].into(),
+    };
     (stack(&settings), in_flight)
 }
 

@@ -73,6 +73,26 @@ async fn content_is_kept_apart_from_the_other_attributes() {
 }
 
 #[tokio::test]
+async fn trap_36_looking_for_traces_never_touches_content() {
+    let fixture = Fixture::new();
+    let row = with(llm_row(1, 0, "p", "m"), CONTENT_KEYS[0], "words");
+    fixture.insert(vec![with(row, "gen_ai.session.id", "s")]).await;
+    let database = Connection::open(fixture.path()).unwrap();
+    database.execute("DROP TABLE span_content", []).unwrap();
+    let filters = [
+        TraceFilter::default(),
+        TraceFilter { model: Some("m".to_owned()), ..TraceFilter::default() },
+        TraceFilter { provider: Some("p".to_owned()), ..TraceFilter::default() },
+        TraceFilter { session: Some("s".to_owned()), ..TraceFilter::default() },
+        TraceFilter { status: Some("Unset".to_owned()), ..TraceFilter::default() },
+    ];
+    for filter in filters {
+        assert_eq!(fixture.store.recent(&filter).await.unwrap().len(), 1, "{filter:?}");
+    }
+    assert!(fixture.store.trace(&trace_id(1)).await.is_err(), "a trace itself has its content");
+}
+
+#[tokio::test]
 async fn rows_survive_a_new_start() {
     let fixture = Fixture::new();
     fixture.insert(vec![full_row()]).await;

@@ -1,0 +1,184 @@
+//! Numbers of persons: social security, payment cards, phones.
+//!
+//! A number without separators is none of the first and the last: too many other things are nine or
+//! ten digits.
+
+use std::ops::Range;
+
+use super::{Kind, before, byte, is_word, run};
+
+/// `123-45-6789`.
+pub(super) const SSN_BYTES: usize = 11;
+/// 19 digits and a separator between any two.
+pub(super) const CARD_BYTES_MAX: usize = 2 * CARD_DIGITS_MAX - 1;
+/// `+`, 15 digits, and two separators between any two.
+pub(super) const PHONE_BYTES_MAX: usize = 1 + PHONE_DIGITS_MAX + 2 * (PHONE_DIGITS_MAX - 1);
+
+const CARD_DIGITS_MIN: usize = 13;
+const CARD_DIGITS_MAX: usize = 19;
+/// E.164.
+const PHONE_DIGITS_MAX: usize = 15;
+const PHONE_DIGITS_MIN: usize = 8;
+
+/// Whether a number may begin here: not inside a word, nor behind the point of another number.
+pub(super) fn may_begin(bytes: &[u8], at: usize) -> bool {
+    match before(bytes, at) {
+        Some(b'.') => !before(bytes, at - 1).is_some_and(|byte| byte.is_ascii_digit()),
+        Some(b'+') if byte(bytes, at) == Some(b'+') => false,
+        previous => !is_word(previous),
+    }
+}
+
+/// Social Security Administration: no area 000, 666 or from 900, no group 00, no serial 0000.
+pub(super) fn ssn(bytes: &[u8], at: usize, take: &mut impl FnMut(Kind, Range<usize>)) {
+    let Some(text) = bytes.get(at..at + SSN_BYTES) else { return };
+    let [a, b, c, first, d, e, second, f, g, h, i] = text else { return };
+    let digits = [a, b, c, d, e, f, g, h, i];
+    let separated = first == second && matches!(first, b'-' | b' ');
+    if !separated || !digits.iter().all(|digit| digit.is_ascii_digit()) {
+        return;
+    }
+    let area = [*a, *b, *c];
+    let given = area != *b"000" && area != *b"666" && *a != b'9';
+    let filled = [*d, *e] != *b"00" && [*f, *g, *h, *i] != *b"0000";
+    if given && filled && !is_word(byte(bytes, at + SSN_BYTES)) {
+        take(Kind::Ssn, at..at + SSN_BYTES);
+    }
+}
+
+/// The longest number that begins here, ends where a group ends, and is an issuer's.
+pub(super) fn card(bytes: &[u8], at: usize, take: &mut impl FnMut(Kind, Range<usize>)) {
+    let mut digits = [0_u8; CARD_DIGITS_MAX];
+    let mut count = 0;
+    let mut end = at;
+    let mut found = None;
+    loop {
+        match byte(bytes, end) {
+            Some(digit @ b'0'..=b'9') => {
+                let Some(slot) = digits.get_mut(count) else { break };
+                *slot = digit - b'0';
+                count += 1;
+                end += 1;
+            }
+            next => {
+                let number = digits.get(..count).unwrap_or_default();
+                let inside = before(bytes, end).is_some_and(|byte| byte.is_ascii_digit());
+                if inside && !is_word(next) && is_card(number) {
+                    found = Some(end);
+                }
+                // One separator, and then a digit again.
+                if !inside || !matches!(next, Some(b' ' | b'-')) {
+                    break;
+                }
+                end += 1;
+            }
+        }
+    }
+    if let Some(end) = found {
+        take(Kind::CreditCard, at..end);
+    }
+}
+
+fn is_card(digits: &[u8]) -> bool {
+    if digits.len() < CARD_DIGITS_MIN {
+        return false;
+    }
+    let head = digits.iter().take(4).fold(0_u32, |head, digit| head * 10 + u32::from(*digit));
+    let lengths: &[usize] = match head {
+        4000..=4999 => &[13, 16, 19],
+        5100..=5599 | 2221..=2720 => &[16],
+        3400..=3499 | 3700..=3799 => &[15],
+        3000..=3059 | 3600..=3699 | 3800..=3999 => &[14, 16],
+        6011 | 6440..=6599 | 3528..=3589 | 6200..=6299 => &[16, 17, 18, 19],
+        _ => return false,
+    };
+    lengths.contains(&digits.len()) && luhn(digits)
+}
+
+/// ISO/IEC 7812-1, annex B.
+fn luhn(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(at, digit)| {
+            let digit = u32::from(*digit);
+            let doubled = if at % 2 == 1 { digit * 2 } else { digit };
+            if doubled > 9 { doubled - 9 } else { doubled }
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+/// Begins at a `+`, a bracket or a digit.
+pub(super) fn phone(bytes: &[u8], at: usize, take: &mut impl FnMut(Kind, Range<usize>)) {
+    let end = match byte(bytes, at) {
+        Some(b'+') => international(bytes, at),
+        _ => north_american(bytes, at),
+    };
+    if let Some(end) = end {
+        take(Kind::Phone, at..end);
+    }
+}
+
+/// `+`, a digit from 1 to 9, and as many as E.164 allows, up to the end of a group.
+fn international(bytes: &[u8], at: usize) -> Option<usize> {
+    if !matches!(byte(bytes, at + 1)?, b'1'..=b'9') {
+        return None;
+    }
+    let mut end = at + 1;
+    let mut count = 0;
+    let mut found = None;
+    loop {
+        let group = run(bytes, end, PHONE_DIGITS_MAX + 1 - count, |byte| byte.is_ascii_digit());
+        end += group;
+        count += group;
+        if count > PHONE_DIGITS_MAX {
+            break;
+        }
+        if count >= PHONE_DIGITS_MIN && !is_word(byte(bytes, end)) {
+            found = Some(end);
+        }
+        let between = run(bytes, end, 2, |byte| matches!(byte, b' ' | b'-' | b'.' | b'(' | b')'));
+        end += between;
+        if between == 0 || !byte(bytes, end).is_some_and(|byte| byte.is_ascii_digit()) {
+            break;
+        }
+    }
+    found
+}
+
+/// `(415) 555-2671`, `415-555-2671`, `415.555.2671`, `1 415 555 2671`.
+fn north_american(bytes: &[u8], at: usize) -> Option<usize> {
+    let separator = |at| matches!(byte(bytes, at), Some(b' ' | b'-' | b'.'));
+    let group = |at: usize, digits: usize| {
+        let group = bytes.get(at..at + digits)?;
+        group.iter().all(u8::is_ascii_digit).then_some(at + digits)
+    };
+    // Area and exchange begin with 2 to 9.
+    let code =
+        |at: usize| matches!(byte(bytes, at), Some(b'2'..=b'9')).then(|| group(at, 3)).flatten();
+    let mut next = at;
+    if byte(bytes, next) == Some(b'1') && separator(next + 1) {
+        next += 2;
+    }
+    let mut next = if byte(bytes, next) == Some(b'(') {
+        let closed = code(next + 1)?;
+        if byte(bytes, closed) != Some(b')') {
+            return None;
+        }
+        closed + 1 + usize::from(separator(closed + 1))
+    } else {
+        let end = code(next)?;
+        if !separator(end) {
+            return None;
+        }
+        end + 1
+    };
+    next = code(next)?;
+    if !separator(next) {
+        return None;
+    }
+    let end = group(next + 1, 4)?;
+    (!is_word(byte(bytes, end))).then_some(end)
+}

@@ -1,0 +1,183 @@
+//! Takes findings out of texts and of JSON, which stays JSON.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use serde_json::value::RawValue;
+
+use super::{Detectors, Kind};
+
+#[cfg(test)]
+mod tests;
+
+/// How deep JSON is looked for in the strings of JSON: arguments of a call, a message in a message.
+const NESTED_MAX: usize = 4;
+/// What a phrase of the blocklist was part of may be found once the phrase is gone; after that
+/// nothing new can be.
+const PASSES: usize = 2;
+
+// === impl Kind ===
+
+impl Kind {
+    /// What stands in place of a finding: `[REDACTED:email]`.
+    pub const fn mark(self) -> &'static str {
+        match self {
+            Self::Blocklist => "[REDACTED:blocklist]",
+            Self::Ssn => "[REDACTED:ssn]",
+            Self::CreditCard => "[REDACTED:credit_card]",
+            Self::Phone => "[REDACTED:phone]",
+            Self::IpAddress => "[REDACTED:ip_address]",
+            Self::Email => "[REDACTED:email]",
+            Self::ApiKey => "[REDACTED:api_key]",
+            Self::Jwt => "[REDACTED:jwt]",
+            Self::PrivateKey => "[REDACTED:private_key]",
+        }
+    }
+}
+
+// === impl Detectors ===
+
+impl Detectors {
+    /// The text with a mark in place of each finding. Text that is JSON stays JSON: findings are
+    /// looked for in its strings as they read without their escapes, and in its numbers.
+    pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.is_empty() { Cow::Borrowed(text) } else { self.redact_nested(text, NESTED_MAX) }
+    }
+
+    fn redact_nested<'a>(&self, text: &'a str, depth: usize) -> Cow<'a, str> {
+        let looks = text.trim_start().starts_with(['{', '[', '"']) && depth > 0;
+        if looks && serde_json::from_str::<&RawValue>(text).is_ok() {
+            return self.redact_json(text, depth - 1);
+        }
+        // Half of a JSON text: what is in its strings, and then what is left.
+        if looks && text.contains('\\') {
+            let strings = self.redact_json(text, depth - 1).into_owned();
+            return Cow::Owned(self.redact_text(&strings).into_owned());
+        }
+        self.redact_text(text)
+    }
+
+    fn redact_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut redacted = Cow::Borrowed(text);
+        for _ in 0..PASSES {
+            let Some(next) = self.redact_once(&redacted) else { break };
+            redacted = Cow::Owned(next);
+        }
+        redacted
+    }
+
+    fn redact_once(&self, text: &str) -> Option<String> {
+        let found = self.find(text);
+        if found.is_empty() {
+            return None;
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut from = 0;
+        for finding in found {
+            out.push_str(text.get(from..finding.range.start).unwrap_or_default());
+            // A phrase may also stand in a mark; that one stays as it is.
+            let range = finding.range.clone();
+            match text.get(range).filter(|_| inside_mark(text, &finding.range)) {
+                Some(kept) => out.push_str(kept),
+                None => out.push_str(finding.kind.mark()),
+            }
+            from = finding.range.end;
+        }
+        out.push_str(text.get(from..).unwrap_or_default());
+        Some(out)
+    }
+
+    /// Strings and numbers of a JSON text, one by one; what is between them is copied.
+    fn redact_json<'a>(&self, json: &'a str, depth: usize) -> Cow<'a, str> {
+        let mut out = String::new();
+        let mut copied = 0;
+        let mut at = 0;
+        let bytes = json.as_bytes();
+        while let Some(byte) = bytes.get(at) {
+            let end = match byte {
+                b'"' => string_end(bytes, at),
+                b'-' | b'0'..=b'9' => number_end(bytes, at),
+                _ => {
+                    at += 1;
+                    continue;
+                }
+            };
+            if let Some(token) = json.get(at..end)
+                && let Some(redacted) = self.redact_token(token, depth)
+            {
+                out.push_str(json.get(copied..at).unwrap_or_default());
+                out.push_str(&redacted);
+                copied = end;
+            }
+            at = end;
+        }
+        if copied == 0 {
+            return Cow::Borrowed(json);
+        }
+        out.push_str(json.get(copied..).unwrap_or_default());
+        Cow::Owned(out)
+    }
+
+    /// What a string or number becomes; `None` where it stays.
+    fn redact_token(&self, token: &str, depth: usize) -> Option<String> {
+        if !token.starts_with('"') {
+            let kind = self.find(token).first()?.kind;
+            return Some(format!("\"{}\"", kind.mark()));
+        }
+        let cut = !token.ends_with('"') || token.len() < 2;
+        let inner = token.trim_start_matches('"');
+        let inner = if cut { inner } else { token.get(1..token.len() - 1)? };
+        let text = if inner.contains('\\') {
+            let whole = format!("\"{inner}\"");
+            serde_json::from_str::<String>(&whole).map_or(Cow::Borrowed(inner), Cow::Owned)
+        } else {
+            Cow::Borrowed(inner)
+        };
+        let redacted = match self.redact_nested(&text, depth) {
+            Cow::Borrowed(_) => return None,
+            Cow::Owned(redacted) => redacted,
+        };
+        if redacted == *text {
+            return None;
+        }
+        let mut out = String::with_capacity(redacted.len() + 2);
+        let _written = write!(out, "{}", serde_json::Value::String(redacted));
+        if cut {
+            out.pop();
+        }
+        Some(out)
+    }
+}
+
+fn inside_mark(text: &str, range: &std::ops::Range<usize>) -> bool {
+    Kind::ALL.iter().any(|kind| {
+        let mark = kind.mark();
+        let from = text.floor_char_boundary(range.end.saturating_sub(mark.len()));
+        let to = text.ceil_char_boundary((range.start + mark.len()).min(text.len()));
+        text.get(from..to).is_some_and(|near| {
+            near.match_indices(mark).any(|(at, _)| {
+                let start = from + at;
+                start <= range.start && range.end <= start + mark.len()
+            })
+        })
+    })
+}
+
+/// Behind the string that begins at `at`, or the text's end.
+fn string_end(bytes: &[u8], at: usize) -> usize {
+    let mut end = at + 1;
+    while let Some(byte) = bytes.get(end) {
+        match byte {
+            b'"' => return end + 1,
+            b'\\' => end += 2,
+            _ => end += 1,
+        }
+    }
+    bytes.len()
+}
+
+fn number_end(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let number = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    at + rest.iter().take_while(number).count().max(1)
+}
