@@ -235,7 +235,7 @@ pub const METRICS: &[Metric] = &[
         Instrument::Counter,
         "gateway.requests_finished",
         "{request}",
-        &[a::OUTCOME],
+        &[a::OUTCOME, a::OPERATION_NAME],
         "Requests that ended, by outcome",
     ),
     plain(
