@@ -38,9 +38,9 @@ pub(super) struct Table {
     /// What has no place in it, and why.
     #[serde(default)]
     pub(super) drop: HashMap<String, String>,
-    /// What rules read.
+    /// What does not go through as it is.
     #[serde(skip)]
-    read: HashSet<String>,
+    taken: HashSet<String>,
 }
 
 /// What is the same on every span of a sort.
@@ -127,10 +127,12 @@ impl Table {
 
     pub(super) fn parse(text: &str) -> Result<Self, serde_json::Error> {
         let mut table: Self = serde_json::from_str(text)?;
-        table.read = table.rules.iter().flat_map(Rule::sources).cloned().collect();
+        let read = table.rules.iter().flat_map(Rule::sources);
+        table.taken = read.chain(table.drop.keys()).cloned().collect();
         if table.content.is_some() {
-            table.read.extend(Content::SOURCES.map(str::to_owned));
+            table.taken.extend(Content::SOURCES.map(str::to_owned));
         }
+        table.taken.retain(|name| !table.keep.contains(name));
         Ok(table)
     }
 
@@ -153,14 +155,10 @@ impl Table {
         for (name, members) in gathered {
             written.add(name.to_owned(), Json::Object(members).to_string());
         }
-        written.extend(span.attributes.iter().filter(|(name, _)| self.keeps(name)));
+        written.extend(span.attributes.iter().filter(|(name, _)| !self.taken.contains(&**name)));
         if let Some(content) = &self.content {
             content.write(span, of, written);
         }
-    }
-
-    fn keeps(&self, name: &str) -> bool {
-        self.keep.contains(name) || !(self.read.contains(name) || self.drop.contains_key(name))
     }
 }
 
