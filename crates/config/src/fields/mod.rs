@@ -257,6 +257,11 @@ impl<'n, 'p> Fields<'n, 'p> {
         self.entries_of(name, |node, place, problems| secret_of(node, place.clone(), problems))
     }
 
+    /// A mapping from names to texts.
+    pub(crate) fn labels(&mut self, name: &'static str) -> Vec<Entry<Located<String>>> {
+        self.entries_of(name, |node, place, problems| text_of(node, place.clone(), problems))
+    }
+
     fn entries_of<T>(
         &mut self,
         name: &'static str,
