@@ -13,7 +13,7 @@ use tollgate_providers::translate::Reply;
 use tollgate_providers::{Dialect, Endpoint, EndpointKind, ErrorClass};
 use tollgate_routing::{Failure, FailureKind, parse_limit_reset, parse_retry_after};
 
-use crate::proxy::ctx::{AttemptError, Ctx, Current, Responding, Started};
+use crate::proxy::ctx::{AttemptError, Ctx, Current, Responding, Routed, Started};
 
 /// Text kept of one stream for its span (`MAX_ACCUMULATED_CONTENT_BYTES`).
 const CONTENT_BYTES_MAX: usize = 64 * 1024;
@@ -31,28 +31,7 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     let status = head.status;
     let failed = status.is_client_error() || status.is_server_error();
     if failed {
-        let failure = Failure {
-            kind: FailureKind::Status(status.as_u16()),
-            retry_after: parse_retry_after(&head.headers, SystemTime::now()).or_else(|| {
-                let limited = status == StatusCode::TOO_MANY_REQUESTS;
-                limited.then(|| parse_limit_reset(&head.headers)).flatten()
-            }),
-        };
-        let error = AttemptError {
-            kind: "request_error",
-            message: format!("upstream answered {}", status.as_u16()),
-            status: Some(status),
-        };
-        if routed.attempts.is_retryable(&failure)
-            && routed.attempts_left()
-            && routed.fail(failure, error.clone())
-        {
-            return Err(retry(status));
-        }
-        if let Some(current) = &mut routed.current {
-            current.book(&failure);
-            current.error = Some(error);
-        }
+        refused(head, routed)?;
     }
     let may_hold = routed.attempts_left() && !failed;
     let now = Instant::now();
@@ -97,6 +76,34 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     // An error's head waits for its body, which says what kind of error it is.
     routed.watch.hold(waits);
     routed.arm(*started);
+    Ok(())
+}
+
+/// Leaves a target that answers with an error for another attempt, where one may follow.
+fn refused(head: &ResponseHeader, routed: &mut Routed) -> Result<()> {
+    let status = head.status;
+    let failure = Failure {
+        kind: FailureKind::Status(status.as_u16()),
+        retry_after: parse_retry_after(&head.headers, SystemTime::now()).or_else(|| {
+            let limited = status == StatusCode::TOO_MANY_REQUESTS;
+            limited.then(|| parse_limit_reset(&head.headers)).flatten()
+        }),
+    };
+    let error = AttemptError {
+        kind: "request_error",
+        message: format!("upstream answered {}", status.as_u16()),
+        status: Some(status),
+    };
+    if routed.attempts.is_retryable(&failure)
+        && routed.attempts_left()
+        && routed.fail(failure, error.clone())
+    {
+        return Err(retry(status));
+    }
+    if let Some(current) = &mut routed.current {
+        current.book(&failure);
+        current.error = Some(error);
+    }
     Ok(())
 }
 

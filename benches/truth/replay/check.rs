@@ -216,7 +216,7 @@ impl Case<'_> {
         if asked != expected {
             return Some(format!("{asked:?} were asked, not {expected:?}"));
         }
-        let Some(last) = attempts.last() else { return None };
+        let last = attempts.last()?;
         let failed: Vec<_> = genai.events.iter().filter(|e| e.name == "gateway.attempt").collect();
         let of = |name: &str, event: &tollgate_store::EventRow| {
             let found = event.attributes.iter().find(|(known, _)| known == name);

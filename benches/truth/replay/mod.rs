@@ -110,7 +110,7 @@ fn send(options: &Options, world: &World, calls: &[Call]) -> Vec<Result<Seen, St
                         caller.hang_up();
                     }
                     seen.lock().unwrap_or_else(PoisonError::into_inner).insert(at, one);
-                    if shown && at % PROGRESS_EVERY == 0 {
+                    if shown && at.is_multiple_of(PROGRESS_EVERY) {
                         // A terminal that cannot be written to is no reason to stop.
                         let _unseen = write!(std::io::stderr(), "\r{at} of {} calls", calls.len());
                     }

@@ -104,18 +104,7 @@ impl Transcript {
                     call.arguments.push_str(&text);
                 }
             }
-            StreamEvent::ToolCallInput { call, json } => {
-                self.output_bytes += json.len() as u64;
-                self.output_text.add(&String::from_utf8_lossy(json));
-                if self.content_bytes_max == 0 {
-                    return;
-                }
-                let json = crate::json::respaced(json);
-                let text = self.admit(String::from_utf8_lossy(&json));
-                if let Some(call) = self.tool_calls.get_mut(*call as usize) {
-                    call.arguments.push_str(&text);
-                }
-            }
+            StreamEvent::ToolCallInput { call, json } => self.on_input(*call, json),
             StreamEvent::FinishReason { choice, reason } => self.on_reason(*choice, *reason),
             StreamEvent::Usage(usage) => {
                 if !usage.is_empty() {
@@ -140,6 +129,20 @@ impl Transcript {
             StreamEvent::Opaque(_)
             | StreamEvent::ToolCallFreeform { .. }
             | StreamEvent::Condensed => {}
+        }
+    }
+
+    /// Arguments that come as one JSON value.
+    fn on_input(&mut self, call: u32, json: &[u8]) {
+        self.output_bytes += json.len() as u64;
+        self.output_text.add(&String::from_utf8_lossy(json));
+        if self.content_bytes_max == 0 {
+            return;
+        }
+        let json = crate::json::respaced(json);
+        let text = self.admit(String::from_utf8_lossy(&json));
+        if let Some(call) = self.tool_calls.get_mut(call as usize) {
+            call.arguments.push_str(&text);
         }
     }
 
