@@ -12,9 +12,9 @@ mod tests;
 
 /// How deep JSON is looked for in the strings of JSON: arguments of a call, a message in a message.
 const NESTED_MAX: usize = 4;
-/// What a phrase of the blocklist was part of may be found once the phrase is gone; after that
-/// nothing new can be.
-const PASSES: usize = 2;
+/// What a finding was part of may be found once it is gone: a phrase uncovers a token, a token whose
+/// end swallowed the beginning of an address uncovers that; then nothing new can be.
+const PASSES: usize = 4;
 
 // === impl Kind ===
 
