@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tollgate_config::{self as config, OtlpProtocol, OtlpSettings, Settings};
+use tollgate_config::{self as config, Settings};
 use tollgate_filters::request::InFlight;
 use tollgate_store::SpanStore;
-use tollgate_telemetry::export::{self, Exporters, Filter, OtlpSink, Queue, QueueSettings};
+use tollgate_telemetry::export::{
+    self, Exporters, Filter, MetricsReader, OtlpSettings, OtlpSink, Queue, QueueSettings,
+};
 use tollgate_telemetry::genai::{Call, build_spans, span_tree};
 use tollgate_telemetry::metrics::{Metrics, Reload, Retries, TargetGauges, ToolLinkCounts};
 use tollgate_telemetry::{Pipeline, Profile, SpanId};
@@ -20,14 +22,24 @@ use crate::store_sink::StoreSink;
 const STORE_BATCH_SPANS_MAX: usize = 2_048;
 /// How long a span may wait before it is written to the store.
 const STORE_LINGER: Duration = Duration::from_millis(200);
-/// The resource's name where the configuration gives none.
-const SERVICE_NAME: &str = "tollgate";
+/// What the last metrics get at least, after the spans.
+const METRICS_FLUSH_MIN: Duration = Duration::from_millis(500);
 
 /// Metrics and exporters of the process.
 pub(crate) struct Observe {
     metrics: Metrics,
     exporters: Exporters,
+    readers: Vec<MetricsReader>,
     workers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// One OTLP exporter.
+struct Destination<'s> {
+    /// Of its queue, in metrics and logs.
+    name: String,
+    otlp: &'s OtlpSettings,
+    pipeline: Pipeline,
+    profiles: Vec<Profile>,
 }
 
 // === impl Observe ===
@@ -58,33 +70,31 @@ impl Observe {
                 },
             );
             exporters.add(Arc::clone(&queue), None);
-            let (sink, stop) = (StoreSink::new(store, service_name(settings)), stopping.clone());
+            let (sink, stop) =
+                (StoreSink::new(store, settings.service_name.clone()), stopping.clone());
             workers.push(runtime.spawn(async move { queue.run(sink, stop).await }));
         }
-        let otlp = [
-            ("telemetry", &settings.telemetry, Pipeline::Application),
-            ("genai_telemetry", &settings.genai.otlp, Pipeline::GenAi),
-        ];
-        for (name, otlp, pipeline) in otlp {
-            let Some(otlp) = otlp else { continue };
-            // The others are HTTP spans, whose names are the same in every vocabulary.
-            let profiles = match pipeline {
-                Pipeline::GenAi => settings.genai.profiles.iter().map(profile).collect(),
-                Pipeline::Application => Vec::new(),
-            };
-            let sink =
-                OtlpSink::new(&otlp_settings(otlp)).map_err(|error| format!("{name}: {error}"))?;
-            let sink = sink.with_profiles(profiles.clone());
+        let mut readers = Vec::new();
+        for destination in destinations(settings) {
+            let Destination { name, otlp, pipeline, profiles } = destination;
+            let failed = |error| format!("{name}: {error}");
+            let sink = OtlpSink::new(otlp).map_err(failed)?.with_profiles(profiles.clone());
             let queue = Queue::new(
-                name,
-                QueueSettings { spans_max: otlp.queue_spans_max, ..QueueSettings::default() },
+                &*name,
+                QueueSettings {
+                    spans_max: otlp.queue_spans_max,
+                    sample_ratio: otlp.sample_ratio,
+                    ..QueueSettings::default()
+                },
             );
             exporters.add(Arc::clone(&queue), Filter { pipeline: Some(pipeline), profiles });
             let stop = stopping.clone();
             workers.push(runtime.spawn(async move { queue.run(sink, stop).await }));
+            readers.extend(export::metrics_reader(&name, otlp, pipeline).map_err(failed)?);
         }
-        let metrics = Metrics::new(move || in_flight.count(), exporters.clone())?;
-        Ok(Self { metrics, exporters, workers: Mutex::new(workers) })
+        let metrics =
+            Metrics::pushing(move || in_flight.count(), exporters.clone(), readers.clone())?;
+        Ok(Self { metrics, exporters, readers, workers: Mutex::new(workers) })
     }
 
     /// A request has ended: this is told exactly once.
@@ -146,6 +156,13 @@ impl Observe {
         while Instant::now() < until && workers.iter().any(|worker| !worker.is_finished()) {
             std::thread::sleep(Duration::from_millis(5));
         }
+        // After the spans: their counts are among the metrics.
+        for reader in &self.readers {
+            let left = until.saturating_duration_since(Instant::now()).max(METRICS_FLUSH_MIN);
+            if let Err(error) = export::end_metrics(reader, left) {
+                tracing::warn!(%error, "the last metrics were not taken");
+            }
+        }
     }
 }
 
@@ -159,20 +176,27 @@ fn profile(profile: &config::Profile) -> Profile {
     }
 }
 
-fn service_name(settings: &Settings) -> String {
-    let named = settings.telemetry.as_ref().or(settings.genai.otlp.as_ref());
-    named.map_or_else(|| SERVICE_NAME.to_owned(), |otlp| otlp.service_name.clone())
-}
-
-fn otlp_settings(settings: &OtlpSettings) -> export::OtlpSettings {
-    export::OtlpSettings {
-        endpoint: settings.endpoint.clone(),
-        protocol: match settings.protocol {
-            OtlpProtocol::Grpc => export::OtlpProtocol::Grpc,
-            OtlpProtocol::Http => export::OtlpProtocol::Http,
-        },
-        headers: settings.headers.clone(),
-        service_name: settings.service_name.clone(),
-        timeout: settings.timeout,
-    }
+/// Everything that the configuration exports to.
+fn destinations(settings: &Settings) -> Vec<Destination<'_>> {
+    let genai = &settings.genai;
+    let of_genai = |name: String, otlp, profiles: &[_]| Destination {
+        name,
+        otlp,
+        pipeline: Pipeline::GenAi,
+        profiles: profiles.iter().map(profile).collect(),
+    };
+    let mut found = Vec::new();
+    found.extend(settings.telemetry.as_ref().map(|otlp| Destination {
+        name: "telemetry".to_owned(),
+        otlp,
+        pipeline: Pipeline::Application,
+        // HTTP spans' names are the same in every vocabulary.
+        profiles: Vec::new(),
+    }));
+    let own = genai.otlp.as_ref();
+    found.extend(own.map(|otlp| of_genai("genai_telemetry".to_owned(), otlp, &genai.profiles)));
+    found.extend(genai.exporters.iter().map(|further| {
+        of_genai(format!("genai_telemetry.{}", further.name), &further.otlp, &further.profiles)
+    }));
+    found
 }

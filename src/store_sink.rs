@@ -76,7 +76,7 @@ impl StoreSink {
 impl SpanSink for StoreSink {
     async fn export(&mut self, batch: &[Arc<Span>]) -> Result<(), ExportError> {
         let rows = batch.iter().map(|span| self.row(span)).collect();
-        self.store.insert(rows).await.map(drop).map_err(|error| ExportError(error.to_string()))
+        self.store.insert(rows).await.map(drop).map_err(ExportError::unavailable)
     }
 }
 

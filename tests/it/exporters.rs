@@ -16,7 +16,7 @@ fn world_with(protocol: &str, port: u16, queue: usize) -> World {
 }
 
 /// The value of a counter's line that has all of `parts`.
-fn counter(metrics: &str, parts: &[&str]) -> u64 {
+pub(crate) fn counter(metrics: &str, parts: &[&str]) -> u64 {
     let line = metrics.lines().find(|line| parts.iter().all(|part| line.contains(part)));
     line.and_then(|line| line.rsplit(' ').next()).map_or(0, |value| value.parse().unwrap())
 }

@@ -17,6 +17,7 @@ mod report;
 mod settings;
 mod suggest;
 mod validate;
+mod variables;
 mod vault;
 
 use std::io::Read;
@@ -28,8 +29,8 @@ pub use fingerprint::{Fingerprint, fingerprint};
 pub use log::{Log, LogFormat, LogLevel};
 pub use report::report;
 pub use settings::{
-    Cache, Collector, Control, GenAi, Keys, Limits, OtlpProtocol, OtlpSettings, Price, Profile,
-    Security, Server, Settings, StoreSettings, TlsFiles, ToolLinks,
+    Cache, Collector, Control, GenAi, GenAiExporter, Keys, Limits, Price, Profile, Security,
+    Server, Settings, StoreSettings, TlsFiles, ToolLinks,
 };
 
 #[cfg(test)]
@@ -123,13 +124,15 @@ fn compile_text(
     validate::run(&document, &mut findings);
     let vault = vault::Vault::fill(&document, environment, &mut findings.problems);
     let capture_content = capture_content(environment, &mut findings.problems);
+    let variables = variables::Variables::read(environment, &mut findings.warnings);
+    validate::without_endpoint(&document, &variables, &mut findings);
     if !findings.problems.is_empty() {
         return Err(Problems::sorted(name, findings.problems));
     }
-    let mut settings = compile::settings(&document, &vault, capture_content);
+    let mut settings = compile::settings(&document, &vault, capture_content, &variables);
     settings.fingerprint = Fingerprint {
         text: fingerprint(text.as_bytes()),
-        environment: fingerprint((vault.fingerprint(), capture_content)),
+        environment: fingerprint((vault.fingerprint(), capture_content, variables.fingerprint())),
     };
     let warnings = Problems::sorted(name, findings.warnings).list;
     let warning = |problem| Warning { file: name.to_owned(), problem };

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tollgate_providers::{Provider, Secret};
 use tollgate_routing::Table;
+use tollgate_telemetry::export::OtlpSettings;
 
 use crate::capture::Capture;
 use crate::fingerprint::Fingerprint;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub credential_sources: BTreeMap<Arc<str>, String>,
     /// What one request, and all together, may take.
     pub limits: Limits,
+    /// The resource's `service.name` in the store; `tollgate` by default.
+    pub service_name: String,
     /// The exporter of application spans and metrics.
     pub telemetry: Option<OtlpSettings>,
     /// GenAI spans.
@@ -72,8 +75,8 @@ pub struct Server {
     pub log: Log,
 }
 
-/// `server.tls`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A certificate and its key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TlsFiles {
     /// PEM file with the certificate chain.
     pub cert_file: PathBuf,
@@ -97,33 +100,6 @@ pub struct Limits {
     pub in_flight_max: usize,
     /// The deepest nesting of a JSON body; 64 by default.
     pub json_depth_max: usize,
-}
-
-/// How an OTLP exporter talks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OtlpProtocol {
-    /// gRPC.
-    #[default]
-    Grpc,
-    /// HTTP with protobuf bodies.
-    Http,
-}
-
-/// An OTLP exporter.
-#[derive(Clone, Debug)]
-pub struct OtlpSettings {
-    /// The endpoint as written, for example `http://localhost:4317`.
-    pub endpoint: String,
-    /// gRPC or HTTP.
-    pub protocol: OtlpProtocol,
-    /// Headers sent with every export.
-    pub headers: Vec<(http::HeaderName, Secret)>,
-    /// The resource's `service.name`.
-    pub service_name: String,
-    /// The most spans that wait to be exported; what comes on top is dropped and counted.
-    pub queue_spans_max: usize,
-    /// How long one export may take.
-    pub timeout: Duration,
 }
 
 /// A vocabulary of span attributes.
@@ -154,6 +130,19 @@ pub struct GenAi {
     pub tool_links: ToolLinks,
     /// Where spans are exported to, besides the store.
     pub otlp: Option<OtlpSettings>,
+    /// Where else, in file order.
+    pub exporters: Vec<GenAiExporter>,
+}
+
+/// `genai_telemetry.exporters.<name>`: one more exporter of GenAI spans.
+#[derive(Clone, Debug)]
+pub struct GenAiExporter {
+    /// Its name in the file.
+    pub name: Arc<str>,
+    /// The vocabularies of its spans, each once; the section's by default.
+    pub profiles: Vec<Profile>,
+    /// Where it exports to.
+    pub otlp: OtlpSettings,
 }
 
 /// `genai_telemetry.tool_links`.
@@ -257,18 +246,6 @@ impl Profile {
             Self::SemconvPinned => "semconv-1.41",
             Self::SemconvLatest => "semconv-latest",
             Self::OpenInference => "openinference",
-        }
-    }
-}
-
-// === impl OtlpProtocol ===
-
-impl OtlpProtocol {
-    /// The name in the configuration.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Grpc => "grpc",
-            Self::Http => "http",
         }
     }
 }

@@ -22,7 +22,8 @@ fn conf(path: &str) -> PathBuf {
 
 /// Every variable is set, but for those that say they aren't.
 fn environment(name: &str) -> Option<String> {
-    let unset = name.contains("UNSET") || name == CAPTURE_CONTENT_VARIABLE;
+    let ours = name == CAPTURE_CONTENT_VARIABLE || name.starts_with("OTEL_");
+    let unset = name.contains("UNSET") || ours;
     (!unset).then(|| CANARY.to_owned())
 }
 
@@ -134,7 +135,7 @@ fn the_sections_of_the_default_file_arrive() {
     assert_eq!(settings.pricing["gpt-4o"].cache_read, Some(1.25));
     assert!(!settings.genai.capture_content && settings.genai.enabled);
     assert_eq!(settings.genai.profiles, [Profile::To11]);
-    assert_eq!(settings.genai.otlp.as_ref().unwrap().endpoint, "http://localhost:4319");
+    assert_eq!(settings.genai.otlp.as_ref().unwrap().traces.endpoint, "http://localhost:4319");
     assert_eq!(settings.telemetry.as_ref().unwrap().service_name, "tollgate");
     let Some(StoreSettings::Sqlite { path, retention_days }) = &settings.store else { panic!() };
     assert_eq!((path.to_str(), *retention_days), (Some("data/tollgate.db"), 90));

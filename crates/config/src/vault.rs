@@ -44,8 +44,7 @@ impl Vault {
         };
         let providers = document.providers.iter().filter_map(|it| it.value.credential.as_ref());
         let targets = document.targets.iter().filter_map(|it| it.value.credential.as_ref());
-        let exporters = [&document.telemetry.otlp, &document.genai.otlp];
-        let headers = exporters.into_iter().flat_map(|otlp| &otlp.headers).map(|it| &it.value);
+        let headers = document.exporters().flat_map(|otlp| &otlp.headers).map(|it| &it.value);
         let password = document.store.password.as_ref();
         for secret in providers.chain(targets).chain(headers).chain(password) {
             explicit(&secret.value, &secret.place);

@@ -1,6 +1,9 @@
 //! What only a restart can change, and how a reload tells that it was meant to.
 
-use tollgate_config::{OtlpSettings, Settings, StoreSettings, fingerprint};
+use std::path::PathBuf;
+
+use tollgate_config::{GenAiExporter, Settings, StoreSettings, fingerprint};
+use tollgate_telemetry::export::{OtlpConnection, OtlpSettings};
 
 #[cfg(test)]
 mod tests;
@@ -16,14 +19,13 @@ impl Fixed {
     /// itself, since what is in use was read before. Blocks on the file system.
     pub(crate) fn of(settings: &Settings) -> Self {
         let Settings { server, control, collector, store, telemetry, genai, .. } = settings;
-        let file = |path: &std::path::PathBuf| fingerprint((path, std::fs::read(path).ok()));
         let tls = server.tls.as_ref();
         let collector = collector.as_ref();
         Self(vec![
             ("server.host", fingerprint(server.addr.ip())),
             ("server.port", fingerprint(server.addr.port())),
-            ("server.tls.cert_file", fingerprint(tls.map(|tls| file(&tls.cert_file)))),
-            ("server.tls.key_file", fingerprint(tls.map(|tls| file(&tls.key_file)))),
+            ("server.tls.cert_file", fingerprint(tls.map(|tls| file_hash(&tls.cert_file)))),
+            ("server.tls.key_file", fingerprint(tls.map(|tls| file_hash(&tls.key_file)))),
             ("server.threads", fingerprint(server.threads)),
             ("server.h2c", fingerprint(server.h2c)),
             ("server.work_stealing", fingerprint(server.work_stealing)),
@@ -36,8 +38,10 @@ impl Fixed {
             ("collector.http_port", fingerprint(collector.map(|it| it.http_addr.port()))),
             ("collector.memory_limit_mib", fingerprint(collector.map(|it| it.memory_bytes_max))),
             ("store", store_hash(store.as_ref())),
+            ("telemetry.service_name", fingerprint(&settings.service_name)),
             ("telemetry", exporter_hash(telemetry.as_ref())),
             ("genai_telemetry.otlp_endpoint", exporter_hash(genai.otlp.as_ref())),
+            ("genai_telemetry.exporters", exporters_hash(&genai.exporters)),
         ])
     }
 
@@ -60,11 +64,48 @@ fn store_hash(store: Option<&StoreSettings>) -> u64 {
 
 fn exporter_hash(otlp: Option<&OtlpSettings>) -> u64 {
     fingerprint(otlp.map(|otlp| {
-        let OtlpSettings { endpoint, protocol, headers, service_name, queue_spans_max, timeout } =
-            otlp;
-        let headers: Vec<_> =
-            headers.iter().map(|(name, secret)| (name.as_str(), secret.expose())).collect();
-        let protocol = protocol.name();
-        fingerprint((endpoint, protocol, headers, service_name, queue_spans_max, timeout))
+        let OtlpSettings {
+            traces,
+            metrics,
+            service_name,
+            resource,
+            queue_spans_max,
+            sample_ratio,
+            variables: _,
+        } = otlp;
+        let metrics =
+            metrics.as_ref().map(|push| (connection_hash(&push.connection), push.interval));
+        let ratio = sample_ratio.to_bits();
+        fingerprint((
+            connection_hash(traces),
+            metrics,
+            service_name,
+            resource,
+            queue_spans_max,
+            ratio,
+        ))
     }))
+}
+
+fn exporters_hash(exporters: &[GenAiExporter]) -> u64 {
+    let each = exporters.iter().map(|exporter| {
+        let GenAiExporter { name, profiles, otlp } = exporter;
+        fingerprint((name, profiles, exporter_hash(Some(otlp))))
+    });
+    fingerprint(each.collect::<Vec<_>>())
+}
+
+/// Certificates count by their content.
+fn connection_hash(connection: &OtlpConnection) -> u64 {
+    let OtlpConnection { endpoint, protocol, headers, tls, gzip, timeout } = connection;
+    let headers: Vec<_> =
+        headers.iter().map(|(name, secret)| (name.as_str(), secret.expose())).collect();
+    let identity =
+        tls.identity.as_ref().map(|it| (file_hash(&it.cert_file), file_hash(&it.key_file)));
+    let ca_file = tls.ca_file.as_ref().map(file_hash);
+    fingerprint((endpoint, protocol, headers, ca_file, identity, gzip, timeout))
+}
+
+fn file_hash(path: &PathBuf) -> u64 {
+    fingerprint((path, std::fs::read(path).ok()))
 }

@@ -1,6 +1,7 @@
 //! Last phase: the document, found sound, becomes settings. Runs only when there is no problem.
 
 mod routing;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 
@@ -12,28 +13,24 @@ use http::HeaderName;
 use tollgate_providers::{AuthStyle, Capabilities, Dialect, Provider, catalog};
 use tollgate_routing::Deadlines;
 
-use crate::capture::Capture;
 use crate::fields::Entry;
 use crate::fingerprint::Fingerprint;
 use crate::listeners;
 use crate::model::{
-    AuthType, CacheEntry, Document, LimitsEntry, OtlpEntry, ProviderEntry, ServerEntry, StoreEntry,
-    StoreKind,
+    AuthType, CacheEntry, Document, LimitsEntry, ProviderEntry, ServerEntry, StoreEntry, StoreKind,
 };
 use crate::registry::{base_url, dialect, models_of};
 use crate::settings::{
-    Cache, Collector, Control, GenAi, Keys, Limits, OtlpSettings, Price, Profile, Security, Server,
-    Settings, StoreSettings, TlsFiles, ToolLinks,
+    Cache, Collector, Control, Keys, Limits, Price, Security, Server, Settings, StoreSettings,
+    TlsFiles,
 };
+use crate::variables::Variables;
 use crate::vault::Vault;
 
 const DRAIN: Duration = Duration::from_secs(30);
 const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
 const IN_FLIGHT_MAX: usize = 4096;
 const JSON_DEPTH_MAX: usize = 64;
-const SERVICE_NAME: &str = "tollgate";
-const QUEUE_SPANS_MAX: usize = 8192;
-const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 const STORE_PATH: &str = "data/tollgate.db";
 const RETENTION_DAYS: u32 = 90;
 const CLICKHOUSE_DATABASE: &str = "otel";
@@ -42,8 +39,6 @@ const COLLECTOR_MEMORY_MIB: usize = 512;
 const CACHE_TTL_SECS: u64 = 600;
 const CACHE_BYTES_MAX: usize = 256 * 1024 * 1024;
 const CURRENCY: &str = "USD";
-const TOOL_LINK_IDS_MAX: usize = 10_000;
-const TOOL_LINK_TTL: Duration = Duration::from_secs(60 * 60);
 const AUTH_HEADER: HeaderName = HeaderName::from_static("api-key");
 const AUTH_HEADER_OF_MESSAGES: HeaderName = HeaderName::from_static("x-api-key");
 const AUTH_HEADER_OF_GEMINI: HeaderName = HeaderName::from_static("x-goog-api-key");
@@ -54,7 +49,9 @@ pub(crate) fn settings(
     document: &Document,
     vault: &Vault,
     capture_content: Option<bool>,
+    variables: &Variables,
 ) -> Settings {
+    let exporters = telemetry::Sources { document, vault, variables };
     let providers: Vec<Arc<Provider>> =
         document.providers.iter().filter_map(|it| provider(it, document, vault)).collect();
     let routing::Compiled { table, credential_sources } =
@@ -74,8 +71,9 @@ pub(crate) fn settings(
         table: Arc::new(table),
         credential_sources,
         limits: limits(&document.limits),
-        telemetry: application_telemetry(document, vault),
-        genai: genai(document, vault, capture_content),
+        service_name: exporters.service_name(),
+        telemetry: exporters.application(),
+        genai: exporters.genai(capture_content),
         store: store(&document.store, vault),
         collector,
         security: Security {
@@ -174,50 +172,6 @@ fn limits(entry: &LimitsEntry) -> Limits {
         in_flight_max: entry.in_flight_max.unwrap_or(IN_FLIGHT_MAX),
         json_depth_max: entry.json_depth_max.unwrap_or(JSON_DEPTH_MAX),
     }
-}
-
-fn application_telemetry(document: &Document, vault: &Vault) -> Option<OtlpSettings> {
-    let wanted = document.telemetry.enabled.as_ref().is_none_or(|enabled| enabled.value);
-    otlp(&document.telemetry.otlp, document, vault).filter(|_| wanted)
-}
-
-fn genai(document: &Document, vault: &Vault, capture_content: Option<bool>) -> GenAi {
-    let entry = &document.genai;
-    let enabled = entry.enabled.unwrap_or(true);
-    let captured = capture_content.or(entry.capture_content).unwrap_or(false);
-    let profiles = entry.profiles.iter().flat_map(|profiles| &profiles.value);
-    let mut profiles: Vec<Profile> =
-        profiles.filter_map(|profile| Profile::named(&profile.value)).collect();
-    if profiles.is_empty() {
-        profiles.push(Profile::To11);
-    }
-    GenAi {
-        enabled,
-        capture_content: captured,
-        capture: Capture::of(document, captured, capture_content),
-        profiles,
-        tool_links: ToolLinks {
-            ids_max: entry.tool_links.ids_max.unwrap_or(TOOL_LINK_IDS_MAX),
-            ttl: entry.tool_links.ttl_s.map_or(TOOL_LINK_TTL, Duration::from_secs),
-        },
-        otlp: otlp(&entry.otlp, document, vault).filter(|_| enabled),
-    }
-}
-
-fn otlp(entry: &OtlpEntry, document: &Document, vault: &Vault) -> Option<OtlpSettings> {
-    let headers = entry
-        .headers
-        .iter()
-        .filter_map(|header| Some((header.name.parse().ok()?, vault.get(&header.value.value)?)));
-    let service_name = document.telemetry.service_name.as_deref().unwrap_or(SERVICE_NAME);
-    Some(OtlpSettings {
-        endpoint: entry.endpoint.as_ref()?.value.clone(),
-        protocol: entry.protocol.unwrap_or_default(),
-        headers: headers.collect(),
-        service_name: service_name.to_owned(),
-        queue_spans_max: entry.queue_spans_max.unwrap_or(QUEUE_SPANS_MAX),
-        timeout: entry.timeout_ms.map_or(EXPORT_TIMEOUT, Duration::from_millis),
-    })
 }
 
 fn store(entry: &StoreEntry, vault: &Vault) -> Option<StoreSettings> {

@@ -15,7 +15,7 @@ pub(crate) use routing::{
 };
 pub(crate) use server::{CacheEntry, ControlEntry, LimitsEntry, SecurityEntry, ServerEntry};
 pub(crate) use storage::{CollectorEntry, PriceEntry, StoreEntry, StoreKind};
-pub(crate) use telemetry::{GenAiEntry, OtlpEntry, TelemetryEntry};
+pub(crate) use telemetry::{GenAiEntry, OtlpEntry, OtlpTlsEntry, Profiles, TelemetryEntry};
 
 use crate::error::{Place, Problem};
 use crate::fields::{Entry, Fields, Located};

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use tollgate_routing::{Choice, Credential, Layer, Row, StatusSet, Step, Strategy};
+use tollgate_telemetry::export::OtlpConnection;
 
 use crate::settings::{Settings, StoreSettings};
 
@@ -71,16 +72,41 @@ fn surroundings(settings: &Settings, text: &mut String) {
         }
     };
     lines.push(vec!["store".to_owned(), store]);
-    let exporters = [("spans to", &settings.telemetry), ("GenAI spans to", &settings.genai.otlp)];
-    for (name, otlp) in exporters {
-        if let Some(otlp) = otlp {
-            let to = format!("{} ({})", otlp.endpoint, otlp.protocol.name());
-            lines.push(vec![name.to_owned(), to]);
-        }
-    }
+    exporters(settings, &mut lines);
     let capture = if settings.genai.capture_content { "captured" } else { "not captured" };
     lines.push(vec!["content".to_owned(), capture.to_owned()]);
     text.push_str(&aligned(&lines));
+}
+
+/// Where telemetry goes, and which variables had a part in it. Headers by name.
+fn exporters(settings: &Settings, lines: &mut Vec<Vec<String>>) {
+    let genai = settings.genai.exporters.iter().map(|it| {
+        let profiles: Vec<_> = it.profiles.iter().map(|profile| profile.name()).collect();
+        (format!("GenAI spans to {}", it.name), &it.otlp, Some(profiles.join(", ")))
+    });
+    let own = [("spans to", &settings.telemetry), ("GenAI spans to", &settings.genai.otlp)];
+    let own =
+        own.into_iter().filter_map(|(name, otlp)| Some((name.to_owned(), otlp.as_ref()?, None)));
+    for (name, otlp, profiles) in own.chain(genai) {
+        let OtlpConnection { endpoint, protocol, headers, gzip, .. } = &otlp.traces;
+        let mut about = vec![protocol.name().to_owned()];
+        about.extend(gzip.then(|| "gzip".to_owned()));
+        about.extend(profiles);
+        if !headers.is_empty() {
+            let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
+            about.push(format!("with {}", names.join(", ")));
+        }
+        if otlp.sample_ratio < 1.0 {
+            about.push(format!("{} of all traces", otlp.sample_ratio));
+        }
+        if let Some(metrics) = &otlp.metrics {
+            about.push(format!("metrics every {} ms", metrics.interval.as_millis()));
+        }
+        if !otlp.variables.is_empty() {
+            about.push(format!("by {}", otlp.variables.join(", ")));
+        }
+        lines.push(vec![name, format!("{endpoint} ({})", about.join("; "))]);
+    }
 }
 
 fn columns(row: &Row) -> Vec<String> {

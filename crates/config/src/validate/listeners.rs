@@ -1,41 +1,25 @@
-//! Rules for what listens and what is connected to: addresses, ports, URLs, profiles.
+//! Rules for what listens and what is connected to: addresses, ports, URLs.
 
 use std::net::IpAddr;
 
-use http::HeaderName;
-
 use super::Findings;
 use super::providers::{readable, url};
-use crate::error::{Place, Problem};
-use crate::fields::Located;
+use crate::error::Problem;
 use crate::listeners::{self, Listener};
-use crate::model::{Document, OtlpEntry};
-use crate::settings::Profile;
-use crate::suggest;
+use crate::model::Document;
 
 pub(super) fn run(document: &Document, findings: &mut Findings) {
     let found = listeners::of(document);
     addresses(&found, findings);
-    if let Some(enabled) = &document.telemetry.enabled
-        && enabled.value
-        && document.telemetry.otlp.endpoint.is_none()
-    {
-        let warning = Problem::new(&enabled.place, "is on, but there is no `otlp_endpoint`");
-        findings.warnings.push(warning.hint("add one, for example `http://localhost:4317`"));
-    }
     let problems = &mut findings.problems;
     if let Some(tls) = &document.server.tls {
         for file in [&tls.cert_file, &tls.key_file].into_iter().flatten() {
             readable(file, problems);
         }
     }
-    for otlp in [&document.telemetry.otlp, &document.genai.otlp] {
-        exporter(otlp, problems);
-    }
     if let Some(url_of_store) = &document.store.url {
         url(url_of_store, problems);
     }
-    profiles(document, problems);
 }
 
 fn addresses(listeners: &[Listener<'_>], findings: &mut Findings) {
@@ -66,32 +50,4 @@ fn addresses(listeners: &[Listener<'_>], findings: &mut Findings) {
             findings.warnings.push(Problem::new(&host.place, message).hint(hint));
         }
     }
-}
-
-fn exporter(otlp: &OtlpEntry, problems: &mut Vec<Problem>) {
-    if let Some(endpoint) = &otlp.endpoint {
-        url(endpoint, problems);
-    }
-    for header in &otlp.headers {
-        if header.name.parse::<HeaderName>().is_err() {
-            problems.push(Problem::new(&header.place, "not a header name"));
-        }
-    }
-}
-
-fn profiles(document: &Document, problems: &mut Vec<Problem>) {
-    let Some(profiles) = &document.genai.profiles else { return };
-    super::distinct(&profiles.value, "profile", problems);
-    super::not_empty(profiles, problems);
-    for Located { value, place } in &profiles.value {
-        if Profile::named(value).is_none() {
-            problems.push(unknown_profile(value, place));
-        }
-    }
-}
-
-fn unknown_profile(written: &str, place: &Place) -> Problem {
-    let words = Profile::WORDS.iter().map(|(word, _)| *word);
-    let problem = Problem::new(place, format!("no profile is called `{written}`"));
-    problem.maybe_hint(suggest::hint(written, words))
 }

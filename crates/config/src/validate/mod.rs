@@ -7,9 +7,11 @@ mod providers;
 mod routing;
 mod serving;
 mod shadow;
+mod telemetry;
 mod unreachable;
 
 pub(crate) use shadow::bare_targets;
+pub(crate) use telemetry::without_endpoint;
 
 use std::collections::HashMap;
 
@@ -35,6 +37,7 @@ pub(crate) fn run(document: &Document, findings: &mut Findings) {
     providers::run(document, findings);
     routing::run(document, findings);
     listeners::run(document, findings);
+    telemetry::run(document, findings);
     shadow::run(document, findings);
     serving::run(document, findings);
     unreachable::run(document, findings);
@@ -51,12 +54,13 @@ fn names(document: &Document, findings: &mut Findings) {
     let variants = document.functions.iter().flat_map(|function| {
         function.value.variants.iter().map(|it| ("variant", &it.name, &it.place))
     });
-    for (kind, name, place) in
-        providers.chain(targets).chain(routes).chain(functions).chain(variants)
-    {
+    let exporters = document.genai.exporters.iter().map(|it| ("exporter", &it.name, &it.place));
+    let named = providers.chain(targets).chain(routes).chain(functions).chain(variants);
+    for (kind, name, place) in named.chain(exporters) {
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(legal) {
-            let message = format!("not a name for a {kind}");
+            let article = if kind == "exporter" { "an" } else { "a" };
+            let message = format!("not a name for {article} {kind}");
             let hint =
                 format!("1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` and `.`, nothing else");
             findings.problems.push(Problem::new(place, message).hint(hint));

@@ -3,16 +3,26 @@
 //! Spans do not pass through the SDK's batch processor, which drops on a full queue and loses a
 //! batch when its exporter fails: see `docs/adr/0005-own-span-queue.md`.
 
+mod connection;
+mod connector;
+mod metrics_push;
 mod otlp;
 mod queue;
+mod refusal;
+mod settings;
 mod span_data;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use otlp::{OtlpProtocol, OtlpSettings, OtlpSink};
+pub use metrics_push::{MetricsExporter, MetricsReader, end_metrics, metrics_reader};
+pub use otlp::OtlpSink;
 pub use queue::{Counts, Queue, QueueSettings};
+pub use settings::{
+    MetricsPush, OtlpConnection, OtlpIdentity, OtlpProtocol, OtlpSettings, OtlpTls,
+};
 
 use crate::profile::Profile;
 use crate::span::{Pipeline, Span};
@@ -20,17 +30,37 @@ use crate::span::{Pipeline, Span};
 #[cfg(test)]
 mod tests;
 
-/// A destination could not take a batch. It is tried again.
+/// A destination did not take a batch, or not all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExportError(pub String);
+pub enum ExportError {
+    /// Not now: it is tried again.
+    Unavailable {
+        /// Why.
+        message: String,
+        /// Not before this time has passed, if the destination says so.
+        after: Option<Duration>,
+    },
+    /// Never: it is dropped.
+    Refused {
+        /// Why.
+        message: String,
+    },
+    /// All but some spans, which are dropped.
+    Partial {
+        /// How many it did not take.
+        rejected: usize,
+        /// Why.
+        message: String,
+    },
+}
 
 /// A destination of spans.
 #[async_trait]
 pub trait SpanSink: Send {
-    /// Hands over a batch; all of it or none.
+    /// Hands over a batch.
     ///
     /// # Errors
-    /// The batch was not taken and should be offered again.
+    /// What became of a batch that was not taken, or not whole.
     async fn export(&mut self, batch: &[Arc<Span>]) -> Result<(), ExportError>;
 }
 
@@ -94,9 +124,21 @@ impl Exporters {
     }
 }
 
+// === impl ExportError ===
+
+impl ExportError {
+    /// It may be taken later.
+    pub fn unavailable(error: impl std::fmt::Display) -> Self {
+        Self::Unavailable { message: error.to_string(), after: None }
+    }
+}
+
 impl std::fmt::Display for ExportError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        let (Self::Unavailable { message, .. }
+        | Self::Refused { message }
+        | Self::Partial { message, .. }) = self;
+        f.write_str(message)
     }
 }
 

@@ -1,50 +1,29 @@
-//! OTLP over gRPC or HTTP, by `opentelemetry-otlp`.
+//! Spans to an OTLP backend.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use opentelemetry::{InstrumentationScope, KeyValue};
-use opentelemetry_otlp::{Protocol, WithExportConfig, WithHttpConfig, WithTonicConfig};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
+use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_scope;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SpanExporter as _;
-use tollgate_providers::Secret;
-use tonic::metadata::{MetadataKey, MetadataMap, MetadataValue};
 
+use super::connection::Connection;
 use super::span_data::{scope, span_data};
-use super::{ExportError, SpanSink};
+use super::{ExportError, OtlpSettings, SpanSink};
 use crate::profile::{self, Profile};
 use crate::span::Span;
 
-/// gRPC or HTTP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OtlpProtocol {
-    /// gRPC.
-    Grpc,
-    /// HTTP with protobuf bodies.
-    Http,
-}
-
-/// An OTLP backend.
-#[derive(Clone, Debug)]
-pub struct OtlpSettings {
-    /// The endpoint as configured, for example `http://localhost:4317`.
-    pub endpoint: String,
-    /// gRPC or HTTP.
-    pub protocol: OtlpProtocol,
-    /// Headers sent with every export.
-    pub headers: Vec<(http::HeaderName, Secret)>,
-    /// The resource's `service.name`.
-    pub service_name: String,
-    /// How long one export may take.
-    pub timeout: Duration,
-}
+/// The method of the trace service.
+const METHOD: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 /// Exports spans to an OTLP backend.
-#[derive(Debug)]
 pub struct OtlpSink {
-    exporter: opentelemetry_otlp::SpanExporter,
+    connection: Connection,
+    resource: ResourceAttributesWithSchema,
     scope: InstrumentationScope,
     profiles: Vec<Profile>,
 }
@@ -52,34 +31,18 @@ pub struct OtlpSink {
 // === impl OtlpSink ===
 
 impl OtlpSink {
-    /// Builds the exporter; needs a tokio runtime. Connects when there is something to send.
+    /// Builds the exporter; needs a tokio runtime. Connects when there is something to send. Blocks
+    /// on the file system, where certificates are.
     ///
     /// # Errors
-    /// An endpoint or header that cannot be used.
+    /// An endpoint, header or certificate that cannot be used.
     pub fn new(settings: &OtlpSettings) -> Result<Self, ExportError> {
-        let built = match settings.protocol {
-            OtlpProtocol::Grpc => opentelemetry_otlp::SpanExporter::builder()
-                .with_tonic()
-                .with_endpoint(settings.endpoint.clone())
-                .with_timeout(settings.timeout)
-                .with_metadata(metadata(&settings.headers))
-                .build(),
-            OtlpProtocol::Http => opentelemetry_otlp::SpanExporter::builder()
-                .with_http()
-                .with_protocol(Protocol::HttpBinary)
-                .with_endpoint(traces_url(&settings.endpoint))
-                .with_timeout(settings.timeout)
-                .with_headers(headers(&settings.headers))
-                .build(),
-        };
-        let mut exporter = built.map_err(|error| ExportError(error.to_string()))?;
-        exporter.set_resource(
-            &Resource::builder_empty()
-                .with_service_name(settings.service_name.clone())
-                .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-                .build(),
-        );
-        Ok(Self { exporter, scope: scope(&[]), profiles: Vec::new() })
+        Ok(Self {
+            connection: Connection::new(&settings.traces)?,
+            resource: (&resource(settings)).into(),
+            scope: scope(&[]),
+            profiles: Vec::new(),
+        })
     }
 
     /// In these vocabularies, all at once. Without any, spans are exported as they are made.
@@ -97,27 +60,26 @@ impl SpanSink for OtlpSink {
         // A span that no profile takes is kept out of the queue already.
         let batch = batch.iter().filter_map(|span| profile::apply(&self.profiles, span));
         let batch = batch.map(|span| span_data(&span, &self.scope)).collect();
-        self.exporter.export(batch).await.map_err(|error| ExportError(error.to_string()))
-    }
-}
-
-/// A base URL gets the signal's path, a URL that has it stays.
-fn traces_url(endpoint: &str) -> String {
-    let base = endpoint.trim_end_matches('/');
-    if base.ends_with("/v1/traces") { base.to_owned() } else { format!("{base}/v1/traces") }
-}
-
-fn metadata(headers: &[(http::HeaderName, Secret)]) -> MetadataMap {
-    let mut map = MetadataMap::new();
-    for (name, secret) in headers {
-        let key = MetadataKey::from_bytes(name.as_str().as_bytes());
-        if let (Ok(key), Ok(value)) = (key, MetadataValue::try_from(secret.expose())) {
-            map.insert(key, value);
+        let resource_spans = group_spans_by_resource_and_scope(batch, &self.resource);
+        let request = ExportTraceServiceRequest { resource_spans };
+        let answer: ExportTraceServiceResponse = self.connection.send(METHOD, request).await?;
+        match answer.partial_success {
+            // Zero with a text is a remark, not a refusal.
+            Some(part) if part.rejected_spans > 0 => Err(ExportError::Partial {
+                rejected: usize::try_from(part.rejected_spans).unwrap_or(usize::MAX),
+                message: part.error_message,
+            }),
+            _ => Ok(()),
         }
     }
-    map
 }
 
-fn headers(headers: &[(http::HeaderName, Secret)]) -> HashMap<String, String> {
-    headers.iter().map(|(name, secret)| (name.to_string(), secret.expose().to_owned())).collect()
+/// Who exports: never anything from the environment, which the configuration has read.
+pub(super) fn resource(settings: &OtlpSettings) -> Resource {
+    let further = settings.resource.iter();
+    Resource::builder_empty()
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .with_attributes(further.map(|(name, value)| KeyValue::new(name.clone(), value.clone())))
+        .with_service_name(settings.service_name.clone())
+        .build()
 }

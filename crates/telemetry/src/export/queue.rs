@@ -9,12 +9,16 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::SpanSink;
-use crate::span::Span;
+use super::{ExportError, SpanSink};
+use crate::span::{Span, TraceId};
 
 /// The longest pause between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 const BACKOFF_BASE: Duration = Duration::from_millis(100);
+/// The longest pause that a destination can ask for.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+/// Lower halves of trace ids, without their last bit, are below this: 2^63.
+const SAMPLED_BELOW: f64 = 9_223_372_036_854_775_808.0;
 
 /// How a queue behaves.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +31,8 @@ pub struct QueueSettings {
     pub linger: Duration,
     /// How long the destination may take at the end.
     pub flush_max: Duration,
+    /// The share of traces that it gets, from 0 to 1.
+    pub sample_ratio: f64,
 }
 
 /// What became of the spans.
@@ -38,13 +44,17 @@ pub struct Counts {
     pub dropped_full: u64,
     /// Dropped because the destination did not take them before the end.
     pub dropped_shutdown: u64,
+    /// Dropped because the destination will never take them.
+    pub dropped_refused: u64,
+    /// Left out because their traces are not sampled. Neither submitted nor lost.
+    pub unsampled: u64,
     /// Waiting, or on their way.
     pub queued: usize,
 }
 
 /// A bounded queue in front of one destination.
 pub struct Queue {
-    name: &'static str,
+    name: Arc<str>,
     settings: QueueSettings,
     state: Mutex<State>,
     filled: Notify,
@@ -65,6 +75,7 @@ impl Default for QueueSettings {
             batch_spans_max: 512,
             linger: Duration::from_secs(1),
             flush_max: Duration::from_secs(5),
+            sample_ratio: 1.0,
         }
     }
 }
@@ -73,13 +84,18 @@ impl Default for QueueSettings {
 
 impl Queue {
     /// `name` is the destination's in metrics and logs.
-    pub fn new(name: &'static str, settings: QueueSettings) -> Arc<Self> {
-        Arc::new(Self { name, settings, state: Mutex::default(), filled: Notify::new() })
+    pub fn new(name: impl Into<Arc<str>>, settings: QueueSettings) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.into(),
+            settings,
+            state: Mutex::default(),
+            filled: Notify::new(),
+        })
     }
 
     /// The destination's name.
-    pub const fn name(&self) -> &'static str {
-        self.name
+    pub const fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     /// What became of the spans so far.
@@ -91,7 +107,9 @@ impl Queue {
     pub fn push<'a>(&self, spans: impl Iterator<Item = &'a Arc<Span>>) {
         let mut state = self.lock();
         for span in spans {
-            if state.counts.queued >= self.settings.spans_max {
+            if !sampled(span.trace_id, self.settings.sample_ratio) {
+                state.counts.unsampled += 1;
+            } else if state.counts.queued >= self.settings.spans_max {
                 state.counts.dropped_full += 1;
             } else {
                 state.counts.queued += 1;
@@ -119,18 +137,18 @@ impl Queue {
                 }
             }
             while let Some(batch) = self.take() {
-                let delivered = match ending {
+                let refused = match ending {
                     None => tokio::select! {
-                        () = self.deliver(&mut sink, &batch) => true,
+                        refused = self.deliver(&mut sink, &batch) => Some(refused),
                         () = stopped(&mut stop) => {
                             let until = Instant::now() + self.settings.flush_max;
                             ending = Some(until);
-                            timeout_at(until, self.deliver(&mut sink, &batch)).await.is_ok()
+                            timeout_at(until, self.deliver(&mut sink, &batch)).await.ok()
                         }
                     },
-                    Some(until) => timeout_at(until, self.deliver(&mut sink, &batch)).await.is_ok(),
+                    Some(until) => timeout_at(until, self.deliver(&mut sink, &batch)).await.ok(),
                 };
-                self.settle(batch.len(), delivered);
+                self.settle(batch.len(), refused);
             }
             if ending.is_some() {
                 return;
@@ -138,13 +156,28 @@ impl Queue {
         }
     }
 
-    /// Offers a batch until it is taken.
-    async fn deliver(&self, sink: &mut impl SpanSink, batch: &[Arc<Span>]) {
+    /// Offers a batch until it is taken or refused. Says how many of its spans were refused.
+    async fn deliver(&self, sink: &mut impl SpanSink, batch: &[Arc<Span>]) -> usize {
+        let (queue, spans) = (&*self.name, batch.len());
         let mut pause = BACKOFF_BASE;
-        while let Err(error) = sink.export(batch).await {
-            tracing::warn!(queue = self.name, spans = batch.len(), %error, "spans were not taken; trying again");
-            sleep(pause).await;
-            pause = (pause * 2).min(BACKOFF_MAX);
+        loop {
+            let Err(error) = sink.export(batch).await else { return 0 };
+            match &error {
+                ExportError::Unavailable { after, .. } => {
+                    tracing::warn!(queue, spans, %error, "spans were not taken; trying again");
+                    let asked = after.unwrap_or_default().min(RETRY_AFTER_MAX);
+                    sleep(pause.max(asked)).await;
+                    pause = (pause * 2).min(BACKOFF_MAX);
+                }
+                ExportError::Refused { .. } => {
+                    tracing::warn!(queue, spans, %error, "spans were refused and are dropped");
+                    return spans;
+                }
+                ExportError::Partial { rejected, .. } => {
+                    tracing::warn!(queue, spans, rejected, %error, "some spans were refused");
+                    return (*rejected).min(spans);
+                }
+            }
         }
     }
 
@@ -154,11 +187,13 @@ impl Queue {
         (spans > 0).then(|| state.spans.drain(..spans).collect())
     }
 
-    fn settle(&self, spans: usize, delivered: bool) {
+    /// `refused` of a batch's spans were; none says that the end came before the answer.
+    fn settle(&self, spans: usize, refused: Option<usize>) {
         let counts = &mut self.lock().counts;
         counts.queued -= spans;
-        if delivered {
-            counts.delivered += spans as u64;
+        if let Some(refused) = refused {
+            counts.delivered += (spans - refused) as u64;
+            counts.dropped_refused += refused as u64;
         } else {
             counts.dropped_shutdown += spans as u64;
         }
@@ -167,6 +202,17 @@ impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// As the SDKs decide, so that they keep the same traces at the same ratio: by the lower 63 bits of
+/// the trace id.
+fn sampled(trace: TraceId, ratio: f64) -> bool {
+    if ratio >= 1.0 {
+        return true;
+    }
+    let [.., a, b, c, d, e, f, g, h] = trace.to_bytes();
+    let low = u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 1;
+    (low as f64) < ratio.max(0.0) * SAMPLED_BELOW
 }
 
 async fn stopped(stop: &mut watch::Receiver<bool>) {

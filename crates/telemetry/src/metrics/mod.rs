@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Meter, MeterProvider};
-use opentelemetry_sdk::metrics::{Instrument, SdkMeterProvider, Stream};
+use opentelemetry_sdk::metrics::{Instrument, MeterProviderBuilder, SdkMeterProvider, Stream};
 use prometheus::{Encoder, TextEncoder};
 
-use crate::export::Exporters;
+use crate::export::{Exporters, MetricsReader};
 use instruments::{Counters, Histograms};
 use names::Names;
 use reloads::Reloads;
@@ -74,14 +74,31 @@ impl Metrics {
         in_flight: impl Fn() -> usize + Send + Sync + 'static,
         exporters: Exporters,
     ) -> Result<Self, String> {
+        Self::pushing(in_flight, exporters, Vec::new())
+    }
+
+    /// The same, with readers that export besides.
+    ///
+    /// # Errors
+    /// The exporter's.
+    pub fn pushing(
+        in_flight: impl Fn() -> usize + Send + Sync + 'static,
+        exporters: Exporters,
+        readers: Vec<MetricsReader>,
+    ) -> Result<Self, String> {
         let registry = prometheus::Registry::new();
         let reader = opentelemetry_prometheus::exporter()
             .with_registry(registry.clone())
             .without_target_info()
             .build()
             .map_err(|error| error.to_string())?;
+        // Exporters have their own resources; the SDK's would be read from the environment.
+        let provider = SdkMeterProvider::builder()
+            .with_resource(opentelemetry_sdk::Resource::builder_empty().build())
+            .with_reader(reader)
+            .with_view(series_limit);
         let provider =
-            SdkMeterProvider::builder().with_reader(reader).with_view(series_limit).build();
+            readers.into_iter().fold(provider, MeterProviderBuilder::with_reader).build();
         let meter = provider.meter(METER);
         observe_gauges(&meter, in_flight, exporters);
         Ok(Self {
@@ -135,10 +152,12 @@ fn observe_gauges(
             for queue in dropped.queues() {
                 let counts = queue.counts();
                 let labels = |reason| {
-                    [KeyValue::new("queue", queue.name()), KeyValue::new("reason", reason)]
+                    let queue = KeyValue::new("queue", Arc::clone(queue.name()));
+                    [queue, KeyValue::new("reason", reason)]
                 };
                 counter.observe(counts.dropped_full, &labels("queue_full"));
                 counter.observe(counts.dropped_shutdown, &labels("shutdown"));
+                counter.observe(counts.dropped_refused, &labels("refused"));
             }
         })
         .build();
@@ -149,7 +168,21 @@ fn observe_gauges(
         .with_description("Spans that a destination has taken, by queue")
         .with_callback(move |counter| {
             for queue in stored.queues() {
-                counter.observe(queue.counts().delivered, &[KeyValue::new("queue", queue.name())]);
+                counter.observe(
+                    queue.counts().delivered,
+                    &[KeyValue::new("queue", Arc::clone(queue.name()))],
+                );
+            }
+        })
+        .build();
+    let unsampled = exporters.clone();
+    let _unsampled = meter
+        .u64_observable_counter("gateway.spans_unsampled")
+        .with_description("Spans of traces that a destination is not to get, by queue")
+        .with_callback(move |counter| {
+            for queue in unsampled.queues() {
+                let label = KeyValue::new("queue", Arc::clone(queue.name()));
+                counter.observe(queue.counts().unsampled, &[label]);
             }
         })
         .build();
@@ -159,8 +192,10 @@ fn observe_gauges(
         .with_description("Spans that wait for a destination, by queue")
         .with_callback(move |gauge| {
             for queue in exporters.queues() {
-                gauge
-                    .observe(queue.counts().queued as u64, &[KeyValue::new("queue", queue.name())]);
+                gauge.observe(
+                    queue.counts().queued as u64,
+                    &[KeyValue::new("queue", Arc::clone(queue.name()))],
+                );
             }
         })
         .build();
