@@ -65,6 +65,7 @@ routes:
   late:      { models: [late], strategy: single, targets: [slow], retry: { max_retries: 0 } }
 functions:
   summarize: { strategy: experiment, variants: { fast: { model: gpt-4o-mini, weight: 7 } } }
+pricing: { grok-4: { input: 2.0, output: 4.0 } }
 "#;
 
 const SAMPLING: &str = r#""temperature":0.5,"max_tokens":99,"top_p":0.25,"frequency_penalty":-0.5,"presence_penalty":1.5,"seed":7,"top_k":40,"n":1,"stop":["\n\n","END"]"#;
@@ -73,6 +74,8 @@ const HI: &str = r#"[{"role":"user","content":"hi"}]"#;
 /// What Anthropic says of a prompt that it put aside.
 const CACHED: &str = r#"{"id":"msg_7","type":"message","role":"assistant","model":"claude-sonnet-4-6-20260101","content":[{"type":"text","text":"Yes."}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":10,"output_tokens":5,"cache_creation_input_tokens":30,"cache_read_input_tokens":60,"cache_creation":{"ephemeral_5m_input_tokens":20,"ephemeral_1h_input_tokens":10}}}"#;
 
+/// Reasoning that is no part of the completion, as the total tells.
+const APART: &str = r#"{"id":"x","object":"chat.completion","model":"grok-4","choices":[{"index":0,"message":{"role":"assistant","content":"Yes."},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":18,"completion_tokens_details":{"reasoning_tokens":3}}}"#;
 const NULLS: &str = r#""temperature":null,"max_tokens":null,"top_p":null,"frequency_penalty":null,"presence_penalty":null,"seed":null,"top_k":null,"n":null,"stop":[ ],"user":"","tools":null,"system":null,"#;
 const BLANK: &str = r#"{"id":"","object":"chat.completion","model":"","choices":[{"index":0,"message":{"role":"assistant","content":"","tool_calls":[{"id":"","type":"function","function":{"name":"","arguments":""}}]},"finish_reason":""}],"usage":{}}"#;
 
@@ -198,7 +201,7 @@ fn asks() -> Vec<Ask> {
         ask(Case::Late, "late", ""),
         ask(Case::Reset, "gone", ""),
         ask(Case::Refused, "nobody-knows", ""),
-        ask(Case::Xai, "grok-4", ""),
+        ask(Case::Xai, "grok-4", "").answered(body(APART)),
     ];
     for (said, silent, headers) in [
         (None, Case::Tool0, TOOL_RUN),

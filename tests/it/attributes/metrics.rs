@@ -2,8 +2,12 @@
 //! the catalogue has.
 
 use tollgate_mock::{Piece, Scenario};
+use tollgate_telemetry::export::Exporters;
 use tollgate_telemetry::genai::attributes::{Attribute, CATALOG};
+use tollgate_telemetry::genai::{Call, GenAi, Http, Outcome, Violation};
 use tollgate_telemetry::metrics::catalog::{CALL_DIMENSIONS, Instrument, METRICS, Metric};
+use tollgate_telemetry::metrics::{Metrics, Retries};
+use tollgate_telemetry::{SpanId, TraceContext};
 
 use super::calls::body;
 use crate::client::post;
@@ -95,7 +99,7 @@ fn metrics(world: &World, traces: &[String]) -> String {
 fn every_metric_is_there_with_its_source_and_absent_without() {
     let world = World::new(SECTIONS);
     // Names, and labels that one of the series must have, besides the common ones.
-    let rows: [(&str, &[(&str, &str)]); 13] = [
+    let rows: [(&str, &[(&str, &str)]); 14] = [
         ("gen_ai.client.operation.duration", &[]),
         ("gen_ai.client.token.usage", &[("gen_ai.token.type", "input")]),
         ("gen_ai.client.token.usage", &[("gen_ai.token.type", "output")]),
@@ -103,6 +107,7 @@ fn every_metric_is_there_with_its_source_and_absent_without() {
         ("gen_ai.server.request.duration", &[]),
         ("gen_ai.server.time_per_output_token", &[]),
         ("gen_ai.server.output_tokens_per_second", &[]),
+        ("gateway.stream.gap", &[]),
         ("gen_ai.client.errors", &[("error.type", "request_error")]),
         ("gen_ai.client.finish_reasons", &[("gen_ai.response.finish_reason", "stop")]),
         ("gen_ai.client.finish_reasons", &[("gen_ai.response.finish_reason", "length")]),
@@ -237,4 +242,41 @@ fn every_metric_and_every_attribute_stands_once_in_its_catalogue() {
     for (name, note) in CATALOG.iter().map(|it| (it.name, it.note)) {
         assert!(!note.is_empty() && !note.contains('|'), "{name}: {note}");
     }
+}
+
+#[test]
+fn findings_of_guardrails_are_counted_by_detector_and_direction_and_are_absent_without() {
+    let call = |violations| Call {
+        trace: TraceContext::root(1),
+        http_span: SpanId::new(1),
+        genai_span: SpanId::new(2),
+        start_ns: 0,
+        end_ns: 1,
+        http: Http { route: "/v1/chat/completions", ..Http::default() },
+        genai: Some(GenAi {
+            operation: "chat",
+            request_model: "m".into(),
+            outcome: Outcome::Complete,
+            violations,
+            ..GenAi::default()
+        }),
+    };
+    let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
+    metrics.record(&call(Vec::new()), &Retries::default());
+    let name = "gen_ai.client.guardrail_violations";
+    assert!(counted(&series(&metrics.render()), name).is_empty());
+    let found = |detector, direction| Violation { detector, direction };
+    let both = vec![found("blocklist", "input"), found("pii", "output")];
+    metrics.record(&call(both), &Retries::default());
+    let all = series(&metrics.render());
+    let counted = counted(&all, name);
+    for (detector, direction) in [("blocklist", "input"), ("pii", "output")] {
+        let one = counted.iter().find(|it| {
+            it.label("gen_ai.guardrail.detector") == Some(detector)
+                && it.label("gen_ai.guardrail.direction") == Some(direction)
+        });
+        let one = one.unwrap_or_else(|| panic!("{detector}"));
+        assert_eq!((one.number, one.label("gen_ai.request.model")), (1.0, Some("m")), "{detector}");
+    }
+    assert_eq!(counted.len(), 2);
 }

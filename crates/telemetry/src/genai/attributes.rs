@@ -148,7 +148,7 @@ catalogue! {
         USAGE_SOURCE = "gateway.usage.source", Str, Call: "`reported` by the provider, `estimated` from what was delivered, or `unknown`: then there are no counts";
         USAGE_GENERATED = "gateway.usage.generated_tokens", Int, Call: "Output tokens with reasoning in them once, where the provider counts it apart";
         USAGE_COST = "gateway.usage.cost", Float, Call: "What the tokens cost by the configured prices";
-        USAGE_CURRENCY = "gateway.usage.currency", Str, Call: "The currency of costs, by ISO 4217";
+        USAGE_CURRENCY = "gateway.usage.currency", Str, Call Metric: "The currency of costs, by ISO 4217";
     }
     Streaming {
         SERVER_TTFT = "gen_ai.server.time_to_first_token", Float, Call: "Seconds from the start of the attempt to the first content: text, reasoning, refusal, tool call, audio or image; never a role, a ping or a head";
@@ -216,7 +216,7 @@ catalogue! {
         CONTENT_TRUNCATED = "gateway.content.truncated", Bool, Call: "`true` where content was cut at its limit, else absent";
     }
     Cache {
-        CACHE_STATUS = "gen_ai.cache.status", Str, Call: "`hit`, `miss` or `skip`";
+        CACHE_STATUS = "gen_ai.cache.status", Str, Call Metric: "`hit`, `miss` or `skip`";
         CACHE_AGE = "gen_ai.cache.age_seconds", Float, Call: "How old the answer is; hits only";
         CACHE_SAVED_TOKENS = "gateway.cache.saved_tokens", Int, Call: "Tokens that were not used again; hits only";
         CACHE_SAVED_COST = "gateway.cache.saved_cost", Float, Call: "What they would have cost; hits only";

@@ -152,10 +152,15 @@ impl Metrics {
     fn dimensions(&self, genai: &GenAi) -> Vec<KeyValue> {
         let answered = genai.outcome == Outcome::Complete;
         let model = |name: &str| StringValue::from(self.models.label(name, answered));
+        // What no body named is our own word, and needs no place among the callers' names.
+        let asked = match &*genai.request_model {
+            "" => StringValue::from(genai.model_name().to_owned()),
+            name => model(name),
+        };
         let mut labels = vec![
             KeyValue::new(a::OPERATION_NAME, genai.operation),
-            KeyValue::new(a::REQUEST_MODEL, model(genai.model_name())),
             KeyValue::new(a::PROVIDER_NAME, genai.provider_name().to_owned()),
+            KeyValue::new(a::REQUEST_MODEL, asked),
         ];
         if let Some(name) = &genai.response.model {
             labels.push(KeyValue::new(a::RESPONSE_MODEL, model(name)));

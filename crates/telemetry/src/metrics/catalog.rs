@@ -10,7 +10,7 @@ pub struct Metric {
     pub name: &'static str,
     /// What kind of instrument it is.
     pub instrument: Instrument,
-    /// Its unit; empty for counts of things.
+    /// Its unit, by UCUM; in braces the name of what is counted.
     pub unit: &'static str,
     /// Whether it has [`CALL_DIMENSIONS`].
     pub of_calls: bool,
@@ -34,10 +34,10 @@ pub enum Instrument {
 }
 
 /// Bounds of durations in seconds (semantic conventions).
-pub(super) const SECONDS: [f64; 14] =
+const SECONDS: [f64; 14] =
     [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
 /// Bounds of token counts.
-pub(super) const TOKENS: [f64; 14] = [
+const TOKENS: [f64; 14] = [
     1.0,
     4.0,
     16.0,
@@ -54,17 +54,18 @@ pub(super) const TOKENS: [f64; 14] = [
     67_108_864.0,
 ];
 /// Bounds of the time to the first token.
-pub(super) const FIRST_TOKEN: [f64; 16] =
+const FIRST_TOKEN: [f64; 16] =
     [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 /// Bounds of the time per output token.
-pub(super) const PER_TOKEN: [f64; 13] =
+const PER_TOKEN: [f64; 13] =
     [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
-/// Bounds of the gaps in streams: finer below, and one where a stall begins.
-pub(super) const GAPS: [f64; 14] =
-    [0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 2.0, 10.0, 60.0];
 /// Bounds of throughput in tokens per second.
-pub(super) const THROUGHPUT: [f64; 12] =
+const THROUGHPUT: [f64; 12] =
     [1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 150.0, 250.0, 500.0];
+
+/// Bounds of the gaps in streams: finer below, and one where a stall begins.
+const GAPS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 2.0, 10.0, 60.0];
 
 /// The dimensions of every metric of calls. Without a source a dimension is absent.
 pub const CALL_DIMENSIONS: [&str; 6] = [
@@ -197,20 +198,6 @@ pub const METRICS: &[Metric] = &[
         )
     },
     plain(
-        Instrument::Gauge,
-        "gateway.tool_links.known",
-        "{id}",
-        &[],
-        "Ids of tool calls that are remembered for later results",
-    ),
-    plain(
-        Instrument::Counter,
-        "gateway.tool_links.evicted",
-        "{id}",
-        &[],
-        "Ids of tool calls that were forgotten before their time",
-    ),
-    plain(
         Instrument::Counter,
         "gateway.retry.attempts",
         "{attempt}",
@@ -302,6 +289,20 @@ pub const METRICS: &[Metric] = &[
         "Decaying time to the first content of each target",
     ),
     plain(
+        Instrument::Gauge,
+        "gateway.tool_links.known",
+        "{id}",
+        &[],
+        "Ids of tool calls that are remembered for later results",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.tool_links.evicted",
+        "{id}",
+        &[],
+        "Ids of tool calls that were forgotten before their time",
+    ),
+    plain(
         Instrument::Counter,
         "gateway.config_reloads",
         "{reload}",
@@ -346,6 +347,11 @@ const fn of_calls(
 // === impl Metric ===
 
 impl Metric {
+    /// The metric of a name in this folder, all of which are in the catalogue: a test sees to that.
+    pub(super) fn own(name: &'static str) -> Self {
+        Self::named(name).copied().unwrap_or(plain(Instrument::Counter, name, "", &[], ""))
+    }
+
     /// The metric of this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         METRICS.iter().find(|metric| metric.name == name)

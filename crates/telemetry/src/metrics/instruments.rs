@@ -1,8 +1,8 @@
-//! The instruments that calls add to: name, unit, bounds and help of each.
+//! The instruments that calls add to: unit, bounds and help of each are the catalogue's.
 
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 
-use super::catalog::{FIRST_TOKEN, GAPS, PER_TOKEN, SECONDS, THROUGHPUT, TOKENS};
+use super::catalog::Metric;
 
 /// What has a distribution.
 pub(super) struct Histograms {
@@ -34,53 +34,25 @@ pub(super) struct Counters {
 
 impl Histograms {
     pub(super) fn new(meter: &Meter) -> Self {
-        let histogram = |name, unit, bounds: &[f64], description| {
-            let histogram = meter.f64_histogram(name).with_unit(unit).with_description(description);
-            histogram.with_boundaries(bounds.to_vec()).build()
+        let histogram = |name| {
+            let it = Metric::own(name);
+            let histogram = meter.f64_histogram(it.name).with_unit(it.unit);
+            histogram.with_description(it.note).with_boundaries(it.bounds.to_vec()).build()
         };
+        let tokens = Metric::own("gen_ai.client.token.usage");
         Self {
-            operation_duration: histogram(
-                "gen_ai.client.operation.duration",
-                "s",
-                &SECONDS,
-                "End-to-end latency of each model call",
-            ),
+            operation_duration: histogram("gen_ai.client.operation.duration"),
             token_usage: meter
-                .u64_histogram("gen_ai.client.token.usage")
-                .with_unit("tokens")
-                .with_description("Tokens of each model call, by type")
-                .with_boundaries(TOKENS.to_vec())
+                .u64_histogram(tokens.name)
+                .with_unit(tokens.unit)
+                .with_description(tokens.note)
+                .with_boundaries(tokens.bounds.to_vec())
                 .build(),
-            first_token: histogram(
-                "gen_ai.server.time_to_first_token",
-                "s",
-                &FIRST_TOKEN,
-                "Time from the start of a stream to its first content",
-            ),
-            request_duration: histogram(
-                "gen_ai.server.request.duration",
-                "s",
-                &SECONDS,
-                "Duration of the upstream request",
-            ),
-            time_per_output_token: histogram(
-                "gen_ai.server.time_per_output_token",
-                "s",
-                &PER_TOKEN,
-                "Time per output token after the first",
-            ),
-            throughput: histogram(
-                "gen_ai.server.output_tokens_per_second",
-                "tokens/sec",
-                &THROUGHPUT,
-                "Output tokens per second over a stream's life",
-            ),
-            gaps: histogram(
-                "gateway.stream.gap",
-                "s",
-                &GAPS,
-                "Time between arrivals of content in streams",
-            ),
+            first_token: histogram("gen_ai.server.time_to_first_token"),
+            request_duration: histogram("gen_ai.server.request.duration"),
+            time_per_output_token: histogram("gen_ai.server.time_per_output_token"),
+            throughput: histogram("gen_ai.server.output_tokens_per_second"),
+            gaps: histogram("gateway.stream.gap"),
         }
     }
 }
@@ -89,65 +61,27 @@ impl Histograms {
 
 impl Counters {
     pub(super) fn new(meter: &Meter) -> Self {
-        let counter = |name, unit, description| {
-            meter.u64_counter(name).with_unit(unit).with_description(description).build()
+        let counter = |name| {
+            let it = Metric::own(name);
+            meter.u64_counter(it.name).with_unit(it.unit).with_description(it.note).build()
         };
+        let cost = Metric::own("gateway.usage.cost");
         Self {
-            stalls: counter(
-                "gateway.stream.stalls",
-                "{stall}",
-                "Gaps between content in streams that lasted two seconds or more",
-            ),
-            errors: counter(
-                "gen_ai.client.errors",
-                "{error}",
-                "Model calls that failed, by error type",
-            ),
-            violations: counter(
-                "gen_ai.client.guardrail_violations",
-                "{violation}",
-                "Findings of guardrails, by detector and direction",
-            ),
-            finish_reasons: counter(
-                "gen_ai.client.finish_reasons",
-                "{choice}",
-                "Reasons for which answers ended",
-            ),
+            stalls: counter("gateway.stream.stalls"),
+            errors: counter("gen_ai.client.errors"),
+            violations: counter("gen_ai.client.guardrail_violations"),
+            finish_reasons: counter("gen_ai.client.finish_reasons"),
             cost: meter
-                .f64_counter("gateway.usage.cost")
-                .with_unit("{currency}")
-                .with_description("Cost of tokens at the configured prices, by model and currency")
+                .f64_counter(cost.name)
+                .with_unit(cost.unit)
+                .with_description(cost.note)
                 .build(),
-            cache_lookups: counter(
-                "gateway.cache.lookups",
-                "{request}",
-                "Requests that the response cache decided on, by status",
-            ),
-            retry_attempts: counter(
-                "gateway.retry.attempts",
-                "{attempt}",
-                "Attempts that asked the same target again",
-            ),
-            target_exclusions: counter(
-                "gateway.retry.target_exclusions",
-                "{target}",
-                "Targets left for the rest of a request",
-            ),
-            exhaustion_resets: counter(
-                "gateway.retry.exhaustion_resets",
-                "{request}",
-                "Requests that got one more attempt after all their targets had failed",
-            ),
-            requests_finished: counter(
-                "gateway.requests_finished",
-                "{request}",
-                "Requests that ended, by outcome",
-            ),
-            requests_refused: counter(
-                "gateway.requests_refused",
-                "{request}",
-                "Requests that tollgate refused, by error code",
-            ),
+            cache_lookups: counter("gateway.cache.lookups"),
+            retry_attempts: counter("gateway.retry.attempts"),
+            target_exclusions: counter("gateway.retry.target_exclusions"),
+            exhaustion_resets: counter("gateway.retry.exhaustion_resets"),
+            requests_finished: counter("gateway.requests_finished"),
+            requests_refused: counter("gateway.requests_refused"),
         }
     }
 }

@@ -135,10 +135,11 @@ fn a_call_whose_spans_cannot_be_built_still_ends_as_two_that_say_so() {
 }
 
 #[test]
-fn a_call_of_no_known_model_is_named_by_its_operation_alone() {
+fn a_call_of_no_known_model_says_so_as_every_call_has_a_model() {
     let nameless = GenAi { request_model: "".into(), ..stream() };
     let spans = span_tree(&call(Some(nameless.clone())), &mut || SpanId::new(9));
-    let genai = spans.iter().find(|span| span.name == "chat").unwrap();
-    assert!(genai.attribute("gen_ai.request.model").is_none());
-    assert!(!rendered(nameless).contains("gen_ai_request_model"));
+    let genai = spans.iter().find(|span| span.name == "chat unknown").unwrap();
+    let model = genai.attribute("gen_ai.request.model").map(ToString::to_string);
+    assert_eq!(model.as_deref(), Some("unknown"));
+    assert!(rendered(nameless).contains("gen_ai_request_model=\"unknown\""));
 }
