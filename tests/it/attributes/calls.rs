@@ -79,7 +79,11 @@ const APART: &str = r#"{"id":"x","object":"chat.completion","model":"grok-4","ch
 const NULLS: &str = r#""temperature":null,"max_tokens":null,"top_p":null,"frequency_penalty":null,"presence_penalty":null,"seed":null,"top_k":null,"n":null,"stop":[ ],"user":"","tools":null,"system":null,"#;
 const BLANK: &str = r#"{"id":"","object":"chat.completion","model":"","choices":[{"index":0,"message":{"role":"assistant","content":"","tool_calls":[{"id":"","type":"function","function":{"name":"","arguments":""}}]},"finish_reason":""}],"usage":{}}"#;
 
-const SESSION: [&str; 4] = [
+const SESSION: [&str; 8] = [
+    "x-to11-prompt-id: p-1",
+    "x-to11-prompt-version: 3",
+    "x-to11-prompt-label: production",
+    "x-to11-prompt-slug: greeting",
     "x-to11-user-id: ada",
     "x-to11-session-id: s-1",
     "x-to11-conversation-id: c-1",
@@ -177,7 +181,7 @@ fn asks() -> Vec<Ask> {
     let nothing = r#"{"object":"chat.completion","choices":[]}"#;
     let mut asks = vec![
         Ask {
-            headers: [SESSION, TOOL_RUN].concat(),
+            headers: [&SESSION[..], &TOOL_RUN].concat(),
             ..ask(Case::Full, "summarize", &full).answered(rich()).captured()
         },
         ask(Case::Stream, MINI, stream).answered(rich()).captured(),

@@ -8,6 +8,10 @@ use tollgate_telemetry::genai::attributes::{CATALOG, Group};
 use tollgate_telemetry::metrics::catalog::{CALL_DIMENSIONS, Instrument, METRICS};
 
 const INTRODUCTION: &str = include_str!("introduction.md");
+const BESIDES: &str = "
+Attributes that the operator takes from headers (`header_attributes`) come besides the ones below; what content capture keeps and
+redacts is in [content.md](content.md). Other vocabularies are in [profiles.md](profiles.md): this is the one that spans are made in, `to11`.
+";
 const HEADERS: &str = "
 ## Headers
 
@@ -39,6 +43,7 @@ At `/metrics` of the control port. Prometheus writes dots as underscores and add
 
 fn reference() -> String {
     let mut out = String::from(INTRODUCTION);
+    out.push_str(BESIDES);
     out.push_str("\n## Attributes\n");
     for group in Group::ALL {
         let _ = write!(

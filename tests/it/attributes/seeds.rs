@@ -117,7 +117,7 @@ const DIMENSIONS: [&str; 6] = [
 ];
 
 /// Each header in every documented spelling, and its attribute.
-const HEADERS: [(&str, Option<&str>); 20] = [
+const HEADERS: [(&str, Option<&str>); 24] = [
     ("traceparent", None),
     ("tracestate", None),
     ("x-to11-user-id", Some("gen_ai.user.id")),
@@ -126,6 +126,10 @@ const HEADERS: [(&str, Option<&str>); 20] = [
     ("x-to11-env", Some("deployment.environment.name")),
     ("x-conversation-id", Some("gen_ai.conversation.id")),
     ("x-to11-conversation-id", Some("gen_ai.conversation.id")),
+    ("x-to11-prompt-id", Some("gateway.prompt.id")),
+    ("x-to11-prompt-version", Some("gateway.prompt.version")),
+    ("x-to11-prompt-label", Some("gateway.prompt.label")),
+    ("x-to11-prompt-slug", Some("gateway.prompt.slug")),
     ("x-to11-operation", Some("gen_ai.operation.name")),
     ("x-to11-context-operation", Some("gen_ai.operation.name")),
     ("x-to11-context-tool-name", Some("gen_ai.tool.name")),

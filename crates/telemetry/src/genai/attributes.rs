@@ -99,7 +99,7 @@ groups! {
     Streaming = "Streams";
     Outcome = "Outcome and errors";
     Server = "Upstream";
-    Session = "User and session";
+    Session = "User, session and prompt";
     Tools = "Tool calls";
     Routing = "Routing";
     Experiment = "Functions and experiments";
@@ -177,6 +177,10 @@ catalogue! {
         SESSION_ID = "gen_ai.session.id", Str, Call: "The caller's session";
         CONVERSATION_ID = "gen_ai.conversation.id", Str, Call: "The conversation that the call belongs to";
         ENVIRONMENT = "deployment.environment.name", Str, Call: "The caller's environment";
+        PROMPT_ID = "gateway.prompt.id", Str, Http Call: "The prompt that was used, by its id";
+        PROMPT_VERSION = "gateway.prompt.version", Str, Http Call: "Its version";
+        PROMPT_LABEL = "gateway.prompt.label", Str, Http Call: "Its label";
+        PROMPT_SLUG = "gateway.prompt.slug", Str, Http Call: "Its short name";
     }
     Tools {
         TOOL_NAME = "gen_ai.tool.name", Str, ToolCall Operation: "The function, or the tool that was run";

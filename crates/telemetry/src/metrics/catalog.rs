@@ -254,6 +254,13 @@ pub const METRICS: &[Metric] = &[
         "Spans that never reached a destination, by queue and reason",
     ),
     plain(
+        Instrument::Counter,
+        "gateway.spans_unsampled",
+        "{span}",
+        &["queue"],
+        "Spans of traces that a destination is not to get, by queue",
+    ),
+    plain(
         Instrument::Gauge,
         "gateway.spans_queued",
         "{span}",

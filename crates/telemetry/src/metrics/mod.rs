@@ -178,6 +178,7 @@ fn observe_gauges(
     let unsampled = exporters.clone();
     let _unsampled = meter
         .u64_observable_counter("gateway.spans_unsampled")
+        .with_unit("{span}")
         .with_description("Spans of traces that a destination is not to get, by queue")
         .with_callback(move |counter| {
             for queue in unsampled.queues() {
