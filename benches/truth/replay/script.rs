@@ -33,7 +33,8 @@ pub(crate) struct Call {
 /// What is true of a call, as far as the script knows. What it leaves open is not compared.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Truth {
-    /// Operation and model of the GenAI span; `None` where there is none.
+    /// Operation and model of the GenAI span, the model empty where none was read; `None` where
+    /// there is no such span.
     pub(crate) genai: Option<(&'static str, String)>,
     pub(crate) stream: bool,
     pub(crate) outcome: &'static str,
@@ -145,7 +146,8 @@ fn call(rng: &mut Rng) -> Call {
 
 /// Some callers say who they are, in a header or, less strongly, in the body.
 fn identify(rng: &mut Rng, call: &mut Call) {
-    if rng.usize(..IDENTIFIED_EVERY) != 0 || call.truth.genai.is_none() {
+    let readable = call.truth.refusal != Some("bad_request");
+    if rng.usize(..IDENTIFIED_EVERY) != 0 || !readable {
         return;
     }
     let user = format!("user-{}", rng.u16(..));
