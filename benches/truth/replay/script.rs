@@ -33,8 +33,7 @@ pub(crate) struct Call {
 /// What is true of a call, as far as the script knows. What it leaves open is not compared.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Truth {
-    /// Operation and model of the GenAI span, the model empty where none was read; `None` where
-    /// there is no such span.
+    /// Operation and model of the GenAI span; `None` where there is none.
     pub(crate) genai: Option<(&'static str, String)>,
     pub(crate) stream: bool,
     pub(crate) outcome: &'static str,
