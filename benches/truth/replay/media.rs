@@ -30,7 +30,11 @@ pub(crate) fn refused(rng: &mut Rng) -> Call {
             Call::post(path, &body, Truth { genai, stream, error, ..refused("UnknownModel") })
         }
         2 => {
-            let mut call = Call::post(path, &body, refused("bad_request"));
+            // A call nevertheless, but nobody knows of which model, or whether streamed.
+            let genai = Some(("chat", "unknown".to_owned()));
+            let error = Some("request_error");
+            let truth = Truth { genai, error, ..refused("bad_request") };
+            let mut call = Call::post(path, &body, truth);
             call.body.truncate(call.body.len() - 1);
             call
         }

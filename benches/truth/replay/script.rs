@@ -145,7 +145,8 @@ fn call(rng: &mut Rng) -> Call {
 
 /// Some callers say who they are, in a header or, less strongly, in the body.
 fn identify(rng: &mut Rng, call: &mut Call) {
-    if rng.usize(..IDENTIFIED_EVERY) != 0 || call.truth.genai.is_none() {
+    let readable = call.truth.refusal != Some("bad_request");
+    if rng.usize(..IDENTIFIED_EVERY) != 0 || !readable {
         return;
     }
     let user = format!("user-{}", rng.u16(..));
