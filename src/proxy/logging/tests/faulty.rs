@@ -1,6 +1,8 @@
 //! The gateway, with a bug in the hook that a request's header names.
 
+use std::collections::HashSet;
 use std::os::unix::io::RawFd;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,7 +31,10 @@ pub(super) const HOOKS: [&str; 9] = [
     "logging",
 ];
 
-pub(super) struct Faulty(pub(super) Gateway);
+/// The `traceparent` of every request that has begun.
+pub(super) type Begun = Arc<Mutex<HashSet<String>>>;
+
+pub(super) struct Faulty(pub(super) Gateway, pub(super) Begun);
 
 fn bug(hook: &str, session: &Session) {
     let named = session.req_header().headers.get(BUG);
@@ -45,6 +50,9 @@ impl ProxyHttp for Faulty {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+        if let Some(parent) = session.req_header().headers.get("traceparent") {
+            self.1.lock().unwrap().insert(parent.to_str().unwrap().to_owned());
+        }
         let answered = self.0.request_filter(session, ctx).await;
         bug("request_filter", session);
         answered

@@ -130,10 +130,7 @@ async fn play(rig: &Rig, story: Story) -> String {
         return trace;
     };
     match phase {
-        // Long enough for the head to be read: a request begins there.
-        Phase::BeforeTheBody | Phase::InTheBody => {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        Phase::BeforeTheBody | Phase::InTheBody => rig.begins(&trace).await,
         Phase::BeforeTheHead => reached_the_mock(rig, &trace).await,
         Phase::MidStream => assert!(caller.read_until("data:").await.contains("data:")),
         Phase::AfterTheEnd => {

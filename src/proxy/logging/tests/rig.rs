@@ -21,7 +21,7 @@ use tollgate_mock::{Fault, Mock, Scenario};
 use tollgate_routing::Registry;
 use tollgate_store::{SpanRow, SpanStore, Sqlite, SqliteSettings};
 
-use super::faulty::Faulty;
+use super::faulty::{Begun, Faulty};
 use crate::observe::Observe;
 use crate::proxy::Gateway;
 use crate::shared::Shared;
@@ -38,6 +38,7 @@ pub(super) struct Rig {
     pub(super) mock: Mock,
     pub(super) gateway: SocketAddr,
     tasks: Tasks,
+    begun: Begun,
     stop: watch::Sender<bool>,
     runtime: Option<Runtime>,
     _folder: TempDir,
@@ -92,10 +93,11 @@ impl Rig {
         let shared = Shared::new(snapshot, in_flight, live, observe);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let gateway = listener.local_addr().unwrap();
-        let tasks = Tasks::default();
-        runtime.spawn(accept(listener, Arc::clone(&shared), Arc::clone(&tasks), stopping));
+        let (tasks, begun) = (Tasks::default(), Begun::default());
+        let faulty = Faulty(Gateway { shared: Arc::clone(&shared) }, Arc::clone(&begun));
+        runtime.spawn(accept(listener, faulty, Arc::clone(&tasks), stopping));
         let runtime = Some(runtime);
-        Self { shared, store, mock, gateway, tasks, stop, runtime, _folder: folder }
+        Self { shared, store, mock, gateway, tasks, begun, stop, runtime, _folder: folder }
     }
 
     pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
@@ -133,6 +135,15 @@ impl Rig {
     }
 
     /// Drops every task at once, as the end of a process does.
+    /// Waits until the request of this trace has begun: its head was read.
+    pub(super) async fn begins(&self, trace: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.begun.lock().unwrap().iter().any(|parent| parent.contains(trace)) {
+            assert!(Instant::now() < until, "the request begins");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     pub(super) fn drop_all_tasks(&self) {
         self.tasks.lock().unwrap().values().for_each(AbortHandle::abort);
     }
@@ -184,12 +195,14 @@ impl Caller {
 
 async fn accept(
     listener: TcpListener,
-    shared: Arc<Shared>,
+    faulty: Faulty,
     tasks: Tasks,
     stopping: watch::Receiver<bool>,
 ) {
-    let proxy = Arc::new(http_proxy(&Arc::new(ServerConf::default()), Faulty(Gateway { shared })));
-    while let Ok((stream, peer)) = listener.accept().await {
+    let proxy = Arc::new(http_proxy(&Arc::new(ServerConf::default()), faulty));
+    loop {
+        // A caller that left before its turn is an error here, and no end.
+        let Ok((stream, peer)) = listener.accept().await else { continue };
         let (proxy, stopping) = (Arc::clone(&proxy), stopping.clone());
         let session = ServerSession::new_http1(Box::new(Stream::from(stream)));
         let mut session = session;
