@@ -73,7 +73,7 @@ fn run() -> Result<bool, String> {
     let store =
         format!("store: {{ kind: sqlite, path: \"{}/spans.db\" }}\n", folder.path().display());
     let mut on = Gateway::start(&mock, folder.path(), "on", &store)?;
-    let off = "genai_telemetry: { enabled: false }\ntelemetry: { enabled: false }\n";
+    let off = "genai_telemetry: { enabled: false }\ntelemetry: { enabled: false }\nstore: { kind: none }\n";
     let mut off = Gateway::start(&mock, folder.path(), "off", off)?;
     let mut kept = true;
     for (what, count, bytes) in [
