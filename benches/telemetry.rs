@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tollgate_mock::{Mock, Scenario};
 
-#[allow(dead_code, reason = "callers that leave are the truth score's")]
 #[path = "truth/replay/client.rs"]
 #[allow(dead_code, reason = "the truth score's callers can do more than is needed here")]
 mod client;
