@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tollgate_mock::{Mock, Scenario};
 
-#[allow(dead_code, reason = "callers that leave are the truth score's")]
 #[path = "truth/replay/client.rs"]
 #[allow(dead_code, reason = "the truth score's callers can do more than is needed here")]
 mod client;
@@ -73,7 +72,7 @@ fn run() -> Result<bool, String> {
     let store =
         format!("store: {{ kind: sqlite, path: \"{}/spans.db\" }}\n", folder.path().display());
     let mut on = Gateway::start(&mock, folder.path(), "on", &store)?;
-    let off = "genai_telemetry: { enabled: false }\ntelemetry: { enabled: false }\n";
+    let off = "genai_telemetry: { enabled: false }\ntelemetry: { enabled: false }\nstore: { kind: none }\n";
     let mut off = Gateway::start(&mock, folder.path(), "off", off)?;
     let mut kept = true;
     for (what, count, bytes) in [
@@ -180,6 +179,8 @@ impl Gateway {
 
     /// Sends so many requests; what the process used for them, spans stored and all.
     fn round(&mut self, count: usize, bytes: &[u8]) -> Result<BTreeMap<String, u64>, String> {
+        // A gateway closes a connection after a thousand requests.
+        self.caller.hang_up();
         let before = self.cpu_ns()?;
         for _ in 0..count {
             let seen = self.caller.exchange(bytes, None).map_err(|error| error.to_string())?;

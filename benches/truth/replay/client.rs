@@ -24,6 +24,8 @@ pub(crate) struct Seen {
     pub(crate) status: Option<u16>,
     /// Whether the answer came whole.
     pub(crate) complete: bool,
+    /// Whether the connection ends with it.
+    pub(crate) closes: bool,
 }
 
 /// One caller with one connection, kept as long as it can be.
@@ -65,14 +67,14 @@ impl Caller {
             std::thread::sleep(after);
             // It may be gone already, which is what was wanted.
             let _gone = stream.shutdown(Shutdown::Both);
-            return Ok(Seen { status: None, complete: false });
+            return Ok(Seen { status: None, complete: false, closes: true });
         }
         let events = match leave {
             Some(Leave::Events(events)) => events,
             _ => usize::MAX,
         };
         let seen = read(&mut stream, events)?;
-        if seen.complete {
+        if seen.complete && !seen.closes {
             self.stream = Some(stream);
         } else {
             let _gone = stream.shutdown(Shutdown::Both);
@@ -113,8 +115,9 @@ fn read(stream: &mut TcpStream, events: usize) -> io::Result<Seen> {
         }
     };
     let body = raw.split_off(head_end);
-    let (status, framing) = head(&String::from_utf8_lossy(&raw));
-    let status = Some(status);
+    let text = String::from_utf8_lossy(&raw).to_ascii_lowercase();
+    let (status, framing) = head(&text);
+    let (status, closes) = (Some(status), text.contains("connection: close"));
     let mut body = body;
     loop {
         let complete = match framing {
@@ -123,13 +126,13 @@ fn read(stream: &mut TcpStream, events: usize) -> io::Result<Seen> {
             Framing::UntilClose => false,
         };
         if complete {
-            return Ok(Seen { status, complete });
+            return Ok(Seen { status, complete, closes });
         }
         if events != usize::MAX && count(&body, b"\n\n") >= events {
-            return Ok(Seen { status, complete: false });
+            return Ok(Seen { status, complete: false, closes: true });
         }
         match stream.read(&mut buffer) {
-            Ok(0) | Err(_) => return Ok(Seen { status, complete: false }),
+            Ok(0) | Err(_) => return Ok(Seen { status, complete: false, closes: true }),
             Ok(read) => body.extend_from_slice(buffer.get(..read).unwrap_or_default()),
         }
     }
@@ -137,10 +140,9 @@ fn read(stream: &mut TcpStream, events: usize) -> io::Result<Seen> {
 
 fn head(text: &str) -> (u16, Framing) {
     let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    let lower = text.to_ascii_lowercase();
-    let length = lower.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
     let framing = match length.and_then(|length| length.trim().parse().ok()) {
-        _ if lower.contains("transfer-encoding: chunked") => Framing::Chunked,
+        _ if text.contains("transfer-encoding: chunked") => Framing::Chunked,
         Some(bytes) => Framing::Length(bytes),
         None => Framing::UntilClose,
     };
