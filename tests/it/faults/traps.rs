@@ -188,6 +188,41 @@ fn trap_27_pings_do_not_keep_a_stalled_stream_alive() {
 }
 
 #[test]
+fn trap_18_the_deadline_on_the_first_token_and_its_time_mean_content_not_a_role_or_a_ping() {
+    for late_ms in [100, 5_000] {
+        let (address, _) = upstream(move |_, stream, counts| {
+            if !take_request(stream, counts, |_| ()) {
+                return;
+            }
+            begin_stream(stream);
+            chunk(stream, ROLE);
+            let began = Instant::now();
+            // A role and pings all the while: the caller has an open stream and nothing to show.
+            while began.elapsed() < Duration::from_millis(late_ms) && chunk(stream, ": ping\n\n") {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            chunk(stream, TEXT);
+            chunk(stream, "data: [DONE]\n\n");
+        });
+        let world = world_of(address, "first_token_timeout_ms: 1000");
+        let (answer, trace) = send(&world, "pair", true);
+        assert_eq!(answer.status, 200);
+        let span = world.genai(&trace);
+        let seconds = |name| of(&span, name).parse::<f64>().unwrap();
+        let first = seconds("gen_ai.server.time_to_first_token");
+        if late_ms == 100 {
+            assert_eq!(of(&span, "gateway.routing.target"), "one");
+            assert!(first >= 0.1, "{first} s");
+            assert!(seconds("gateway.stream.first_event_seconds") < first);
+        } else {
+            assert_eq!(of(&span, "gateway.routing.target"), "two", "left by the deadline");
+            assert!(first < 1.0, "of the attempt that answered: {first} s");
+            assert_eq!(failed(&span).len(), 2, "asked twice, and left");
+        }
+    }
+}
+
+#[test]
 fn trap_28_a_slow_target_is_left_by_its_deadline_and_no_second_call_is_bought_beside_it() {
     let world = World::new(PAIR);
     let slow = Scenario { first_delay_ms: 300, ..Scenario::default() };
