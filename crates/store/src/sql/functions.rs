@@ -368,7 +368,7 @@ impl<'a> Names<'a> {
             ("toStartOfSecond", [arg]) => self.at_unit(arg, SECOND_NS, Ty::Time, allow).map(Some),
             ("toStartOfInterval", [arg, Expr::Interval(interval)]) => match step(interval)? {
                 Step::Ns(ns)
-                    if ns > 0 && 7 * DAY_NS % ns == 0 && ns <= DAY_NS && ns >= SECOND_NS =>
+                    if (SECOND_NS..=DAY_NS).contains(&ns) && 7 * DAY_NS % ns == 0 =>
                 {
                     self.at_unit(arg, ns, Ty::DateTime, allow).map(Some)
                 }
