@@ -1,4 +1,11 @@
 //! The embedded store's answers beside the real engine's, value by value, over the same spans.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says when it is left out"
+)]
 
 mod queries;
 mod spans;
