@@ -8,7 +8,7 @@ use super::expression::{Allow, Names, Term};
 use super::{SqlError, Ty};
 
 /// Every aggregate, without its `If`.
-const AGGREGATES: [&str; 14] = [
+const AGGREGATES: [&str; 16] = [
     "count",
     "sum",
     "avg",
@@ -19,6 +19,8 @@ const AGGREGATES: [&str; 14] = [
     "uniqExact",
     "quantile",
     "quantileExact",
+    "quantileExactInclusive",
+    "quantiles",
     "median",
     "argMin",
     "argMax",
@@ -167,7 +169,13 @@ impl<'a> Names<'a> {
             "avg" if number => (format!("avg({once}{value})"), Ty::Float),
             "stddevPop" if number => (format!("ch_stddev_pop({value})"), Ty::Float),
             "median" if number => (format!("ch_quantile({value}, 0.5)"), Ty::Float),
-            "quantile" | "quantileExact" if number => {
+            "quantiles" if number => {
+                let levels = levels(&function.parameters)?;
+                let each = levels.iter().map(|level| format!("ch_quantile({value}, {level:?})"));
+                let list = each.collect::<Vec<_>>().join(", ");
+                (format!("json_array({list})"), Ty::List)
+            }
+            "quantile" | "quantileExact" | "quantileExactInclusive" if number => {
                 let level = level(&function.parameters)?;
                 let exact = name == "quantileExact";
                 let function = if exact { "ch_quantile_exact" } else { "ch_quantile" };
@@ -186,21 +194,25 @@ impl<'a> Names<'a> {
 
 /// The level of a quantile; a half unless told otherwise.
 fn level(parameters: &FunctionArguments) -> Result<f64, SqlError> {
-    let bad = || SqlError::new("a quantile's level is one number from 0 to 1".to_owned());
-    match expressions(parameters)?.as_slice() {
+    match levels(parameters)?.as_slice() {
         [] => Ok(0.5),
-        [level] => {
-            let level: f64 = level.to_string().parse().map_err(|_| bad())?;
-            if (0.0..=1.0).contains(&level) {
-                Ok(level)
-            } else {
-                Err(bad().at(parameters_span(parameters)))
-            }
-        }
-        _ => Err(bad()),
+        [level] => Ok(*level),
+        _ => Err(bad_level(parameters)),
     }
 }
 
-fn parameters_span(parameters: &FunctionArguments) -> sqlparser::tokenizer::Span {
-    parameters.span()
+fn levels(parameters: &FunctionArguments) -> Result<Vec<f64>, SqlError> {
+    let mut levels = Vec::new();
+    for level in expressions(parameters)? {
+        let level: f64 = level.to_string().parse().map_err(|_| bad_level(parameters))?;
+        if !(0.0..=1.0).contains(&level) {
+            return Err(bad_level(parameters));
+        }
+        levels.push(level);
+    }
+    Ok(levels)
+}
+
+fn bad_level(parameters: &FunctionArguments) -> SqlError {
+    SqlError::new("a quantile's level is a number from 0 to 1".to_owned()).at(parameters.span())
 }

@@ -33,6 +33,9 @@ pub use scoped::scoped;
 pub(crate) use ty::Ty;
 
 #[cfg(test)]
+pub(crate) use literal::time as moment;
+
+#[cfg(test)]
 mod tests;
 
 /// The longest query, in bytes.
@@ -86,6 +89,16 @@ pub enum Cell {
     Float(f64),
     /// Text; a time as `YYYY-MM-DD hh:mm:ss` in UTC; a map or a list as JSON.
     Text(String),
+}
+
+// === impl Cell ===
+
+impl Cell {
+    /// What it takes up in memory, in bytes.
+    pub(crate) const fn bytes(&self) -> usize {
+        let inside = if let Self::Text(text) = self { text.len() } else { 0 };
+        size_of::<Self>() + inside
+    }
 }
 
 /// A query for SQLite.

@@ -9,6 +9,8 @@ use super::functions::times;
 use crate::StoreError;
 use crate::sql::{Cell, Compiled, SqlQuery, Table, Ty};
 
+/// The most text that an answer has, in bytes: what is cut off counts as more rows.
+pub(super) const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How often the clock is looked at, in instructions of SQLite's machine.
 const INSTRUCTIONS_BETWEEN_LOOKS: i32 = 20_000;
 
@@ -48,6 +50,7 @@ fn rows(connection: &Connection, compiled: &Compiled, rows_max: usize) -> rusqli
         columns: compiled.columns.iter().map(|(name, _)| name.clone()).collect(),
         ..Table::default()
     };
+    let mut left = ANSWER_BYTES_MAX;
     while let Some(row) = found.next()? {
         if table.rows.len() == rows_max {
             table.more = true;
@@ -57,6 +60,12 @@ fn rows(connection: &Connection, compiled: &Compiled, rows_max: usize) -> rusqli
         for (at, (_, ty)) in compiled.columns.iter().enumerate() {
             cells.push(cell(row.get_ref(at)?, *ty)?);
         }
+        let bytes = cells.iter().map(Cell::bytes).sum();
+        let Some(rest) = left.checked_sub(bytes) else {
+            table.more = true;
+            break;
+        };
+        left = rest;
         table.rows.push(cells);
     }
     Ok(table)
