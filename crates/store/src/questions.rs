@@ -36,7 +36,8 @@ pub enum UsageBy {
     User,
 }
 
-/// Three percentiles in seconds, between the two nearest values; `None` where there are none.
+/// Three percentiles in seconds, each one of the values (as `quantileExact` has it); `None` where
+/// there are none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Percentiles {
     /// Half of the values are below.
@@ -96,15 +97,11 @@ pub(crate) async fn latency_by_model<S: SpanStore + ?Sized>(
     window: &Window,
 ) -> Result<Vec<ModelLatency>, StoreError> {
     let ttft = "SpanAttributes['gen_ai.server.time_to_first_token']";
-    let mut columns = String::new();
-    for level in ["0.5", "0.95", "0.99"] {
-        columns.push_str(&format!(
-            ", quantileExactInclusiveIf({level})(toFloat64OrZero({ttft}), {ttft} != '')"
-        ));
-    }
-    for level in ["0.5", "0.95", "0.99"] {
-        columns.push_str(&format!(", quantileExactInclusive({level})(Duration / 1e9)"));
-    }
+    let levels = "quantilesExact";
+    let columns = format!(
+        ", {levels}If(0.5, 0.95, 0.99)(toFloat64OrZero({ttft}), {ttft} != ''), \
+         {levels}(0.5, 0.95, 0.99)(Duration / 1e9)"
+    );
     let select = format!("SpanAttributes['gen_ai.request.model'] AS k, count() AS n{columns}");
     let mut found = Vec::new();
     for row in ask(store, window, &select).await?.rows {
@@ -112,8 +109,8 @@ pub(crate) async fn latency_by_model<S: SpanStore + ?Sized>(
         found.push(ModelLatency {
             model: text(cells.next())?,
             calls: count(cells.next())?,
-            ttft: percentiles(&mut cells),
-            duration: percentiles(&mut cells),
+            ttft: percentiles(&text(cells.next())?),
+            duration: percentiles(&text(cells.next())?),
         });
     }
     Ok(found)
@@ -220,7 +217,11 @@ const fn number(cell: &Cell) -> Option<f64> {
     }
 }
 
-fn percentiles(cells: &mut impl Iterator<Item = Cell>) -> Percentiles {
-    let mut next = || cells.next().as_ref().and_then(number);
+/// From a list of three; what is no number there is none here.
+fn percentiles(list: &str) -> Percentiles {
+    let numbers = list.trim_start_matches('[').trim_end_matches(']').split(',');
+    let mut numbers =
+        numbers.map(|number| number.trim().parse().ok().filter(|it: &f64| it.is_finite()));
+    let mut next = || numbers.next().flatten();
     Percentiles { p50: next(), p95: next(), p99: next() }
 }

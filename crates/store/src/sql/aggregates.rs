@@ -19,8 +19,8 @@ const AGGREGATES: [&str; 16] = [
     "uniqExact",
     "quantile",
     "quantileExact",
-    "quantileExactInclusive",
     "quantiles",
+    "quantilesExact",
     "median",
     "argMin",
     "argMax",
@@ -169,26 +169,30 @@ impl<'a> Names<'a> {
             "avg" if number => (format!("avg({once}{value})"), Ty::Float),
             "stddevPop" if number => (format!("ch_stddev_pop({value})"), Ty::Float),
             "median" if number => (format!("ch_quantile({value}, 0.5)"), Ty::Float),
-            "quantiles" if number => {
+            "quantiles" | "quantilesExact" if number => {
+                let exact = name == "quantilesExact";
                 let levels = levels(&function.parameters)?;
-                let each = levels.iter().map(|level| format!("ch_quantile({value}, {level:?})"));
+                let each = levels.iter().map(|level| quantile(&value, term.ty, *level, exact).0);
                 let list = each.collect::<Vec<_>>().join(", ");
                 (format!("json_array({list})"), Ty::List)
             }
-            "quantile" | "quantileExact" | "quantileExactInclusive" if number => {
-                let level = level(&function.parameters)?;
+            "quantile" | "quantileExact" if number => {
                 let exact = name == "quantileExact";
-                let function = if exact { "ch_quantile_exact" } else { "ch_quantile" };
-                let sql = format!("{function}({value}, {level:?})");
-                let whole = exact && term.ty.is_integer();
-                if whole {
-                    (format!("CAST(coalesce({sql}, 0) AS INTEGER)"), term.ty)
-                } else {
-                    (sql, Ty::Float)
-                }
+                quantile(&value, term.ty, level(&function.parameters)?, exact)
             }
             _ => return wrong("a number"),
         })
+    }
+}
+
+/// One quantile: between two values, or with `exact` one of them.
+fn quantile(value: &str, ty: Ty, level: f64, exact: bool) -> (String, Ty) {
+    let function = if exact { "ch_quantile_exact" } else { "ch_quantile" };
+    let sql = format!("{function}({value}, {level:?})");
+    if exact && ty.is_integer() {
+        (format!("CAST(coalesce({sql}, 0) AS INTEGER)"), ty)
+    } else {
+        (sql, Ty::Float)
     }
 }
 

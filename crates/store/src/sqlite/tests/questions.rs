@@ -16,8 +16,8 @@ fn spans() -> Vec<SpanRow> {
             [("one", "a"), ("one", "b"), ("two", "c"), ("one", "a")][span as usize % 4];
         let mut call = llm_row(u128::from(span % 9), span, provider, model);
         call.attributes.retain(|(key, _)| {
-            !(span % 5 == 0 && key.ends_with("time_to_first_token"))
-                && !key.starts_with("gen_ai.usage")
+            let is_ttft = key.ends_with("time_to_first_token");
+            !key.starts_with("gen_ai.usage") && !(is_ttft && span.is_multiple_of(5))
         });
         if let Some((_, ttft)) = call.attributes.iter_mut().find(|(key, _)| key.ends_with("token"))
         {
@@ -65,13 +65,12 @@ fn groups(rows: &[SpanRow], key: &str) -> Vec<(String, Vec<SpanRow>)> {
     groups
 }
 
-/// Between the two nearest values, by sorting.
+/// The value at that place, by sorting.
 fn percentile(values: &[f64], level: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let place = level * (sorted.len().checked_sub(1)? as f64);
-    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    Some(below + (above - below) * place.fract())
+    let place = (level * sorted.len() as f64) as usize;
+    sorted.get(place.min(sorted.len().checked_sub(1)?)).copied()
 }
 
 fn near(found: Percentiles, values: &[f64]) {

@@ -46,7 +46,7 @@ fn span(project: &str, at: u64) -> SpanRow {
         trace_state: word("s"),
         scope_name: word("scope"),
         scope_version: word("v"),
-        status: if at % 4 == 0 { StatusCode::Error } else { StatusCode::Ok },
+        status: if at.is_multiple_of(4) { StatusCode::Error } else { StatusCode::Ok },
         status_message: word("said"),
         attributes: attributes.map(|(key, value)| (key.to_owned(), value)).to_vec(),
         events: vec![EventRow { name: word("e"), timestamp_ns: START_NS, ..EventRow::default() }],
