@@ -242,6 +242,7 @@ fn serve_console(
         targets: Arc::new(move || targets::json(&live)),
     });
     runtime.spawn(async move {
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, router).with_graceful_shutdown(stopped(stopping)).await;
         if let Err(error) = served {
             tracing::error!(%error, "the control plane ended");

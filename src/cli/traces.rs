@@ -7,7 +7,7 @@ use tollgate_config::StoreSettings;
 use tollgate_console::{TextOptions, render_list, render_text};
 use tollgate_store::{SpanStore, Sqlite, SqliteSettings, TraceFilter};
 
-use super::{Failure, Outcome, color, load, print};
+use super::{Failure, Outcome, color, load, print, watch};
 
 /// Columns, where the terminal does not say.
 const WIDTH: usize = 100;
@@ -25,14 +25,33 @@ pub(super) struct Options {
     /// Only traces with an error.
     #[arg(long)]
     errors: bool,
+    /// Go on and show each further trace as it comes.
+    #[arg(long, conflicts_with = "trace_id")]
+    watch: bool,
 }
 
 pub(super) fn run(config: &Path, options: &Options) -> Outcome {
+    let store = open(config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        if options.watch {
+            let outcome = watch::run(&store, &filter(options), text_options()).await;
+            store.close().await;
+            return outcome;
+        }
+        let text = show(&store, options).await;
+        store.close().await;
+        print(&text?)
+    })
+}
+
+/// The configured store, for reading.
+pub(super) fn open(config: &Path) -> Result<Sqlite, Failure> {
     let settings = load(config)?;
     let path = match settings.store {
         Some(StoreSettings::Sqlite { path, .. }) => path,
         Some(StoreSettings::ClickHouse { .. }) => {
-            return Err(Failure::failed("traces are shown from a SQLite store only"));
+            return Err(Failure::failed("only a SQLite store can be read here"));
         }
         None => return Err(Failure::failed("no span store is configured (store: { kind: none })")),
     };
@@ -42,27 +61,24 @@ pub(super) fn run(config: &Path, options: &Options) -> Outcome {
             "{path} does not exist yet: start the gateway and send a request"
         )));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        // A gateway may be writing to it.
-        let settings = SqliteSettings { read_only: true, ..SqliteSettings::default() };
-        let store = Sqlite::open(&path, settings).map_err(Failure::failed)?;
-        let text = show(&store, options).await;
-        store.close().await;
-        print(&text?)
-    })
+    // A gateway may be writing to it.
+    let settings = SqliteSettings { read_only: true, ..SqliteSettings::default() };
+    Sqlite::open(&path, settings).map_err(Failure::failed)
+}
+
+fn filter(options: &Options) -> TraceFilter {
+    TraceFilter {
+        limit: options.limit,
+        model: options.model.clone(),
+        errors_only: options.errors,
+        ..TraceFilter::default()
+    }
 }
 
 async fn show(store: &dyn SpanStore, options: &Options) -> Result<String, Failure> {
     let text_options = text_options();
     let Some(id) = &options.trace_id else {
-        let filter = TraceFilter {
-            limit: options.limit,
-            model: options.model.clone(),
-            errors_only: options.errors,
-            ..TraceFilter::default()
-        };
-        let traces = store.recent(&filter).await.map_err(Failure::failed)?;
+        let traces = store.recent(&filter(options)).await.map_err(Failure::failed)?;
         return Ok(render_list(&traces, text_options));
     };
     let spans = store.trace(id).await.map_err(Failure::failed)?;
