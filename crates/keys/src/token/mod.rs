@@ -8,6 +8,7 @@ mod claims;
 mod object;
 
 use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -40,49 +41,35 @@ pub enum Algorithm {
 }
 
 /// Why a token is not good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rejected {
     /// Longer than [`TOKEN_BYTES_MAX`].
-    #[error("the token is too long")]
     TooLong,
     /// Not three parts of base64url, or not JSON objects without repeated fields.
-    #[error("the token is damaged or no JWT")]
     Malformed,
     /// Its header brings a key, or asks for what we do not know.
-    #[error("the token's header has a field that is not accepted")]
     Header,
     /// An algorithm that is not accepted, or another one than its key's.
-    #[error("the token's algorithm is not accepted")]
     Algorithm,
     /// Nobody here trusts its issuer.
-    #[error("the token's issuer is not known here")]
     Issuer,
     /// Its key is none of its issuer's.
-    #[error("the token's key is not known here")]
     Key,
     /// The signature is not that of this key over this text.
-    #[error("the token's signature is wrong")]
     Signature,
     /// Its time is over.
-    #[error("the token has expired: exchange the key again")]
     Expired,
     /// Its time has not come.
-    #[error("the token is not valid yet")]
     NotYet,
     /// It lives longer than tokens may.
-    #[error("the token lives too long")]
     Life,
     /// It is meant for somebody else.
-    #[error("the token is for another audience")]
     Audience,
     /// A claim is missing or has the wrong type.
-    #[error("the token lacks a claim, or one has the wrong type")]
     Claims,
     /// It gives no right to this.
-    #[error("the token lacks the scope for this")]
     Scope,
     /// The key that it was exchanged for has been revoked.
-    #[error("the token's key has been revoked")]
     Revoked,
 }
 
@@ -148,6 +135,26 @@ impl Rejected {
         Self::Revoked,
     ];
 
+    /// What a sender is told.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::TooLong => "the token is too long",
+            Self::Malformed => "the token is damaged or no JWT",
+            Self::Header => "the token's header has a field that is not accepted",
+            Self::Algorithm => "the token's algorithm is not accepted",
+            Self::Issuer => "the token's issuer is not known here",
+            Self::Key => "the token's key is not known here",
+            Self::Signature => "the token's signature is wrong",
+            Self::Expired => "the token has expired: exchange the key again",
+            Self::NotYet => "the token is not valid yet",
+            Self::Life => "the token lives too long",
+            Self::Audience => "the token is for another audience",
+            Self::Claims => "the token lacks a claim, or one has the wrong type",
+            Self::Scope => "the token lacks the scope for this",
+            Self::Revoked => "the token's key has been revoked",
+        }
+    }
+
     /// One word for counters.
     pub const fn reason(self) -> &'static str {
         match self {
@@ -168,6 +175,14 @@ impl Rejected {
         }
     }
 }
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl std::error::Error for Rejected {}
 
 // === impl Unverified ===
 
