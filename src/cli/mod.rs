@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod inspect;
+mod key;
 mod mock;
 mod route;
 mod serve;
@@ -46,6 +47,8 @@ enum Command {
     Inspect(inspect::Options),
     /// Show recent traces, or one as a waterfall.
     Traces(traces::Options),
+    /// Make, list and revoke keys.
+    Key(key::Options),
     /// Run the mock provider alone.
     Mock(mock::Options),
 }
@@ -95,6 +98,7 @@ fn run(arguments: Arguments) -> Outcome {
         Command::Route(options) => route::run(config, &options),
         Command::Inspect(options) => inspect::run(&options),
         Command::Traces(options) => traces::run(config, &options),
+        Command::Key(options) => key::run(config, &options),
         Command::Mock(options) => mock::run(&options),
     }
 }

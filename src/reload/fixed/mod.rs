@@ -15,7 +15,7 @@ impl Fixed {
     /// What `settings` say. Reads the listener's certificate; one that cannot be read counts as
     /// itself, since what is in use was read before. Blocks on the file system.
     pub(crate) fn of(settings: &Settings) -> Self {
-        let Settings { server, control, collector, store, telemetry, genai, .. } = settings;
+        let Settings { server, control, collector, store, telemetry, genai, keys, .. } = settings;
         let file = |path: &std::path::PathBuf| fingerprint((path, std::fs::read(path).ok()));
         let tls = server.tls.as_ref();
         let collector = collector.as_ref();
@@ -35,6 +35,10 @@ impl Fixed {
             ("collector.grpc_port", fingerprint(collector.map(|it| it.grpc_addr.port()))),
             ("collector.http_port", fingerprint(collector.map(|it| it.http_addr.port()))),
             ("collector.memory_limit_mib", fingerprint(collector.map(|it| it.memory_bytes_max))),
+            ("collector.auth", fingerprint(collector.map(|it| it.auth.mode))),
+            ("collector.issuers", fingerprint(collector.map(|it| &it.auth.issuers))),
+            ("keys.path", fingerprint(&keys.path)),
+            ("keys.issuer", fingerprint(&keys.issuer)),
             ("store", store_hash(store.as_ref())),
             ("telemetry", exporter_hash(telemetry.as_ref())),
             ("genai_telemetry.otlp_endpoint", exporter_hash(genai.otlp.as_ref())),
