@@ -1,5 +1,7 @@
 //! What only a restart can change, and how a reload tells that it was meant to.
 
+use std::path::Path;
+
 use tollgate_config::{OtlpSettings, Settings, StoreSettings, fingerprint};
 
 #[cfg(test)]
@@ -15,7 +17,7 @@ impl Fixed {
     /// What `settings` say. Reads the listener's certificate; one that cannot be read counts as
     /// itself, since what is in use was read before. Blocks on the file system.
     pub(crate) fn of(settings: &Settings) -> Self {
-        let Settings { server, control, collector, store, telemetry, genai, keys, .. } = settings;
+        let Settings { server, control, collector, store, telemetry, genai, .. } = settings;
         let file = |path: &std::path::PathBuf| fingerprint((path, std::fs::read(path).ok()));
         let tls = server.tls.as_ref();
         let collector = collector.as_ref();
@@ -37,8 +39,8 @@ impl Fixed {
             ("collector.memory_limit_mib", fingerprint(collector.map(|it| it.memory_bytes_max))),
             ("collector.auth", fingerprint(collector.map(|it| it.auth.mode))),
             ("collector.issuers", fingerprint(collector.map(|it| &it.auth.issuers))),
-            ("keys.path", fingerprint(&keys.path)),
-            ("keys.issuer", fingerprint(&keys.issuer)),
+            ("keys.path", fingerprint(key_path(settings))),
+            ("keys.issuer", fingerprint(issuer(settings))),
             ("store", store_hash(store.as_ref())),
             ("telemetry", exporter_hash(telemetry.as_ref())),
             ("genai_telemetry.otlp_endpoint", exporter_hash(genai.otlp.as_ref())),
@@ -50,6 +52,22 @@ impl Fixed {
         let pairs = self.0.iter().zip(&new.0);
         pairs.filter(|(old, new)| old != new).map(|((name, _), _)| *name).collect()
     }
+}
+
+/// Where keys are, as far as it does not follow from where spans are.
+fn key_path(settings: &Settings) -> &Path {
+    let folder = match &settings.store {
+        Some(StoreSettings::Sqlite { path, .. }) => path.parent(),
+        _ => None,
+    };
+    let path = &settings.keys.path;
+    folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(path)
+}
+
+/// Who issues our tokens, as far as it does not follow from the control plane's port.
+fn issuer(settings: &Settings) -> Option<&str> {
+    let default = format!("http://localhost:{}", settings.control.addr.port());
+    Some(settings.keys.issuer.as_str()).filter(|issuer| *issuer != default)
 }
 
 fn store_hash(store: Option<&StoreSettings>) -> u64 {

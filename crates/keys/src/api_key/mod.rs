@@ -58,7 +58,16 @@ impl ApiKey {
     /// # Errors
     /// The system gives no randomness.
     pub fn generate(environment: Option<Environment>) -> Result<Self, NoRandomness> {
-        let prefix = random_symbols(PREFIX_SYMBOLS)?;
+        Self::with_prefix(random_symbols(PREFIX_SYMBOLS)?, environment)
+    }
+
+    /// Another secret behind a prefix that somebody has.
+    #[cfg(test)]
+    pub(crate) fn forged(prefix: &str) -> Self {
+        Self::with_prefix(prefix.to_owned(), None).unwrap()
+    }
+
+    fn with_prefix(prefix: String, environment: Option<Environment>) -> Result<Self, NoRandomness> {
         let secret = random_symbols(SECRET_SYMBOLS)?;
         let environment = environment.map_or_else(String::new, |it| format!("{}_", it.name()));
         let mut text = format!("{MARK}_{environment}{prefix}_{secret}");

@@ -21,7 +21,7 @@ use crate::{ApiKey, NoRandomness};
 pub use record::{KeyRecord, NewKey};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// Marks a file as ours in SQLite's header: "tkey".
 const APPLICATION_ID: i64 = 0x746b_6579;
