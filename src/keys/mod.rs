@@ -58,7 +58,7 @@ pub(crate) fn metrics(desk: &Desk, auth: Option<&Auth>) -> String {
     };
     family(
         "gateway_ingest_token_exchanges_total",
-        "Keys brought to the token exchange, by what came of it.",
+        "Keys brought to the token exchange, by what came of it",
         "result",
         &desk.results(),
     );
@@ -67,7 +67,7 @@ pub(crate) fn metrics(desk: &Desk, auth: Option<&Auth>) -> String {
         rows.extend(auth.refusals());
         family(
             "gateway_collector_auth_total",
-            "Exports whose sender was looked at, by what was found.",
+            "Exports whose sender was looked at, by what was found",
             "result",
             &rows,
         );
