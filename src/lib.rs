@@ -4,6 +4,7 @@
 //! `filters/src/request/stack.rs`, that of the body filters in `filters/src/response/pipeline.rs`.
 
 pub mod cli;
+mod keys;
 mod observe;
 mod proxy;
 pub mod reload;

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tollgate_collector::{Collector, CollectorSettings};
+use tollgate_collector::{Auth, Collector, CollectorSettings};
 use tollgate_config::{Settings, StoreSettings};
 use tollgate_console::ConsoleState;
 use tollgate_filters::request::InFlight;
 use tollgate_routing::Registry;
 use tollgate_store::{SpanStore, Sqlite, SqliteSettings};
 
+use crate::keys::{self, Desk};
 use crate::observe::Observe;
 use crate::reload::{self, Reload, Reloader, Source};
 use crate::server::ProxyServer;
@@ -36,6 +37,7 @@ const POLL: Duration = Duration::from_millis(10);
 /// A running gateway with its control plane. Dropping it stops everything.
 pub struct Running {
     shared: Arc<Shared>,
+    access: Arc<Access>,
     store: Option<Arc<dyn SpanStore>>,
     addresses: Addresses,
     reloader: Option<Arc<Reloader>>,
@@ -43,6 +45,13 @@ pub struct Running {
     stop_rest: watch::Sender<bool>,
     proxy: Option<JoinHandle<()>>,
     runtime: Option<Runtime>,
+}
+
+/// Who may send, and where they get their tokens.
+struct Access {
+    desk: Arc<Desk>,
+    /// None where there is no collector.
+    auth: Option<Auth>,
 }
 
 /// Where everything listens.
@@ -92,10 +101,11 @@ impl Running {
         let server_settings = settings.server.clone();
         let control = settings.control.addr;
         let collector = settings.collector.clone();
+        let access = Arc::new(Access::new(&settings)?);
         let snapshot = Snapshot::new(settings, in_flight.clone(), &live)?;
         let shared = Shared::new(snapshot, in_flight, live, observe);
 
-        serve_console(&runtime, &shared, store.clone(), control, stopping.clone())?;
+        serve_control(&runtime, &shared, &access, store.clone(), control, stopping.clone())?;
         let reloader = source.map(|source| Arc::new(Reloader::new(source, Arc::clone(&shared))));
         if let Some(reloader) = &reloader {
             let _inside = runtime.enter();
@@ -103,7 +113,8 @@ impl Running {
         }
         let collector = match (collector, &store) {
             (Some(settings), Some(store)) => {
-                Some(serve_collector(&runtime, &settings, Arc::clone(store), stopping)?)
+                let auth = access.auth.clone().unwrap_or_else(Auth::off);
+                Some(serve_collector(&runtime, &settings, Arc::clone(store), auth, stopping)?)
             }
             _ => None,
         };
@@ -120,6 +131,7 @@ impl Running {
         let addresses = Addresses { gateway: server_settings.addr, control, collector };
         Ok(Self {
             shared,
+            access,
             store,
             addresses,
             reloader,
@@ -153,7 +165,7 @@ impl Running {
 
     /// The text of `/metrics`.
     pub fn metrics(&self) -> String {
-        self.shared.observe.render_metrics()
+        self.access.metrics(&self.shared)
     }
 
     /// Waits until every span that was handed over has reached its destinations, at most `max`.
@@ -210,6 +222,23 @@ impl Drop for Running {
     }
 }
 
+// === impl Access ===
+
+impl Access {
+    fn new(settings: &Settings) -> Result<Self, String> {
+        let exchange = keys::exchange(&settings.keys);
+        let auth = settings.collector.as_ref().map(|it| keys::auth(&it.auth, &exchange));
+        Ok(Self { desk: Arc::new(Desk::new(exchange)), auth: auth.transpose()? })
+    }
+
+    /// The text of `/metrics`.
+    fn metrics(&self, shared: &Shared) -> String {
+        let mut text = shared.observe.render_metrics();
+        text.push_str(&keys::metrics(&self.desk, self.auth.as_ref()));
+        text
+    }
+}
+
 fn open_store(settings: Option<&StoreSettings>) -> Result<Option<Arc<dyn SpanStore>>, String> {
     match settings {
         None => Ok(None),
@@ -226,23 +255,27 @@ fn open_store(settings: Option<&StoreSettings>) -> Result<Option<Arc<dyn SpanSto
     }
 }
 
-fn serve_console(
+fn serve_control(
     runtime: &Runtime,
     shared: &Arc<Shared>,
+    access: &Arc<Access>,
     store: Option<Arc<dyn SpanStore>>,
     addr: SocketAddr,
     stopping: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let listener = listen(runtime, addr)?;
     let (metrics, ready, live) = (Arc::clone(shared), Arc::clone(shared), shared.live.clone());
+    let counted = Arc::clone(access);
     let router = tollgate_console::router(ConsoleState {
         store,
-        metrics: Arc::new(move || metrics.observe.render_metrics()),
+        metrics: Arc::new(move || counted.metrics(&metrics)),
         ready: Arc::new(move || !ready.is_draining()),
         targets: Arc::new(move || targets::json(&live)),
     });
+    let router = router.merge(keys::router(Arc::clone(&access.desk)));
+    // The exchange limits tries by address, and SQL is answered on loopback alone.
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     runtime.spawn(async move {
-        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, router).with_graceful_shutdown(stopped(stopping)).await;
         if let Err(error) = served {
             tracing::error!(%error, "the control plane ended");
@@ -255,16 +288,18 @@ fn serve_collector(
     runtime: &Runtime,
     settings: &tollgate_config::Collector,
     store: Arc<dyn SpanStore>,
+    auth: Auth,
     stopping: watch::Receiver<bool>,
 ) -> Result<(SocketAddr, SocketAddr), String> {
     let (grpc_addr, http_addr) = (settings.grpc_addr, settings.http_addr);
     let (grpc, http) = (listen(runtime, grpc_addr)?, listen(runtime, http_addr)?);
-    let collector = Collector::new(
+    let collector = Collector::with_auth(
         CollectorSettings {
             memory_limit_bytes: settings.memory_bytes_max,
             ..CollectorSettings::default()
         },
         store,
+        auth,
     );
     runtime.spawn(async move {
         if let Err(error) = collector.serve(http, grpc, stopped(stopping)).await {

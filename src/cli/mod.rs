@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod inspect;
+mod key;
 mod mock;
 mod query;
 mod route;
@@ -50,6 +51,8 @@ enum Command {
     Traces(traces::Options),
     /// Ask the span store in SQL: one SELECT over `otel_traces`, in ClickHouse's dialect.
     Query(query::Options),
+    /// Make, list and revoke keys.
+    Key(key::Options),
     /// Run the mock provider alone.
     Mock(mock::Options),
 }
@@ -100,6 +103,7 @@ fn run(arguments: Arguments) -> Outcome {
         Command::Inspect(options) => inspect::run(&options),
         Command::Traces(options) => traces::run(config, &options),
         Command::Query(options) => query::run(config, &options),
+        Command::Key(options) => key::run(config, &options),
         Command::Mock(options) => mock::run(&options),
     }
 }

@@ -31,6 +31,7 @@ struct Served {
     err: Told,
     gateway: SocketAddr,
     collector: SocketAddr,
+    control: SocketAddr,
     mock: Arc<Mock>,
     runtime: Runtime,
     _folder: TempDir,
@@ -102,8 +103,9 @@ impl Served {
         let out = Told::follow(child.stdout.take().unwrap());
         let err = Told::follow(child.stderr.take().unwrap());
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let (gateway, collector) = (local(gateway), local(http));
-        let served = Self { child, out, err, gateway, collector, mock, runtime, _folder: folder };
+        let (gateway, collector, control) = (local(gateway), local(http), local(control));
+        let served =
+            Self { child, out, err, gateway, collector, control, mock, runtime, _folder: folder };
         served.wait_for("open", || TcpStream::connect(gateway).is_ok());
         served
     }
@@ -207,13 +209,14 @@ impl Served {
             let _early = stream.write_all(bytes.as_bytes());
             let _refused = read(&mut stream, usize::MAX);
         }
-        let export = request(
-            "POST",
-            "/v1/traces",
-            &[&format!("authorization: Bearer {CANARY}")],
-            CANARY.as_bytes(),
-        );
-        assert_eq!(exchange(self.collector, &export).status, 400);
+        let bearer = format!("authorization: Bearer {CANARY}");
+        for (headers, status) in [(vec![], 400), (vec![bearer.as_str()], 401)] {
+            let export = request("POST", "/v1/traces", &headers, CANARY.as_bytes());
+            assert_eq!(exchange(self.collector, &export).status, status);
+        }
+        let key = format!("{{\"credential\":\"{CANARY}\"}}");
+        let exchanged = post(self.control, "/v1/ingest-token/exchange", &[], &key);
+        assert_eq!(exchanged.status, 401);
     }
 
     /// Ends it in good order; all that it wrote.

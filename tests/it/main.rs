@@ -28,6 +28,8 @@ mod hangup;
 mod harness;
 mod health;
 mod http2;
+mod ingest;
+mod ingest_issuers;
 mod logs;
 mod metrics;
 mod otlp_backend;

@@ -1,8 +1,8 @@
 //! The team's own spans beside the gateway's: OTLP in, rows to the store.
 //!
-//! Traces only so far; metrics and logs are answered honestly (404, UNIMPLEMENTED). Who may send is
-//! not checked yet, so the listeners belong on loopback.
+//! Traces only so far; metrics and logs are answered honestly (404, UNIMPLEMENTED).
 
+mod auth;
 mod convert;
 mod memory_limiter;
 mod pipeline;
@@ -16,6 +16,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tollgate_store::SpanStore;
 
+pub use auth::{Auth, AuthMode, FetchKeySet, IssuerSettings};
 pub use pipeline::Counters;
 use pipeline::Pipeline;
 
@@ -48,9 +49,14 @@ impl Default for CollectorSettings {
 // === impl Collector ===
 
 impl Collector {
-    /// Keeps what it receives in `store`.
+    /// Keeps what it receives in `store`, whoever sends it.
     pub fn new(settings: CollectorSettings, store: Arc<dyn SpanStore>) -> Self {
-        Self { pipeline: Arc::new(Pipeline::new(settings, store)) }
+        Self::with_auth(settings, store, Auth::off())
+    }
+
+    /// Keeps what it receives in `store` from those whom `auth` lets in.
+    pub fn with_auth(settings: CollectorSettings, store: Arc<dyn SpanStore>, auth: Auth) -> Self {
+        Self { pipeline: Arc::new(Pipeline::new(settings, store, auth)) }
     }
 
     /// What became of what was received.
@@ -78,7 +84,11 @@ impl Collector {
         let shutdown = shutdown.shared();
         let http = axum::serve(http, self.http_router()).with_graceful_shutdown(shutdown.clone());
         let grpc = receiver::grpc::serve(Arc::clone(&self.pipeline), grpc, shutdown);
-        let (http, grpc) = tokio::join!(http.into_future(), grpc);
-        http.and(grpc)
+        let auth = self.pipeline.auth.clone();
+        let served = async { tokio::join!(http.into_future(), grpc) };
+        tokio::select! {
+            (http, grpc) = served => http.and(grpc),
+            () = auth.keep_key_sets() => Ok(()),
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The only place where the order of the stages is written:
-//! receivers → memory limiter → filter → exporter (the store).
+//! receivers → auth → memory limiter → filter → exporter (the store).
 //!
-//! Authentication will stand first, once there are tokens to check. An export is acknowledged when
+//! Auth stands in the receivers' layers, before the body is read; what it found out is stamped here,
+//! before anything else is done. An export is acknowledged when
 //! its spans are durable, so there is no batch stage of its own: the store commits together what
 //! waits together.
 
@@ -15,11 +16,12 @@ use prost::Message;
 use tollgate_store::{SpanRow, SpanStore};
 
 use crate::CollectorSettings;
+use crate::auth::{Auth, Sender, Unauthenticated};
 use crate::convert::{self, Converted};
 use crate::memory_limiter::{Full, MemoryLimiter, Reservation};
 
 /// The resource attribute without which a span is dropped.
-const PROJECT_ID: &str = "project.id";
+pub(crate) const PROJECT_ID: &str = "project.id";
 
 /// What became of what was received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct Counters {
 pub(crate) enum Refusal {
     /// Too much is in memory; worth another try.
     MemoryFull,
+    /// Nobody knows who is sending.
+    Unauthenticated(Unauthenticated),
     /// This request alone is over a limit.
     TooLarge,
     /// The store is not available; worth another try.
@@ -53,6 +57,7 @@ pub(crate) enum Refusal {
 
 pub(crate) struct Pipeline {
     pub(crate) settings: CollectorSettings,
+    pub(crate) auth: Auth,
     memory_limiter: MemoryLimiter,
     store: Arc<dyn SpanStore>,
     counts: Counts,
@@ -70,9 +75,9 @@ struct Counts {
 // === impl Pipeline ===
 
 impl Pipeline {
-    pub(crate) fn new(settings: CollectorSettings, store: Arc<dyn SpanStore>) -> Self {
+    pub(crate) fn new(settings: CollectorSettings, store: Arc<dyn SpanStore>, auth: Auth) -> Self {
         let memory_limiter = MemoryLimiter::new(settings.memory_limit_bytes);
-        Self { settings, memory_limiter, store, counts: Counts::default() }
+        Self { settings, auth, memory_limiter, store, counts: Counts::default() }
     }
 
     /// For a receiver to count in what it reads.
@@ -80,12 +85,15 @@ impl Pipeline {
         self.memory_limiter.reserve()
     }
 
-    /// Takes one export, whose bytes `reserved` holds.
+    /// Takes one export, whose bytes `reserved` holds. Without a sender it was never looked at.
     pub(crate) async fn take(
         &self,
-        request: ExportTraceServiceRequest,
+        sender: Option<&Sender>,
+        mut request: ExportTraceServiceRequest,
         mut reserved: Reservation,
     ) -> Result<ExportTraceServiceResponse, Refusal> {
+        let sender = sender.ok_or(Refusal::Unauthenticated(Unauthenticated::Missing))?;
+        sender.stamp(request.resource_spans.iter_mut().map(|spans| &mut spans.resource));
         limit_memory(&request, &mut reserved)?;
         let Converted { rows, malformed } = convert::rows(request);
         count(&self.counts.received, rows.len() + malformed);
@@ -167,6 +175,7 @@ impl Refusal {
     pub(crate) const fn message(&self) -> &'static str {
         match self {
             Self::MemoryFull => "the collector is at its memory limit; try again later",
+            Self::Unauthenticated(why) => why.message(),
             Self::TooLarge => "the request is too large; send fewer spans at once",
             Self::StoreUnavailable => "the span store is not available; try again later",
             Self::StoreRefused => "the span store refuses these spans",

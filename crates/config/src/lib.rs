@@ -3,6 +3,7 @@
 //! [`load_file`] is the way in. The phases are files: `load` (text to nodes), `model` (nodes to
 //! what was written), `validate` (what the types cannot say), `compile` (to [`Settings`]).
 
+mod auth;
 mod capture;
 mod compile;
 mod error;
@@ -23,14 +24,15 @@ mod vault;
 use std::io::Read;
 use std::path::Path;
 
+pub use auth::{AuthMode, CollectorAuth, Issuer, Jwks, Keys};
 pub use capture::Capture;
 pub use error::{Place, Position, Problem, Problems, Warning};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use log::{Log, LogFormat, LogLevel};
 pub use report::report;
 pub use settings::{
-    Cache, Collector, Control, GenAi, GenAiExporter, Keys, Limits, Price, Profile, Security,
-    Server, Settings, StoreSettings, TlsFiles, ToolLinks,
+    Cache, Collector, Control, GenAi, GenAiExporter, Limits, Price, Profile, Security, Server,
+    Settings, StoreSettings, TlsFiles, ToolLinks,
 };
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use crate::auth::AuthMode;
 use crate::error::Place;
 use crate::fields::Located;
 use crate::model::Document;
@@ -41,10 +42,18 @@ pub(crate) fn of(document: &Document) -> Vec<Listener<'_>> {
     if let Some(collector) = document.collector.as_ref().filter(|collector| collector.enabled) {
         let host = collector.host.as_ref();
         let (grpc, http) = (collector.grpc_port.as_ref(), collector.http_port.as_ref());
-        all.push(Listener::new("the gRPC `collector`", host, grpc, OTLP_GRPC_PORT, true));
-        all.push(Listener::new("the HTTP `collector`", host, http, OTLP_HTTP_PORT, true));
+        // Unless it is told otherwise, it wants tokens wherever strangers can reach it.
+        let mode = collector.auth.mode.as_ref().map(|mode| mode.value);
+        let open = matches!(mode, Some(AuthMode::Off | AuthMode::Optional));
+        all.push(Listener::new("the gRPC `collector`", host, grpc, OTLP_GRPC_PORT, open));
+        all.push(Listener::new("the HTTP `collector`", host, http, OTLP_HTTP_PORT, open));
     }
     all
+}
+
+/// Where the control plane listens.
+pub(crate) fn control_port(document: &Document) -> u16 {
+    document.control.port.as_ref().map_or(CONTROL_PORT, |port| port.value)
 }
 
 // === impl Listener ===

@@ -11,6 +11,7 @@ use tollgate_providers::{Provider, Secret};
 use tollgate_routing::Table;
 use tollgate_telemetry::export::OtlpSettings;
 
+use crate::auth::{CollectorAuth, Keys};
 use crate::capture::Capture;
 use crate::fingerprint::Fingerprint;
 use crate::log::Log;
@@ -44,7 +45,7 @@ pub struct Settings {
     pub security: Security,
     /// The response cache.
     pub cache: Option<Cache>,
-    /// Callers' keys.
+    /// Keys of our own.
     pub keys: Keys,
     /// Prices by model name.
     pub pricing: BTreeMap<Arc<str>, Price>,
@@ -188,6 +189,8 @@ pub struct Collector {
     pub http_addr: SocketAddr,
     /// Above this many bytes in memory, new data is refused; 512 MiB by default.
     pub memory_bytes_max: usize,
+    /// Who may send.
+    pub auth: CollectorAuth,
 }
 
 /// `security`.
@@ -208,13 +211,6 @@ pub struct Cache {
     pub bytes_max: usize,
     /// Whether streamed answers are cached.
     pub streams: bool,
-}
-
-/// `keys`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Keys {
-    /// Whether callers need a key of ours.
-    pub required: bool,
 }
 
 /// `pricing.<model>`: what a million tokens cost.

@@ -1,6 +1,6 @@
 //! What only a restart can change, and how a reload tells that it was meant to.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tollgate_config::{GenAiExporter, Settings, StoreSettings, fingerprint};
 use tollgate_telemetry::export::{OtlpConnection, OtlpSettings};
@@ -37,6 +37,10 @@ impl Fixed {
             ("collector.grpc_port", fingerprint(collector.map(|it| it.grpc_addr.port()))),
             ("collector.http_port", fingerprint(collector.map(|it| it.http_addr.port()))),
             ("collector.memory_limit_mib", fingerprint(collector.map(|it| it.memory_bytes_max))),
+            ("collector.auth", fingerprint(collector.map(|it| it.auth.mode))),
+            ("collector.issuers", fingerprint(collector.map(|it| &it.auth.issuers))),
+            ("keys.path", fingerprint(key_path(settings))),
+            ("keys.issuer", fingerprint(issuer(settings))),
             ("store", store_hash(store.as_ref())),
             ("telemetry.service_name", fingerprint(&settings.service_name)),
             ("telemetry", exporter_hash(telemetry.as_ref())),
@@ -50,6 +54,22 @@ impl Fixed {
         let pairs = self.0.iter().zip(&new.0);
         pairs.filter(|(old, new)| old != new).map(|((name, _), _)| *name).collect()
     }
+}
+
+/// Where keys are, as far as it does not follow from where spans are.
+fn key_path(settings: &Settings) -> &Path {
+    let folder = match &settings.store {
+        Some(StoreSettings::Sqlite { path, .. }) => path.parent(),
+        _ => None,
+    };
+    let path = &settings.keys.path;
+    folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(path)
+}
+
+/// Who issues our tokens, as far as it does not follow from the control plane's port.
+fn issuer(settings: &Settings) -> Option<&str> {
+    let default = format!("http://localhost:{}", settings.control.addr.port());
+    Some(settings.keys.issuer.as_str()).filter(|issuer| *issuer != default)
 }
 
 fn store_hash(store: Option<&StoreSettings>) -> u64 {

@@ -25,6 +25,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 use tower::util::MapRequestLayer;
 
 use super::RETRY_AFTER_SECONDS;
+use crate::auth::{AuthLayer, Sender, Unauthenticated};
 use crate::memory_limiter::Reservation;
 use crate::pipeline::{Pipeline, Refusal};
 
@@ -47,12 +48,14 @@ pub(crate) async fn serve(
         let reserved = limiting.reserve();
         request.map(|body| Body::new(Reserving { body, reserved }))
     });
+    let auth = AuthLayer::new(pipeline.auth.clone(), |_: &_, why| unauthenticated(why).into_http());
     let body_bytes_max = pipeline.settings.body_bytes_max;
     let service = TraceServiceServer::new(Traces(pipeline))
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd)
         .max_decoding_message_size(body_bytes_max);
     Server::builder()
+        .layer(auth)
         .layer(reserve)
         .add_service(service)
         .serve_with_incoming_shutdown(TcpIncoming::from(listener), shutdown)
@@ -67,20 +70,28 @@ impl TraceService for Traces {
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         // The body, and what it had reserved, is gone; the message it became is counted anew.
-        let taken = self.0.take(request.into_inner(), self.0.reserve()).await;
+        let sender = request.extensions().get::<Sender>().cloned();
+        let taken = self.0.take(sender.as_ref(), request.into_inner(), self.0.reserve()).await;
         taken.map(Response::new).map_err(|refusal| status(&refusal))
     }
+}
+
+fn unauthenticated(why: Unauthenticated) -> Status {
+    status(&Refusal::Unauthenticated(why))
 }
 
 /// Retryable for a sender are `UNAVAILABLE`, and what carries a `RetryInfo`.
 fn status(refusal: &Refusal) -> Status {
     let message = refusal.message();
     match refusal {
-        Refusal::MemoryFull | Refusal::StoreUnavailable => {
+        Refusal::MemoryFull
+        | Refusal::StoreUnavailable
+        | Refusal::Unauthenticated(Unauthenticated::Unavailable) => {
             let wait = Duration::from_secs(RETRY_AFTER_SECONDS);
             let details = ErrorDetails::with_retry_info(Some(wait));
             Status::with_error_details(Code::Unavailable, message, details)
         }
+        Refusal::Unauthenticated(_) => Status::unauthenticated(message),
         Refusal::TooLarge => Status::resource_exhausted(message),
         Refusal::StoreRefused => Status::internal(message),
     }

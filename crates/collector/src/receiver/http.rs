@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -21,6 +23,7 @@ use serde_json::json;
 use tonic::Code;
 
 use super::RETRY_AFTER_SECONDS;
+use crate::auth::{AuthLayer, Sender, Unauthenticated};
 use crate::memory_limiter::Reservation;
 use crate::pipeline::{Pipeline, Refusal};
 
@@ -41,10 +44,25 @@ struct Failure {
 }
 
 pub(crate) fn router(pipeline: Arc<Pipeline>) -> Router {
-    Router::new().route("/v1/traces", post(traces)).fallback(unknown).with_state(pipeline)
+    let auth = AuthLayer::new(pipeline.auth.clone(), unauthenticated);
+    Router::new()
+        .route("/v1/traces", post(traces))
+        .fallback(unknown)
+        .layer(auth)
+        .with_state(pipeline)
 }
 
-async fn traces(State(pipeline): State<Arc<Pipeline>>, headers: HeaderMap, body: Body) -> Response {
+fn unauthenticated(headers: &HeaderMap, why: Unauthenticated) -> Response {
+    let encoding = Encoding::of(headers).unwrap_or(Encoding::Json);
+    Failure::from(Refusal::Unauthenticated(why)).answer(encoding)
+}
+
+async fn traces(
+    State(pipeline): State<Arc<Pipeline>>,
+    sender: Option<Extension<Sender>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let Some(encoding) = Encoding::of(&headers) else {
         let unsupported = Failure {
             status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -53,7 +71,8 @@ async fn traces(State(pipeline): State<Arc<Pipeline>>, headers: HeaderMap, body:
         };
         return unsupported.answer(Encoding::Json);
     };
-    match export(&pipeline, encoding, &headers, body).await {
+    let sender = sender.map(|Extension(sender)| sender);
+    match export(&pipeline, sender.as_ref(), encoding, &headers, body).await {
         Ok(response) => success(encoding, &response),
         Err(failure) => failure.answer(encoding),
     }
@@ -70,6 +89,7 @@ async fn unknown(headers: HeaderMap) -> Response {
 
 async fn export(
     pipeline: &Pipeline,
+    sender: Option<&Sender>,
     encoding: Encoding,
     headers: &HeaderMap,
     body: Body,
@@ -85,7 +105,7 @@ async fn export(
     };
     let request =
         request.ok_or_else(|| Failure::bad("the body is no ExportTraceServiceRequest"))?;
-    Ok(pipeline.take(request, reserved).await?)
+    Ok(pipeline.take(sender, request, reserved).await?)
 }
 
 /// The body as sent, at most `bytes_max` bytes of it.
@@ -192,6 +212,9 @@ impl Failure {
         };
         let headers: [(HeaderName, &str); 1] = [(CONTENT_TYPE, encoding.name())];
         let mut response = (self.status, headers, body).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }
@@ -202,9 +225,12 @@ impl Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let (status, code) = match refusal {
-            Refusal::MemoryFull | Refusal::StoreUnavailable => {
+            Refusal::MemoryFull
+            | Refusal::StoreUnavailable
+            | Refusal::Unauthenticated(Unauthenticated::Unavailable) => {
                 (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable)
             }
+            Refusal::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, Code::Unauthenticated),
             Refusal::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted),
             Refusal::StoreRefused => (StatusCode::INTERNAL_SERVER_ERROR, Code::Internal),
         };

@@ -14,11 +14,12 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tollgate_store::sql::{SqlQuery, Table};
 use tollgate_store::{
     SpanRow, SpanStore, Sqlite, SqliteSettings, StoreError, TraceFilter, TraceSummary,
 };
 
-use crate::{Collector, CollectorSettings};
+use crate::{Auth, Collector, CollectorSettings};
 
 pub(super) const TRACE: &str = "0102030405060708090a0b0c0d0e0f10";
 
@@ -28,7 +29,7 @@ fn attribute(key: &str, value: &str) -> KeyValue {
 }
 
 /// One span of [`TRACE`].
-pub(super) fn span() -> Span {
+pub(crate) fn span() -> Span {
     Span {
         trace_id: (1..=16).collect(),
         span_id: vec![7; 8],
@@ -40,7 +41,7 @@ pub(super) fn span() -> Span {
     }
 }
 
-pub(super) fn export_of(spans: Vec<Span>, project: Option<&str>) -> ExportTraceServiceRequest {
+pub(crate) fn export_of(spans: Vec<Span>, project: Option<&str>) -> ExportTraceServiceRequest {
     let project = project.map(|id| attribute("project.id", id));
     let attributes = project.into_iter().chain([attribute("service.name", "rag")]).collect();
     let resource = Some(Resource { attributes, ..Resource::default() });
@@ -53,11 +54,11 @@ pub(super) fn export() -> ExportTraceServiceRequest {
     export_of(vec![span()], Some("p1"))
 }
 
-pub(super) struct Running {
-    pub(super) collector: Collector,
+pub(crate) struct Running {
+    pub(crate) collector: Collector,
     pub(super) store: Arc<dyn SpanStore>,
-    pub(super) http: SocketAddr,
-    pub(super) grpc: SocketAddr,
+    pub(crate) http: SocketAddr,
+    pub(crate) grpc: SocketAddr,
     pub(super) stop: oneshot::Sender<()>,
     pub(super) serving: tokio::task::JoinHandle<std::io::Result<()>>,
     _folder: tempfile::TempDir,
@@ -71,13 +72,25 @@ impl Running {
         Self { _folder: folder, ..Self::over(settings, Arc::new(store)).await }
     }
 
+    pub(crate) async fn with_auth(settings: CollectorSettings, auth: Auth) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spans.db");
+        let store: Arc<dyn SpanStore> =
+            Arc::new(Sqlite::open(&path, SqliteSettings::default()).unwrap());
+        let collector = Collector::with_auth(settings, Arc::clone(&store), auth);
+        Self { _folder: folder, ..Self::of(collector, store).await }
+    }
+
     pub(super) async fn over(settings: CollectorSettings, store: Arc<dyn SpanStore>) -> Self {
+        Self::of(Collector::new(settings, Arc::clone(&store)), store).await
+    }
+
+    async fn of(collector: Collector, store: Arc<dyn SpanStore>) -> Self {
         let (http, grpc) = (
             TcpListener::bind("127.0.0.1:0").await.unwrap(),
             TcpListener::bind("127.0.0.1:0").await.unwrap(),
         );
         let (http_addr, grpc_addr) = (http.local_addr().unwrap(), grpc.local_addr().unwrap());
-        let collector = Collector::new(settings, Arc::clone(&store));
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = collector.clone();
         let serving = tokio::spawn(async move {
@@ -91,7 +104,7 @@ impl Running {
         Self { collector, store, http: http_addr, grpc: grpc_addr, stop, serving, _folder }
     }
 
-    pub(super) async fn stored(&self) -> Vec<SpanRow> {
+    pub(crate) async fn stored(&self) -> Vec<SpanRow> {
         self.store.trace(TRACE).await.unwrap()
     }
 }
@@ -110,6 +123,10 @@ impl SpanStore for Refusing {
     }
 
     async fn trace(&self, _: &str) -> Result<Vec<SpanRow>, StoreError> {
+        Err(self.0.clone())
+    }
+
+    async fn query(&self, _: &SqlQuery) -> Result<Table, StoreError> {
         Err(self.0.clone())
     }
 

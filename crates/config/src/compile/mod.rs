@@ -13,6 +13,7 @@ use http::HeaderName;
 use tollgate_providers::{AuthStyle, Capabilities, Dialect, Provider, catalog};
 use tollgate_routing::Deadlines;
 
+use crate::auth::{CollectorAuth, Keys};
 use crate::fields::Entry;
 use crate::fingerprint::Fingerprint;
 use crate::listeners;
@@ -21,8 +22,7 @@ use crate::model::{
 };
 use crate::registry::{base_url, dialect, models_of};
 use crate::settings::{
-    Cache, Collector, Control, Keys, Limits, Price, Security, Server, Settings, StoreSettings,
-    TlsFiles,
+    Cache, Collector, Control, Limits, Price, Security, Server, Settings, StoreSettings, TlsFiles,
 };
 use crate::variables::Variables;
 use crate::vault::Vault;
@@ -62,8 +62,12 @@ pub(crate) fn settings(
     let collector = document.collector.as_ref().and_then(|collector| {
         let mib = collector.memory_limit_mib.unwrap_or(COLLECTOR_MEMORY_MIB);
         let memory_bytes_max = mib.saturating_mul(1024 * 1024);
-        Some(Collector { grpc_addr: addr(2)?, http_addr: addr(3)?, memory_bytes_max })
+        let (grpc_addr, http_addr) = (addr(2)?, addr(3)?);
+        let is_local = grpc_addr.ip().is_loopback() && http_addr.ip().is_loopback();
+        let auth = CollectorAuth::of(document, is_local);
+        Some(Collector { grpc_addr, http_addr, memory_bytes_max, auth })
     });
+    let store = store(&document.store, vault);
     Settings {
         server: server(&document.server, addr(0).unwrap_or_else(loopback)),
         control: Control { addr: addr(1).unwrap_or_else(loopback) },
@@ -74,14 +78,14 @@ pub(crate) fn settings(
         service_name: exporters.service_name(),
         telemetry: exporters.application(),
         genai: exporters.genai(capture_content),
-        store: store(&document.store, vault),
+        keys: Keys::of(document, store.as_ref()),
+        store,
         collector,
         security: Security {
             enabled: document.security.enabled,
             blocklist: document.security.blocklist.clone(),
         },
         cache: cache(&document.cache),
-        keys: Keys { required: document.keys_required },
         pricing: pricing(document),
         fingerprint: Fingerprint { text: 0, environment: 0 },
     }

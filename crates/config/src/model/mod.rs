@@ -1,5 +1,6 @@
 //! Second phase: the file as its author wrote it, with types. Nothing is looked up or filled in.
 
+mod auth;
 mod capture;
 mod providers;
 mod routing;
@@ -7,6 +8,7 @@ mod server;
 mod storage;
 mod telemetry;
 
+pub(crate) use auth::{AuthEntry, IssuerEntry, KeysEntry};
 pub(crate) use capture::CaptureEntry;
 pub(crate) use providers::{AuthType, ModelOverride, ProviderEntry};
 pub(crate) use routing::{
@@ -38,7 +40,7 @@ pub(crate) struct Document {
     pub(crate) routing: RoutingEntry,
     pub(crate) security: SecurityEntry,
     pub(crate) cache: CacheEntry,
-    pub(crate) keys_required: bool,
+    pub(crate) keys: KeysEntry,
     pub(crate) limits: LimitsEntry,
     pub(crate) telemetry: TelemetryEntry,
     pub(crate) genai: GenAiEntry,
@@ -65,7 +67,7 @@ pub(crate) fn read(root: &Node, problems: &mut Vec<Problem>) -> Document {
         routing: routing::defaults(&mut fields),
         security: section(&mut fields, "security", server::security),
         cache: section(&mut fields, "cache", server::cache),
-        keys_required: section(&mut fields, "keys", server::keys_required),
+        keys: section(&mut fields, "keys", auth::keys),
         limits: section(&mut fields, "limits", server::limits),
         telemetry: section(&mut fields, "telemetry", telemetry::telemetry),
         genai: section(&mut fields, "genai_telemetry", telemetry::genai),

@@ -1,4 +1,4 @@
-//! `server`, `control`, `limits`, `security`, `cache`, `keys`.
+//! `server`, `control`, `limits`, `security`, `cache`.
 
 use crate::fields::{Fields, Located};
 use crate::log::Log;
@@ -118,8 +118,4 @@ pub(super) fn cache(fields: &mut Fields<'_, '_>) -> CacheEntry {
         bytes_max: super::count(fields, "max_bytes", CACHE_BYTES_MAX, "bytes"),
         streams: fields.flag("streams").is_some_and(|flag| flag.value),
     }
-}
-
-pub(super) fn keys_required(fields: &mut Fields<'_, '_>) -> bool {
-    fields.flag("required").is_some_and(|flag| flag.value)
 }

@@ -4,6 +4,7 @@ use tollgate_providers::SecretSource;
 
 use crate::error::Problem;
 use crate::fields::{Fields, Located};
+use crate::model::AuthEntry;
 
 /// The longest retention, in days: ten years.
 const RETENTION_DAYS_MAX: u64 = 3650;
@@ -20,6 +21,7 @@ pub(crate) struct CollectorEntry {
     pub(crate) grpc_port: Option<Located<u16>>,
     pub(crate) http_port: Option<Located<u16>>,
     pub(crate) memory_limit_mib: Option<usize>,
+    pub(crate) auth: AuthEntry,
 }
 
 /// Which back end the store has.
@@ -62,6 +64,7 @@ pub(super) fn collector(fields: &mut Fields<'_, '_>) -> CollectorEntry {
         grpc_port: super::port(fields, "grpc_port"),
         http_port: super::port(fields, "http_port"),
         memory_limit_mib: super::count(fields, "memory_limit_mib", MEMORY_LIMIT_MIB_MAX, "MiB"),
+        auth: super::auth::collector(fields),
     }
 }
 

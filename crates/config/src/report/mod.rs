@@ -59,7 +59,12 @@ fn surroundings(settings: &Settings, text: &mut String) {
         vec!["control".to_owned(), settings.control.addr.to_string()],
     ];
     if let Some(collector) = &settings.collector {
-        let addrs = format!("{} (gRPC), {} (HTTP)", collector.grpc_addr, collector.http_addr);
+        let (grpc, http) = (collector.grpc_addr, collector.http_addr);
+        let mut addrs =
+            format!("{grpc} (gRPC), {http} (HTTP), auth {}", collector.auth.mode.name());
+        for issuer in &collector.auth.issuers {
+            let _ = write!(addrs, ", tokens of {}", issuer.name);
+        }
         lines.push(vec!["collector".to_owned(), addrs]);
     }
     let store = match &settings.store {

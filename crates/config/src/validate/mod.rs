@@ -1,5 +1,6 @@
 //! Third phase: what the types cannot say. Every rule runs; each reports what it finds.
 
+mod auth;
 mod capture;
 mod listeners;
 mod pricing;
@@ -43,6 +44,7 @@ pub(crate) fn run(document: &Document, findings: &mut Findings) {
     unreachable::run(document, findings);
     pricing::run(document, findings);
     capture::run(document, findings);
+    auth::run(document, findings);
 }
 
 /// Names go into prefixes, headers and attributes.

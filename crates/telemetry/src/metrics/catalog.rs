@@ -317,6 +317,20 @@ pub const METRICS: &[Metric] = &[
         "Times that the configuration was read again, by result",
     ),
     plain(
+        Instrument::Counter,
+        "gateway.ingest_token_exchanges",
+        "",
+        &["result"],
+        "Keys brought to the token exchange, by what came of it",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.collector_auth",
+        "",
+        &["result"],
+        "Exports whose sender was looked at, by what was found",
+    ),
+    plain(
         Instrument::Gauge,
         "gateway.config_in_force_since_timestamp",
         "s",
