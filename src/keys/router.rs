@@ -83,6 +83,7 @@ async fn exchange(
     response
 }
 
+#[allow(clippy::disallowed_methods, reason = "the limit is given and named")]
 async fn issue(
     desk: &Arc<Desk>,
     from: SocketAddr,

@@ -164,7 +164,7 @@ fn through_three_rotations_every_token_is_good_for_as_long_as_it_says() {
         tokens.push((issued.token, issued.expires_s));
         // Densely around each change, seldom in between.
         let since = (at - NOW) % USED_S;
-        at += if since < 4 * 3_600 || since > USED_S - 600 { 300 } else { 6 * 3_600 };
+        at += if (4 * 3_600..USED_S - 600).contains(&since) { 6 * 3_600 } else { 300 };
     }
     assert_eq!(kids.len(), 4);
 }

@@ -124,19 +124,29 @@ impl KeyRing {
         let lives = |known: &Known| Lives::of(known.signing.iter().map(|key| key.created_s), now_s);
         let mut now = lives(&known);
         if now.is_due || now.kept < known.signing.len() {
-            let mut source = self.source();
-            if let Some(store) = &source.store
-                && store.rotate(now_s)?
-            {
-                tracing::info!("signing keys have been rotated");
-            }
-            // Changes of our own do not show in the version.
-            source.version = None;
-            drop(source);
+            self.rotate(now_s, now.signer.is_some())?;
             known = self.refreshed(Duration::ZERO)?;
             now = lives(&known);
         }
         Ok(now.signer.and_then(|at| known.signing.get(at).cloned()))
+    }
+
+    /// Makes and drops signing keys. While there is one, a file that cannot be written is no reason
+    /// not to use it.
+    fn rotate(&self, now_s: u64, has_signer: bool) -> Result<(), KeyStoreError> {
+        let mut source = self.source();
+        let Some(store) = &source.store else { return Ok(()) };
+        match store.rotate(now_s) {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("signing keys have been rotated"),
+            Err(error) if has_signer => {
+                tracing::warn!(%error, "signing keys could not be rotated");
+            }
+            Err(error) => return Err(error),
+        }
+        // Changes of our own do not show in the version.
+        source.version = None;
+        Ok(())
     }
 
     fn known(&self) -> Result<Arc<Known>, KeyStoreError> {

@@ -48,3 +48,22 @@ fn a_known_key_is_looked_up_in_memory() {
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert!(!format!("{keys:?}").contains(key.prefix()));
 }
+
+#[test]
+fn a_file_that_cannot_be_written_does_not_stop_the_key_that_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.db");
+    drop(KeyStore::create(&path).unwrap());
+    let keys = KeyRing::new(&path);
+    let first = keys.signer(NOW).unwrap().unwrap();
+    let full = rusqlite::Connection::open(&path).unwrap();
+    full.execute_batch(
+        "CREATE TRIGGER full BEFORE INSERT ON signing_keys BEGIN SELECT raise(FAIL, 'full'); END",
+    )
+    .unwrap();
+    let due = NOW + crate::signing::USED_S;
+    assert_eq!(keys.signer(due).unwrap().unwrap().kid, first.kid);
+    full.execute_batch("DROP TRIGGER full").unwrap();
+    assert_eq!(keys.signer(due).unwrap().unwrap().kid, first.kid, "a new one is only published");
+    assert_eq!(keys.public_keys_now().unwrap().len(), 2);
+}

@@ -25,7 +25,7 @@ fn what_is_kept_is_listed_and_its_secret_is_nowhere_in_the_files() {
     let (key, record) = store.add(&wanted, 1_000).unwrap();
     store.rotate(1_000).unwrap();
     let again = KeyStore::open(&path).unwrap().unwrap().list().unwrap();
-    assert_eq!(again, [record.clone()]);
+    assert_eq!(again, std::slice::from_ref(&record));
     assert_eq!((record.created_s, record.expires_s, record.revoked_s), (1_000, Some(2_000), None));
     assert_eq!((record.project.as_deref(), record.name.as_str()), (Some("p1"), "ci"));
     assert_eq!(record.scopes, wanted.scopes);
