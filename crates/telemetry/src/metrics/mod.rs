@@ -1,5 +1,6 @@
 //! Every metric once: the documented ones, and ours under `gateway.*`.
 
+mod bounds;
 mod call;
 pub mod catalog;
 mod instruments;
