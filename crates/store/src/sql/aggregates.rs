@@ -174,8 +174,8 @@ impl<'a> Names<'a> {
                 if levels.is_empty() {
                     return wrong("levels: quantiles(0.5, 0.99)(...)");
                 }
-                let empty = if name == "quantilesExact" { term.ty } else { Ty::Float };
-                let empty = if empty.is_integer() { "0" } else { "null" };
+                // Not what `quantileExact` has of fractions, but so it is there.
+                let empty = if name == "quantilesExact" { "0" } else { "null" };
                 let empty = vec![empty; levels.len()].join(",");
                 let levels = levels.iter().map(|level| format!("{level:?}"));
                 let levels = levels.collect::<Vec<_>>().join(",");

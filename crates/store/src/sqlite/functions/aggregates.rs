@@ -100,6 +100,7 @@ impl Aggregate<Several, Option<String>> for Quantiles {
             let number = quantile(&mut numbers, level, kind != "between");
             found.push(match (number, kind.as_str()) {
                 (number, "whole") => serde_json::Value::from(number.unwrap_or(0.0) as i64),
+                (number, "exact") => serde_json::Value::from(number.unwrap_or(0.0)),
                 (number, _) => serde_json::Value::from(number),
             });
         }
