@@ -96,22 +96,23 @@ pub(crate) async fn latency_by_model<S: SpanStore + ?Sized>(
     store: &S,
     window: &Window,
 ) -> Result<Vec<ModelLatency>, StoreError> {
-    let ttft = "SpanAttributes['gen_ai.server.time_to_first_token']";
+    let ttft = "toFloat64OrZero(SpanAttributes['gen_ai.server.time_to_first_token'])";
     let levels = "quantilesExact";
     let columns = format!(
-        ", {levels}If(0.5, 0.95, 0.99)(toFloat64OrZero({ttft}), {ttft} != ''), \
+        ", countIf({ttft} > 0), {levels}If(0.5, 0.95, 0.99)({ttft}, {ttft} > 0), \
          {levels}(0.5, 0.95, 0.99)(Duration / 1e9)"
     );
     let select = format!("SpanAttributes['gen_ai.request.model'] AS k, count() AS n{columns}");
     let mut found = Vec::new();
     for row in ask(store, window, &select).await?.rows {
         let mut cells = row.into_iter();
-        found.push(ModelLatency {
-            model: text(cells.next())?,
-            calls: count(cells.next())?,
-            ttft: percentiles(&text(cells.next())?),
-            duration: percentiles(&text(cells.next())?),
-        });
+        let (model, calls) = (text(cells.next())?, count(cells.next())?);
+        // Of nothing the quantiles are zero.
+        let timed = count(cells.next())? > 0;
+        let ttft = percentiles(&text(cells.next())?);
+        let ttft = if timed { ttft } else { Percentiles::default() };
+        let duration = percentiles(&text(cells.next())?);
+        found.push(ModelLatency { model, calls, ttft, duration });
     }
     Ok(found)
 }
