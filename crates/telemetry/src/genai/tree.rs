@@ -12,8 +12,10 @@ use super::call::{
 };
 use crate::span::{Key, Pipeline, Span, SpanEvent, SpanId, SpanKind, Status, Value, json_array};
 
-/// Places for a GenAI span's attributes: of a stream with usage and a session there are about 40.
-const ATTRIBUTES_USUAL: usize = 48;
+/// Places for a GenAI span's attributes; few calls have more of them.
+const PLAIN_ATTRIBUTES: usize = 24;
+/// What a stream has besides.
+const TIMING_ATTRIBUTES: usize = 12;
 /// Most attributes of an HTTP span besides the operator's own.
 const HTTP_ATTRIBUTES: usize = 9;
 
@@ -84,7 +86,9 @@ fn http_span(call: &Call) -> Span {
 }
 
 fn genai_span(call: &Call, genai: &GenAi) -> Span {
-    let mut attributes = Attributes(Vec::with_capacity(ATTRIBUTES_USUAL));
+    let timing = if genai.stream { TIMING_ATTRIBUTES } else { 0 };
+    let places = PLAIN_ATTRIBUTES + timing + genai.custom.len();
+    let mut attributes = Attributes(Vec::with_capacity(places));
     request_attributes(genai, &mut attributes);
     response_attributes(&genai.response, &mut attributes);
     // A caller that asked for none has no stream, whatever the provider sent.
