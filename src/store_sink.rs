@@ -81,7 +81,7 @@ impl SpanSink for StoreSink {
 }
 
 fn texts(attributes: &[(Key, Value)]) -> Vec<(String, String)> {
-    attributes.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    attributes.iter().map(|(name, value)| (name.as_ref().to_owned(), value.to_text())).collect()
 }
 
 fn signed(ns: u64) -> i64 {

@@ -220,6 +220,19 @@ impl From<bool> for Value {
     }
 }
 
+impl Value {
+    /// The value as a map of strings holds it, as [`fmt::Display`] writes it.
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Str(text) => text.as_ref().to_owned(),
+            // Without a formatter, which costs more than the digits.
+            Self::Int(number) => number.to_string(),
+            Self::Bool(yes) => if *yes { "true" } else { "false" }.to_owned(),
+            Self::Float(_) | Self::Strs(_) => self.to_string(),
+        }
+    }
+}
+
 /// As a map of strings holds it: what the documented queries compare with.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

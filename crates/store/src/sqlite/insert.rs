@@ -17,6 +17,8 @@ const INSERT_DETAILS: &str = "INSERT INTO span_details (span, trace_state, scope
     scope_version, status_message, resource_attributes, attributes, events, links) \
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const INSERT_CONTENT: &str = "INSERT INTO span_content (span, attributes) VALUES (?, ?)";
+/// What most spans' attributes fit into as JSON.
+const JSON_BYTES_USUAL: usize = 2_048;
 
 /// The attributes that have columns of their own.
 #[derive(Default)]
@@ -119,7 +121,10 @@ fn write_span(
 }
 
 fn json(value: &impl Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value)
+    let mut text = Vec::with_capacity(JSON_BYTES_USUAL);
+    serde_json::to_writer(&mut text, value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    String::from_utf8(text)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 

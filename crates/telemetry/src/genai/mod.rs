@@ -14,6 +14,7 @@ pub use call::{
 };
 pub use tree::span_tree;
 pub(crate) use tree::throughput;
+pub(crate) use unknown::UNKNOWN;
 
 #[cfg(test)]
 mod tests;

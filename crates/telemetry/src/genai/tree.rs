@@ -12,6 +12,13 @@ use super::call::{
 };
 use crate::span::{Key, Pipeline, Span, SpanEvent, SpanId, SpanKind, Status, Value, json_array};
 
+/// Places for a GenAI span's attributes; few calls have more of them.
+const PLAIN_ATTRIBUTES: usize = 24;
+/// What a stream has besides.
+const TIMING_ATTRIBUTES: usize = 12;
+/// Most attributes of an HTTP span besides the operator's own.
+const HTTP_ATTRIBUTES: usize = 9;
+
 /// Attributes in the making.
 #[derive(Default)]
 struct Attributes(Vec<(Key, Value)>);
@@ -53,7 +60,8 @@ fn span(call: &Call, span_id: SpanId, parent: Option<SpanId>, name: Cow<'static,
 fn http_span(call: &Call) -> Span {
     let http = &call.http;
     let route = if http.route.is_empty() { "unknown" } else { http.route };
-    let mut attributes = Attributes::default();
+    let custom = call.genai.as_ref().map_or(&[][..], |genai| &genai.custom);
+    let mut attributes = Attributes(Vec::with_capacity(HTTP_ATTRIBUTES + custom.len()));
     attributes.add(a::HTTP_METHOD, http.method.clone());
     attributes.add(a::URL_PATH, http.path.clone());
     attributes.add(a::HTTP_ROUTE, route);
@@ -63,7 +71,7 @@ fn http_span(call: &Call) -> Span {
     attributes.add_some(a::USER_AGENT, http.user_agent.clone());
     attributes.add(a::REQUEST_ID, http.request_id.clone());
     attributes.add_some(a::ERROR_CODE, http.error_code);
-    for (name, value) in call.genai.iter().flat_map(|genai| &genai.custom) {
+    for (name, value) in custom {
         attributes.add_named(name, value);
     }
     let name = format!("{} {route}", http.method);
@@ -78,7 +86,9 @@ fn http_span(call: &Call) -> Span {
 }
 
 fn genai_span(call: &Call, genai: &GenAi) -> Span {
-    let mut attributes = Attributes::default();
+    let timing = if genai.stream { TIMING_ATTRIBUTES } else { 0 };
+    let places = PLAIN_ATTRIBUTES + timing + genai.custom.len();
+    let mut attributes = Attributes(Vec::with_capacity(places));
     request_attributes(genai, &mut attributes);
     response_attributes(&genai.response, &mut attributes);
     // A caller that asked for none has no stream, whatever the provider sent.

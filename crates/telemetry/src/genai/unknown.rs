@@ -4,7 +4,7 @@
 use super::GenAi;
 
 /// In the place of what was never known.
-const UNKNOWN: &str = "unknown";
+pub(crate) const UNKNOWN: &str = "unknown";
 
 // === impl GenAi ===
 

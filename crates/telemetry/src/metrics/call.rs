@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use opentelemetry::{KeyValue, StringValue};
 
+use super::bound::{Dimensions, Series};
 use super::{Metrics, Retries};
 use crate::genai::attributes as a;
-use crate::genai::{Call, GenAi, Outcome, StreamTiming};
+use crate::genai::{Call, GenAi, Outcome, StreamTiming, UNKNOWN};
 
 /// Gaps of one stream that are recorded one by one. Of a stream with more, each length of gap is
 /// recorded in its share.
@@ -54,10 +55,13 @@ impl Metrics {
     }
 
     fn record_genai(&self, call: &Call, genai: &GenAi) {
-        let labels = self.dimensions(genai);
+        let series = &*self.series.of(self.dimensions(genai), labels);
+        let histograms = &self.histograms;
         let span = Duration::from_nanos(genai.end_ns.saturating_sub(genai.start_ns));
-        self.histograms.operation_duration.record(span.as_secs_f64(), &labels);
-        self.count_findings(genai, &labels);
+        series
+            .seconds(&series.operation_duration, &histograms.operation_duration)
+            .record(span.as_secs_f64());
+        self.count_findings(genai, series);
         if matches!(genai.outcome, Outcome::Rejected | Outcome::Cached)
             || call.http.route.is_empty()
         {
@@ -67,7 +71,7 @@ impl Metrics {
             // A counter takes no less than nothing.
             if cost.amount.is_finite() && cost.amount > 0.0 {
                 let currency = StringValue::from(Arc::clone(&cost.currency));
-                let labels = with(&labels, KeyValue::new(a::USAGE_CURRENCY, currency));
+                let labels = series.with(KeyValue::new(a::USAGE_CURRENCY, currency));
                 self.counters.cost.add(cost.amount, &labels);
             }
         }
@@ -75,72 +79,77 @@ impl Metrics {
         if !matches!(genai.operation, "chat" | "generate_content" | "embeddings") {
             return;
         }
-        self.histograms.request_duration.record(span.as_secs_f64(), &labels);
-        self.record_tokens(genai, &labels);
+        series
+            .seconds(&series.request_duration, &histograms.request_duration)
+            .record(span.as_secs_f64());
+        self.record_tokens(genai, series);
         if let Some(timing) = &genai.timing {
-            self.record_stream(genai, timing, &labels);
+            self.record_stream(genai, timing, series);
         }
     }
 
-    fn count_findings(&self, genai: &GenAi, labels: &[KeyValue]) {
+    fn count_findings(&self, genai: &GenAi, series: &Series) {
         if let Some(error) = &genai.error {
-            let labels = with(labels, KeyValue::new(a::ERROR_TYPE, error.kind));
+            let labels = series.with(KeyValue::new(a::ERROR_TYPE, error.kind));
             self.counters.errors.add(1, &labels);
         }
         for reason in &genai.response.finish_reasons {
-            let reason = StringValue::from(self.finish_reasons.label(reason, true));
-            let labels = with(labels, KeyValue::new(a::RESPONSE_FINISH_REASON, reason));
-            self.counters.finish_reasons.add(1, &labels);
+            let reason = self.finish_reasons.label(reason, true);
+            series.finished(&self.counters.finish_reasons, reason);
         }
         for violation in &genai.violations {
-            let mut labels = with(labels, KeyValue::new(a::GUARDRAIL_DETECTOR, violation.detector));
+            let mut labels = series.with(KeyValue::new(a::GUARDRAIL_DETECTOR, violation.detector));
             labels.push(KeyValue::new(a::GUARDRAIL_DIRECTION, violation.direction));
             self.counters.violations.add(1, &labels);
         }
         if let Some(cache) = &genai.cache {
-            let labels = with(labels, KeyValue::new(a::CACHE_STATUS, cache.status.name()));
+            let labels = series.with(KeyValue::new(a::CACHE_STATUS, cache.status.name()));
             self.counters.cache_lookups.add(1, &labels);
         }
     }
 
-    fn record_tokens(&self, genai: &GenAi, labels: &[KeyValue]) {
+    fn record_tokens(&self, genai: &GenAi, series: &Series) {
         let Some(usage) = genai.response.usage else { return };
-        for (kind, tokens) in [("input", usage.input_total()), ("output", usage.output)] {
-            if let Some(tokens) = tokens {
-                let labels = with(labels, KeyValue::new(a::TOKEN_TYPE, kind));
-                self.histograms.token_usage.record(tokens, &labels);
-            }
+        let histogram = &self.histograms.token_usage;
+        if let Some(tokens) = usage.input_total() {
+            series.tokens(&series.input_tokens, histogram, "input").record(tokens);
+        }
+        if let Some(tokens) = usage.output {
+            series.tokens(&series.output_tokens, histogram, "output").record(tokens);
         }
     }
 
-    fn record_stream(&self, genai: &GenAi, timing: &StreamTiming, labels: &[KeyValue]) {
+    fn record_stream(&self, genai: &GenAi, timing: &StreamTiming, series: &Series) {
         let Some(first) = timing.first_content else { return };
-        self.histograms.first_token.record(first.as_secs_f64(), labels);
-        self.record_gaps(&genai.gaps, labels);
+        let histograms = &self.histograms;
+        series.seconds(&series.first_token, &histograms.first_token).record(first.as_secs_f64());
+        self.record_gaps(&genai.gaps, series);
         if timing.stalls > 0 {
-            self.counters.stalls.add(u64::from(timing.stalls), labels);
+            self.counters.stalls.add(u64::from(timing.stalls), &series.labels);
         }
         let tokens = genai.response.usage.and_then(|usage| usage.output_total());
         if let Some(rate) = crate::genai::throughput(tokens, timing.duration) {
-            self.histograms.throughput.record(rate, labels);
+            series.seconds(&series.throughput, &histograms.throughput).record(rate);
         }
         // One token has no time per token: (end - first content) / (n - 1).
         if let Some(tokens @ 2..) = tokens
             && let Ok(gaps) = u32::try_from(tokens - 1)
         {
             let per_token = timing.duration.saturating_sub(first).as_secs_f64() / f64::from(gaps);
-            self.histograms.time_per_output_token.record(per_token, labels);
+            series
+                .seconds(&series.time_per_output_token, &histograms.time_per_output_token)
+                .record(per_token);
         }
     }
 
-    /// The labels are looked up once for all gaps of a stream, and nothing is done for a chunk.
-    fn record_gaps(&self, gaps: &[(Duration, u32)], labels: &[KeyValue]) {
+    /// One record for each gap: nothing is done for a chunk.
+    fn record_gaps(&self, gaps: &[(Duration, u32)], series: &Series) {
         let count: u64 = gaps.iter().map(|(_, count)| u64::from(*count)).sum();
         if count == 0 {
             return;
         }
         let one_in = count.div_ceil(u64::from(GAPS_MAX));
-        let histogram = self.histograms.gaps.bind(labels);
+        let histogram = series.seconds(&series.gaps, &self.histograms.gaps);
         for (gap, count) in gaps {
             for _ in 0..u64::from(*count).div_ceil(one_in) {
                 histogram.record(gap.as_secs_f64());
@@ -149,34 +158,37 @@ impl Metrics {
     }
 
     /// The six dimensions, as far as they are known.
-    fn dimensions(&self, genai: &GenAi) -> Vec<KeyValue> {
+    fn dimensions(&self, genai: &GenAi) -> Dimensions {
         let answered = genai.outcome == Outcome::Complete;
-        let model = |name: &str| StringValue::from(self.models.label(name, answered));
-        // What no body named is our own word, and needs no place among the callers' names.
-        let asked = match &*genai.request_model {
-            "" => StringValue::from(genai.model_name().to_owned()),
-            name => model(name),
-        };
-        let mut labels = vec![
-            KeyValue::new(a::OPERATION_NAME, genai.operation),
-            KeyValue::new(a::PROVIDER_NAME, genai.provider_name().to_owned()),
-            KeyValue::new(a::REQUEST_MODEL, asked),
-        ];
-        if let Some(name) = &genai.response.model {
-            labels.push(KeyValue::new(a::RESPONSE_MODEL, model(name)));
+        let model = |name: &str| self.models.label(name, answered);
+        Dimensions {
+            operation: genai.operation,
+            provider: genai.provider.clone(),
+            // What no body named is our own word, and needs no place among the callers' names.
+            request_model: match &*genai.request_model {
+                "" => genai.model_name().into(),
+                name => model(name),
+            },
+            response_model: genai.response.model.as_deref().map(model),
+            server: genai.server.as_ref().map(|server| (Arc::clone(&server.address), server.port)),
         }
-        if let Some(server) = &genai.server {
-            labels
-                .push(KeyValue::new(a::SERVER_ADDRESS, StringValue::from(server.address.clone())));
-            labels.push(KeyValue::new(a::SERVER_PORT, i64::from(server.port)));
-        }
-        labels
     }
 }
 
-fn with(labels: &[KeyValue], label: KeyValue) -> Vec<KeyValue> {
-    let mut all = Vec::with_capacity(labels.len() + 2);
-    all.extend_from_slice(labels);
-    all.push(label);
-    all
+fn labels(dimensions: &Dimensions) -> Vec<KeyValue> {
+    let text = |text: &Arc<str>| StringValue::from(Arc::clone(text));
+    let provider = dimensions.provider.as_ref().map_or(UNKNOWN.into(), text);
+    let mut labels = vec![
+        KeyValue::new(a::OPERATION_NAME, dimensions.operation),
+        KeyValue::new(a::PROVIDER_NAME, provider),
+        KeyValue::new(a::REQUEST_MODEL, text(&dimensions.request_model)),
+    ];
+    if let Some(model) = &dimensions.response_model {
+        labels.push(KeyValue::new(a::RESPONSE_MODEL, text(model)));
+    }
+    if let Some((address, port)) = &dimensions.server {
+        labels.push(KeyValue::new(a::SERVER_ADDRESS, text(address)));
+        labels.push(KeyValue::new(a::SERVER_PORT, i64::from(*port)));
+    }
+    labels
 }

@@ -1,5 +1,6 @@
 //! Every metric once: the documented ones, and ours under `gateway.*`.
 
+mod bound;
 mod bounds;
 mod call;
 pub mod catalog;
@@ -17,6 +18,7 @@ use opentelemetry_sdk::metrics::{Instrument, MeterProviderBuilder, SdkMeterProvi
 use prometheus::{Encoder, TextEncoder};
 
 use crate::export::{Exporters, MetricsReader};
+use bound::BoundSeries;
 use instruments::{Counters, Histograms};
 use names::Names;
 use reloads::Reloads;
@@ -59,6 +61,7 @@ pub struct Metrics {
     models: Names,
     finish_reasons: Names,
     targets: Names,
+    series: BoundSeries,
     histograms: Histograms,
     counters: Counters,
     reloads: Reloads,
@@ -107,6 +110,7 @@ impl Metrics {
             models: Names::new(MODELS_UNKNOWN_MAX),
             finish_reasons: Names::new(FINISH_REASONS_MAX),
             targets: Names::new(TARGETS_MAX),
+            series: BoundSeries::default(),
             histograms: Histograms::new(&meter),
             counters: Counters::new(&meter),
             reloads: Reloads::new(&meter),

@@ -26,6 +26,9 @@ const STATEMENTS_MAX: usize = 32;
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
 /// Pages that each reader keeps in memory, in KiB.
 const READER_CACHE_KIB: i64 = 16 * 1024;
+/// After so many pages of 4 KiB (32 MiB) the log is written back into the file. Ids are random, so each
+/// batch of spans touches the same pages of an index anew: once for many batches is enough.
+const LOG_PAGES_MAX: i64 = 8_192;
 /// The write-ahead log is cut back to this after a large load.
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
@@ -114,6 +117,7 @@ fn prepare(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
     if found == VERSION {
         return Ok(());
     }

@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 #[cfg(test)]
 mod tests;
@@ -176,29 +176,30 @@ impl Summary {
         let llm = self.llm.as_ref();
         let facts = serde_json::to_string(&self.facts)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        // By place, in the order of `SAVE`: names would be looked up one by one, for every trace.
         let id: i64 = connection.prepare_cached(SAVE)?.query_row(
-            named_params! {
-                ":trace_id": trace_id,
-                ":started_ns": self.started_ns,
-                ":ended_ns": self.ended_ns,
-                ":spans": self.spans,
-                ":errors": self.errors,
-                ":root_parentless": root.is_some_and(|root| root.parentless),
-                ":root_ns": root.map_or(0, |root| root.timestamp_ns),
-                ":root_duration_ns": root.map_or(0, |root| root.duration_ns),
-                ":root_name": root.map_or("", |root| &root.name),
-                ":status": root.map_or("", |root| &root.status),
-                ":llm_ns": llm.map(|llm| llm.timestamp_ns),
-                ":llm_duration_ns": llm.map(|llm| llm.duration_ns),
-                ":provider": llm.and_then(|llm| llm.provider.as_deref()),
-                ":model": llm.and_then(|llm| llm.model.as_deref()),
-                ":ttft_seconds": llm.and_then(|llm| llm.ttft_seconds),
-                ":input_tokens": self.input_tokens,
-                ":output_tokens": self.output_tokens,
-                ":session_ns": self.session.as_ref().map(|(ns, _)| *ns),
-                ":session": self.session.as_ref().map(|(_, session)| session),
-                ":facts": facts,
-            },
+            params![
+                trace_id,
+                self.started_ns,
+                self.ended_ns,
+                self.spans,
+                self.errors,
+                root.is_some_and(|root| root.parentless),
+                root.map_or(0, |root| root.timestamp_ns),
+                root.map_or(0, |root| root.duration_ns),
+                root.map_or("", |root| &root.name),
+                root.map_or("", |root| &root.status),
+                llm.map(|llm| llm.timestamp_ns),
+                llm.map(|llm| llm.duration_ns),
+                llm.and_then(|llm| llm.provider.as_deref()),
+                llm.and_then(|llm| llm.model.as_deref()),
+                llm.and_then(|llm| llm.ttft_seconds),
+                self.input_tokens,
+                self.output_tokens,
+                self.session.as_ref().map(|(ns, _)| *ns),
+                self.session.as_ref().map(|(_, session)| session),
+                facts,
+            ],
             |row| row.get(0),
         )?;
         self.save_facts(connection, id)
@@ -226,13 +227,9 @@ impl Summary {
             }
             None => BTreeSet::new(),
         };
+        let mut add = connection.prepare_cached(ADD_FACT)?;
         for (dimension, value) in self.facts.difference(&known) {
-            connection.prepare_cached(ADD_FACT)?.execute(params![
-                dimension,
-                value,
-                self.started_ns,
-                id
-            ])?;
+            add.execute(params![dimension, value, self.started_ns, id])?;
         }
         self.saved = Some(Saved { id, started_ns: self.started_ns, facts: self.facts.clone() });
         Ok(())

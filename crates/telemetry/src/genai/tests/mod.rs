@@ -277,3 +277,21 @@ fn a_request_without_a_model_is_an_http_span_whose_status_tells_whose_fault_it_w
     assert_eq!((left.name.as_ref(), &left.status), ("POST unknown", &Status::Unset));
     assert_eq!(text(&left, "http.response.status_code"), None, "the caller left before");
 }
+
+#[test]
+fn a_value_as_text_is_what_it_displays() {
+    let texts = Value::Strs(vec!["a".to_owned(), "\"b".to_owned()]);
+    let values = [
+        Value::from("text"),
+        Value::from("owned".to_owned()),
+        Value::from(u64::MAX),
+        Value::Int(-7),
+        Value::from(0.1),
+        Value::from(true),
+        Value::from(false),
+        texts,
+    ];
+    for value in values {
+        assert_eq!(value.to_text(), value.to_string());
+    }
+}

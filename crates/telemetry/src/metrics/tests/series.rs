@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::{call, stream};
 use crate::export::Exporters;
 use crate::genai::{GenAi, Outcome};
+use crate::metrics::bound::BOUND_MAX;
 use crate::metrics::names::{NAME_CHARS_MAX, Names, OTHER};
 use crate::metrics::{
     FINISH_REASONS_MAX, MODELS_UNKNOWN_MAX, Metrics, Retries, SERIES_MAX, TARGETS_MAX,
@@ -134,4 +135,44 @@ fn targets_of_many_configurations_are_bounded() {
     let labels = series(&metrics.render(), "gateway_retry_target_exclusions_total");
     assert_eq!(labels.len(), TARGETS_MAX + 1);
     assert!(labels.iter().any(|it| it.contains("excluded_target=\"other\"")));
+}
+
+#[test]
+fn so_many_dimensions_stay_bound_and_calls_are_counted_beyond() {
+    let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
+    metrics.configured((0..=BOUND_MAX).map(|at| format!("m{at}").into()));
+    let record = |at: usize| {
+        let asked = GenAi { request_model: format!("m{at}").into(), ..stream() };
+        metrics.record(&call(Some(asked)), &Retries::default());
+    };
+    (0..BOUND_MAX).for_each(record);
+    assert_eq!(metrics.series.count(), BOUND_MAX);
+    (0..BOUND_MAX).for_each(record);
+    assert_eq!(metrics.series.count(), BOUND_MAX, "those are known");
+    record(BOUND_MAX);
+    assert_eq!(metrics.series.count(), 1, "with one more, it begins anew");
+    record(0);
+    let text = metrics.render();
+    for (model, calls) in [("m0", 3), ("m1", 2), (&*format!("m{BOUND_MAX}"), 1)] {
+        for name in [
+            "gen_ai_client_operation_duration_seconds_count",
+            "gen_ai_client_finish_reasons_total",
+            "gen_ai_server_time_to_first_token_seconds_count",
+        ] {
+            let label = format!("gen_ai_request_model=\"{model}\"");
+            let line = text.lines().find(|it| it.starts_with(name) && it.contains(&label)).unwrap();
+            assert!(line.ends_with(&format!(" {calls}")), "{line}");
+        }
+    }
+}
+
+#[test]
+fn what_nothing_was_recorded_in_is_not_shown() {
+    let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
+    let plain = GenAi { timing: None, ..stream() };
+    metrics.record(&call(Some(plain)), &Retries::default());
+    let text = metrics.render();
+    assert!(text.contains("gen_ai_client_operation_duration_seconds_count"));
+    assert!(!text.contains("gen_ai_server_time_to_first_token"), "{text}");
+    assert!(!text.contains("gateway_stream_gap"), "{text}");
 }
