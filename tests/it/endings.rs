@@ -18,7 +18,7 @@ const STREAM: &str =
 fn requests_that_outlast_the_drain_time_end_as_cancelled_and_are_stored() {
     let mut world = World::new(
         r#"
-server: { port: {gateway}, threads: 1, drain_secs: 0 }
+server: { port: {gateway}, threads: 1, drain_secs: 0, work_stealing: true }
 providers: { openai: { base_url: "{mock}/v1", models: [gpt-4o-mini], auth_type: none } }
 "#,
     );

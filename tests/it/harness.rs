@@ -97,6 +97,8 @@ impl World {
                 "server: {{ port: {gateway}, threads: 1, work_stealing: true }}\n"
             ));
         }
+        // Without it, one server of this process would take the connections of another.
+        assert!(text.contains("work_stealing: true"), "tests share a process: {text}");
         let text = text.replace("{gateway}", &gateway.to_string());
         let store = self.database();
         format!(
