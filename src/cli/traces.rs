@@ -8,6 +8,7 @@ use tollgate_console::{TextOptions, render_list, render_text};
 use tollgate_store::{SpanStore, Sqlite, SqliteSettings, TraceFilter};
 
 use super::{Failure, Outcome, color, load, print};
+use crate::span_store;
 
 /// Columns, where the terminal does not say.
 const WIDTH: usize = 100;
@@ -29,12 +30,25 @@ pub(super) struct Options {
 
 pub(super) fn run(config: &Path, options: &Options) -> Outcome {
     let settings = load(config)?;
-    let path = match settings.store {
-        Some(StoreSettings::Sqlite { path, .. }) => path,
-        Some(StoreSettings::ClickHouse { .. }) => {
-            return Err(Failure::failed("traces are shown from a SQLite store only"));
-        }
-        None => return Err(Failure::failed("no span store is configured (store: { kind: none })")),
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let store = store(settings.store.as_ref())?;
+    runtime.block_on(async {
+        let text = show(&*store, options).await;
+        store.close().await;
+        print(&text?)
+    })
+}
+
+/// The store that a gateway may be writing to.
+fn store(settings: Option<&StoreSettings>) -> Result<Box<dyn SpanStore>, Failure> {
+    let Some(settings) = settings else {
+        return Err(Failure::failed("no span store is configured (store: { kind: none })"));
+    };
+    if let Some(store) = span_store::clickhouse(settings).map_err(Failure::failed)? {
+        return Ok(Box::new(store));
+    }
+    let StoreSettings::Sqlite { path, .. } = settings else {
+        return Err(Failure::failed("traces are shown from SQLite and ClickHouse"));
     };
     if !path.exists() {
         let path = path.display();
@@ -42,15 +56,8 @@ pub(super) fn run(config: &Path, options: &Options) -> Outcome {
             "{path} does not exist yet: start the gateway and send a request"
         )));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        // A gateway may be writing to it.
-        let settings = SqliteSettings { read_only: true, ..SqliteSettings::default() };
-        let store = Sqlite::open(&path, settings).map_err(Failure::failed)?;
-        let text = show(&store, options).await;
-        store.close().await;
-        print(&text?)
-    })
+    let settings = SqliteSettings { read_only: true, ..SqliteSettings::default() };
+    Ok(Box::new(Sqlite::open(path, settings).map_err(Failure::failed)?))
 }
 
 async fn show(store: &dyn SpanStore, options: &Options) -> Result<String, Failure> {

@@ -27,7 +27,7 @@ async fn ask(
     let state = ConsoleState {
         store,
         metrics: Arc::new(|| "up 1\n".to_owned()),
-        ready: Arc::new(move || ready),
+        ready: Arc::new(move || if ready { Ok(()) } else { Err("draining") }),
         targets: Arc::new(|| serde_json::json!([{ "target": "a", "standing": "in_service" }])),
     };
     tokio::spawn(async move { axum::serve(listener, router(state)).await });

@@ -1,4 +1,11 @@
 //! Real engine, fake server: the ClickHouse store beside the embedded one, over HTTP, with faults.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod faults;
 mod rows;
