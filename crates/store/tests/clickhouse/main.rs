@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod dashboards;
 mod faults;
 mod rows;
 mod same;

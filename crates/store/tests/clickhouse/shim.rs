@@ -18,8 +18,14 @@ pub(crate) struct Shim {
     folder: TempDir,
 }
 
+/// The repository, whichever package these tests belong to.
+pub(crate) fn root() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().find(|folder| folder.join("tests/sdk").is_dir()).unwrap()
+}
+
 fn sdk_folder() -> PathBuf {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/sdk");
+    let default = root().join("target/sdk");
     std::env::var_os("TOLLGATE_SDK_DIR").map_or(default, PathBuf::from)
 }
 
@@ -106,7 +112,7 @@ impl Drop for Shim {
 }
 
 fn spawn(folder: &TempDir, port: u16) -> (Child, u16) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/sdk/clickhouse_shim.py");
+    let script = root().join("tests/sdk/clickhouse_shim.py");
     let mut process = Command::new(sdk_folder().join("venv/bin/python"))
         .arg(script)
         .args(["--port", &port.to_string(), "--user", USER, "--password", PASSWORD, "--path"])

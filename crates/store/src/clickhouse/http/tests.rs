@@ -63,3 +63,37 @@ fn a_missing_or_empty_authority_is_told_by_its_file() {
     let error = Http::new(&with_file()).err().unwrap().to_string();
     assert!(error.contains("no certificate in") && error.contains("ca.pem"), "{error}");
 }
+
+/// A server that answers once with `body`.
+fn answering(body: &'static str) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        loop {
+            let read = stream.read(&mut request).unwrap();
+            if request[..read].ends_with(b"SELECT 1") {
+                break;
+            }
+        }
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    });
+    url
+}
+
+#[tokio::test]
+async fn an_answer_is_taken_up_to_its_limit() {
+    for (body, taken) in [("12345678", true), ("123456789", false)] {
+        let mut http = Http::new(&settings(&answering(body))).unwrap();
+        http.answer_bytes_max = 8;
+        let statement =
+            Statement { sql: "SELECT 1", settings: Vec::new(), data: None, time_max: None };
+        let answer = http.run(statement).await;
+        match taken {
+            true => assert_eq!(answer.unwrap(), body),
+            false => assert_eq!(answer, Err(StoreError::TooLarge { bytes_max: 8 })),
+        }
+    }
+}
