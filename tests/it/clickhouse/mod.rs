@@ -14,6 +14,8 @@ use crate::harness::{CLICKHOUSE_KEY, PATIENCE, USUAL, World, attribute, trace_id
 use shim::Shim;
 
 const BODY: &str = r#"{"model":"gpt-4o-mini","messages":[]}"#;
+/// The console answers to its own name only.
+const LIST: &[u8] = b"GET /api/traces HTTP/1.1\r\nhost: localhost\r\n\r\n";
 /// What a call may take while ClickHouse is away; the mock answers at once.
 const CALL_MAX: Duration = Duration::from_secs(2);
 
@@ -79,7 +81,7 @@ fn real_engine_fake_server_calls_land_in_clickhouse_and_read_back_as_from_sqlite
         assert_eq!(ours.len(), 2);
         assert_eq!(ours, sqlite.recent(&TraceFilter::default()).await.unwrap());
     });
-    let list = exchange(world.control, &request("GET", "/api/traces", &[], b"")).json();
+    let list = exchange(world.control, LIST).json();
     assert_eq!(list["traces"].as_array().unwrap().len(), 2, "{list}");
 }
 
