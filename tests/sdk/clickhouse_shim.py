@@ -18,6 +18,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import struct
 import sys
 import tempfile
@@ -184,10 +185,15 @@ if __name__ == "__main__":
     parser.add_argument("--path", default="")
     parser.add_argument("--user", default="default")
     parser.add_argument("--password", default="")
+    parser.add_argument("--tls", default="", help="a PEM file with a certificate and its key")
     OPTIONS = parser.parse_args()
     ENGINE = Engine(OPTIONS.path or tempfile.mkdtemp(prefix="clickhouse-shim-"))
     SERVER = ThreadingHTTPServer(("127.0.0.1", OPTIONS.port), Handler)
     SERVER.daemon_threads = True
+    if OPTIONS.tls:
+        TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        TLS.load_cert_chain(OPTIONS.tls)
+        SERVER.socket = TLS.wrap_socket(SERVER.socket, server_side=True)
     print(SERVER.server_port, flush=True)
     threading.Thread(target=end_with_parent, args=[SERVER], daemon=True).start()
     SERVER.serve_forever()

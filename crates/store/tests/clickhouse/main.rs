@@ -14,3 +14,4 @@ mod same;
 mod schema;
 mod shim;
 mod sql;
+mod tls;

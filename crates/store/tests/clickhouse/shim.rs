@@ -41,9 +41,22 @@ impl Shim {
             eprintln!("skipped: {what}");
             return None;
         }
+        Some(Self::start_in(tempfile::tempdir().unwrap(), None))
+    }
+
+    fn start_in(folder: TempDir, tls: Option<&Path>) -> Self {
+        let (process, port) = spawn(&folder, 0, tls);
+        Self { process, port, folder }
+    }
+
+    /// Behind TLS, with a certificate and key (PEM) for `localhost`.
+    pub(crate) fn start_tls(identity: &str) -> Option<Self> {
+        // Says whether the engine is installed.
+        Self::start()?;
         let folder = tempfile::tempdir().unwrap();
-        let (process, port) = spawn(&folder, 0);
-        Some(Self { process, port, folder })
+        let file = folder.path().join("identity.pem");
+        std::fs::write(&file, identity).unwrap();
+        Some(Self::start_in(folder, Some(&file)))
     }
 
     /// Gone at once, as by `kill -9`.
@@ -54,7 +67,7 @@ impl Shim {
 
     /// Comes back at the same place with the same data.
     pub(crate) fn revive(&mut self) {
-        (self.process, self.port) = spawn(&self.folder, self.port);
+        (self.process, self.port) = spawn(&self.folder, self.port, None);
     }
 
     pub(crate) fn settings(&self) -> ClickHouseSettings {
@@ -111,12 +124,13 @@ impl Drop for Shim {
     }
 }
 
-fn spawn(folder: &TempDir, port: u16) -> (Child, u16) {
+fn spawn(folder: &TempDir, port: u16, tls: Option<&Path>) -> (Child, u16) {
     let script = root().join("tests/sdk/clickhouse_shim.py");
     let mut process = Command::new(sdk_folder().join("venv/bin/python"))
         .arg(script)
         .args(["--port", &port.to_string(), "--user", USER, "--password", PASSWORD, "--path"])
         .arg(folder.path().join("data"))
+        .args(tls.map(|file| [Path::new("--tls"), file]).into_iter().flatten())
         .env("TZ", "UTC")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
