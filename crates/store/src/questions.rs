@@ -96,10 +96,10 @@ pub(crate) async fn latency_by_model<S: SpanStore + ?Sized>(
     store: &S,
     window: &Window,
 ) -> Result<Vec<ModelLatency>, StoreError> {
-    let ttft = "SpanAttributes['gen_ai.server.time_to_first_token']";
+    let ttft = "toFloat64OrZero(SpanAttributes['gen_ai.server.time_to_first_token'])";
     let levels = "quantilesExact";
     let columns = format!(
-        ", {levels}If(0.5, 0.95, 0.99)(toFloat64OrZero({ttft}), {ttft} != ''), \
+        ", {levels}If(0.5, 0.95, 0.99)({ttft}, {ttft} > 0), \
          {levels}(0.5, 0.95, 0.99)(Duration / 1e9)"
     );
     let select = format!("SpanAttributes['gen_ai.request.model'] AS k, count() AS n{columns}");

@@ -170,11 +170,22 @@ impl<'a> Names<'a> {
             "stddevPop" if number => (format!("ch_stddev_pop({value})"), Ty::Float),
             "median" if number => (format!("ch_quantile({value}, 0.5)"), Ty::Float),
             "quantiles" | "quantilesExact" if number => {
-                let exact = name == "quantilesExact";
                 let levels = levels(&function.parameters)?;
-                let each = levels.iter().map(|level| quantile(&value, term.ty, *level, exact).0);
-                let list = each.collect::<Vec<_>>().join(", ");
-                (format!("json_array({list})"), Ty::List)
+                if levels.is_empty() {
+                    return wrong("levels: quantiles(0.5, 0.99)(...)");
+                }
+                let empty = if name == "quantilesExact" { term.ty } else { Ty::Float };
+                let empty = if empty.is_integer() { "0" } else { "null" };
+                let empty = vec![empty; levels.len()].join(",");
+                let levels = levels.iter().map(|level| format!("{level:?}"));
+                let levels = levels.collect::<Vec<_>>().join(",");
+                let kind = match (name == "quantilesExact", term.ty.is_integer()) {
+                    (false, _) => "between",
+                    (true, false) => "exact",
+                    (true, true) => "whole",
+                };
+                let list = format!("ch_quantiles({value}, '{levels}', '{kind}')");
+                (format!("coalesce({list}, '[{empty}]')"), Ty::List)
             }
             "quantile" | "quantileExact" if number => {
                 let exact = name == "quantileExact";

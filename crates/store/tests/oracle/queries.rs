@@ -135,6 +135,7 @@ pub(crate) const FURTHER: &[&str] = &[
     "SELECT SpanAttributes['gen_ai.usage.input_tokens'] AS t, count() FROM otel_traces GROUP BY t ORDER BY count() DESC, t LIMIT 10",
     "SELECT quantiles(0.5, 0.9)(x), quantilesExact(0.95)(x), quantilesExactIf(0.5, 0.99)(x, x > 5000000000) FROM (SELECT Duration AS x FROM otel_traces ORDER BY TraceId, SpanId LIMIT 1000)",
     "SELECT SpanAttributes['gen_ai.request.model'] AS m, quantilesExactIf(0.5, 0.99)(toFloat64OrZero(SpanAttributes['gen_ai.server.time_to_first_token']), SpanAttributes['gen_ai.server.time_to_first_token'] != '') AS p, quantilesExact(0.95)(Duration / 1e9), quantilesExactIf(0.5, 1)(Duration, SpanName = 'nobody') FROM otel_traces WHERE SpanAttributes['gen_ai.provider.name'] != '' GROUP BY m ORDER BY m",
+    "SELECT quantiles(0.5, 0.9)(x), quantilesExact(0.5, 0.9)(x), quantilesExact(0.5)(x / 2) FROM (SELECT Duration AS x FROM otel_traces WHERE SpanName = 'nobody')",
     "SELECT CASE StatusCode WHEN 'Error' THEN 'bad' WHEN 'Ok' THEN 'good' ELSE 'open' END AS verdict, count() FROM otel_traces GROUP BY verdict ORDER BY verdict",
     "SELECT round(2.345, 2), round(2.675, 2), round(0.285, 2), round(123456.789, 2), round(5.015, 2), round(-0.5), round(1e20), floor(1e20), floor(-0.5)",
     "SELECT toString(1e20), toString(1e21), toString(1e-7), toString(0.1), toString(123456789.125), toString(1e15), toString(1.5e30), toString(1 / 0), toString(0.000001)",

@@ -16,12 +16,12 @@ fn spans() -> Vec<SpanRow> {
             [("one", "a"), ("one", "b"), ("two", "c"), ("one", "a")][span as usize % 4];
         let mut call = llm_row(u128::from(span % 9), span, provider, model);
         call.attributes.retain(|(key, _)| {
-            let is_ttft = key.ends_with("time_to_first_token");
-            !key.starts_with("gen_ai.usage") && !(is_ttft && span.is_multiple_of(5))
+            let has_ttft = !span.is_multiple_of(5);
+            !key.starts_with("gen_ai.usage") && (has_ttft || !key.ends_with("_first_token"))
         });
         if let Some((_, ttft)) = call.attributes.iter_mut().find(|(key, _)| key.ends_with("token"))
         {
-            *ttft = format!("{}", (span * 37 % 101) as f64 / 100.0);
+            *ttft = format!("{}", (1 + span * 37 % 101) as f64 / 100.0);
         }
         call.duration_ns = 1_000_000 * (1 + i64::try_from(span * 71 % 199).unwrap());
         call = with(call, "gen_ai.usage.input_tokens", &(span * 3).to_string());
