@@ -239,6 +239,7 @@ fn serve_console(
     let listener = listen(runtime, addr)?;
     let router = tollgate_console::router(state);
     runtime.spawn(async move {
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(listener, router).with_graceful_shutdown(stopped(stopping)).await;
         if let Err(error) = served {
             tracing::error!(%error, "the control plane ended");

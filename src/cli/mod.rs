@@ -4,9 +4,11 @@ mod check;
 mod demo;
 mod inspect;
 mod mock;
+mod query;
 mod route;
 mod serve;
 mod traces;
+mod watch;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -46,6 +48,8 @@ enum Command {
     Inspect(inspect::Options),
     /// Show recent traces, or one as a waterfall.
     Traces(traces::Options),
+    /// Ask the span store in SQL: one SELECT over `otel_traces`, in ClickHouse's dialect.
+    Query(query::Options),
     /// Run the mock provider alone.
     Mock(mock::Options),
 }
@@ -95,6 +99,7 @@ fn run(arguments: Arguments) -> Outcome {
         Command::Route(options) => route::run(config, &options),
         Command::Inspect(options) => inspect::run(&options),
         Command::Traces(options) => traces::run(config, &options),
+        Command::Query(options) => query::run(config, &options),
         Command::Mock(options) => mock::run(&options),
     }
 }

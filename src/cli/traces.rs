@@ -7,7 +7,7 @@ use tollgate_config::StoreSettings;
 use tollgate_console::{TextOptions, render_list, render_text};
 use tollgate_store::{SpanStore, Sqlite, SqliteSettings, TraceFilter};
 
-use super::{Failure, Outcome, color, load, print};
+use super::{Failure, Outcome, color, load, print, watch};
 use crate::span_store;
 
 /// Columns, where the terminal does not say.
@@ -26,29 +26,36 @@ pub(super) struct Options {
     /// Only traces with an error.
     #[arg(long)]
     errors: bool,
+    /// Go on and show each further trace as it comes.
+    #[arg(long, conflicts_with = "trace_id")]
+    watch: bool,
 }
 
 pub(super) fn run(config: &Path, options: &Options) -> Outcome {
-    let settings = load(config)?;
+    let store = open(config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let store = store(settings.store.as_ref())?;
     runtime.block_on(async {
+        if options.watch {
+            let outcome = watch::run(&*store, &filter(options), text_options()).await;
+            store.close().await;
+            return outcome;
+        }
         let text = show(&*store, options).await;
         store.close().await;
         print(&text?)
     })
 }
 
-/// The store that a gateway may be writing to.
-fn store(settings: Option<&StoreSettings>) -> Result<Box<dyn SpanStore>, Failure> {
-    let Some(settings) = settings else {
+/// The configured store, for reading.
+pub(super) fn open(config: &Path) -> Result<Box<dyn SpanStore>, Failure> {
+    let Some(settings) = load(config)?.store else {
         return Err(Failure::failed("no span store is configured (store: { kind: none })"));
     };
-    if let Some(store) = span_store::clickhouse(settings).map_err(Failure::failed)? {
+    if let Some(store) = span_store::clickhouse(&settings).map_err(Failure::failed)? {
         return Ok(Box::new(store));
     }
     let StoreSettings::Sqlite { path, .. } = settings else {
-        return Err(Failure::failed("traces are shown from SQLite and ClickHouse"));
+        return Err(Failure::failed("only SQLite and ClickHouse can be read here"));
     };
     if !path.exists() {
         let path = path.display();
@@ -56,20 +63,24 @@ fn store(settings: Option<&StoreSettings>) -> Result<Box<dyn SpanStore>, Failure
             "{path} does not exist yet: start the gateway and send a request"
         )));
     }
+    // A gateway may be writing to it.
     let settings = SqliteSettings { read_only: true, ..SqliteSettings::default() };
-    Ok(Box::new(Sqlite::open(path, settings).map_err(Failure::failed)?))
+    Ok(Box::new(Sqlite::open(&path, settings).map_err(Failure::failed)?))
+}
+
+fn filter(options: &Options) -> TraceFilter {
+    TraceFilter {
+        limit: options.limit,
+        model: options.model.clone(),
+        errors_only: options.errors,
+        ..TraceFilter::default()
+    }
 }
 
 async fn show(store: &dyn SpanStore, options: &Options) -> Result<String, Failure> {
     let text_options = text_options();
     let Some(id) = &options.trace_id else {
-        let filter = TraceFilter {
-            limit: options.limit,
-            model: options.model.clone(),
-            errors_only: options.errors,
-            ..TraceFilter::default()
-        };
-        let traces = store.recent(&filter).await.map_err(Failure::failed)?;
+        let traces = store.recent(&filter(options)).await.map_err(Failure::failed)?;
         return Ok(render_list(&traces, text_options));
     };
     let spans = store.trace(id).await.map_err(Failure::failed)?;

@@ -124,3 +124,122 @@ fn inspect_says_what_a_span_would_hold() {
     assert_eq!(tollgate(&["inspect", "nowhere.sse", "--api", "chat"]).status.code(), Some(1));
     assert_eq!(tollgate(&["inspect", &path]).status.code(), Some(2), "the api must be named");
 }
+
+/// A configuration whose store has two spans.
+fn kept(folder: &std::path::Path) -> String {
+    use tollgate_store::{SpanRow, SpanStore, Sqlite, SqliteSettings};
+
+    let database = folder.join("spans.db");
+    let file = folder.join("gateway.yaml");
+    let config = format!(
+        "store: {{ kind: sqlite, path: {} }}\nproviders:\n  one: {{ base_url: 'http://localhost/v1', models: [m] }}\n",
+        database.display()
+    );
+    std::fs::write(&file, config).unwrap();
+    let row = |span: u8, name: &str, project: &str| SpanRow {
+        trace_id: format!("{span:032x}"),
+        span_id: format!("{span:016x}"),
+        timestamp_ns: i64::from(span),
+        duration_ns: 5,
+        name: name.to_owned(),
+        resource_attributes: vec![("project.id".to_owned(), project.to_owned())],
+        ..SpanRow::default()
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = Sqlite::open(&database, SqliteSettings::default()).unwrap();
+        let rows = vec![row(1, "a, b", "acme"), row(2, "c\u{1b}[2J", "globex")];
+        store.insert(rows).await.unwrap();
+        store.close().await;
+    });
+    file.to_string_lossy().into_owned()
+}
+
+#[test]
+fn query_answers_in_three_forms_and_says_what_it_does_not_know() {
+    use std::io::Write;
+
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = kept(folder.path());
+    let text = "SELECT SpanName, Duration / 2 AS half FROM otel_traces ORDER BY SpanName";
+    let query = |arguments: &[&str]| tollgate(&[&["query", "-c", &path], arguments].concat());
+    let cases: [(&[&str], &str); 5] = [
+        (&[text], "SpanName  half\n────────  ────\na, b       2.5\nc\u{fffd}[2J      2.5\n"),
+        (&[text, "--format", "csv"], "SpanName,half\r\n\"a, b\",2.5\r\nc\u{1b}[2J,2.5\r\n"),
+        (
+            &[text, "--format", "json"],
+            "{\"columns\":[\"SpanName\",\"half\"],\"rows\":[[\"a, b\",2.5],[\"c\\u001b[2J\",2.5]],\"more\":false}\n",
+        ),
+        (&[text, "--format", "csv", "--project", "acme"], "SpanName,half\r\n\"a, b\",2.5\r\n"),
+        (
+            &[text, "--rows", "1"],
+            "SpanName  half\n────────  ────\na, b       2.5\n... more than these 1 rows\n",
+        ),
+    ];
+    for (arguments, wanted) in cases {
+        let output = query(arguments);
+        assert_eq!(text_of(&output), (Some(0), wanted.to_owned()), "{arguments:?}");
+    }
+    for (text, says) in [
+        ("SELECT frob(1)", "line 1, column 8: the function `frob`"),
+        ("DROP TABLE otel_traces", "only SELECT"),
+    ] {
+        let output = query(&[text]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(self::text(&output.stderr).contains(says), "{}", self::text(&output.stderr));
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["query", "-c", &path, "-"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"SELECT count() AS n FROM otel_traces").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(text_of(&output), (Some(0), "n\n─\n2\n".to_owned()));
+}
+
+fn text_of(output: &Output) -> (Option<i32>, String) {
+    (output.status.code(), text(&output.stdout))
+}
+
+#[test]
+fn watch_shows_each_trace_once_as_it_comes_and_ends_with_ctrl_c() {
+    use std::io::{BufRead, BufReader};
+
+    use tollgate_store::{SpanRow, SpanStore, Sqlite, SqliteSettings};
+
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = kept(folder.path());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["traces", "--watch", "-c", &path])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert!(next().starts_with("TRACE"));
+    assert!(next().contains("a, b"), "oldest first");
+    assert!(next().contains("c\u{fffd}"));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let settings = SqliteSettings::default();
+    let store = Sqlite::open(&folder.path().join("spans.db"), settings).unwrap();
+    for trace in 10..14_u8 {
+        let row = |span: u8| SpanRow {
+            trace_id: format!("{trace:032x}"),
+            span_id: format!("{span:016x}"),
+            timestamp_ns: i64::try_from(now.as_nanos()).unwrap() + i64::from(trace),
+            name: format!("new {trace}"),
+            ..SpanRow::default()
+        };
+        runtime.block_on(store.insert(vec![row(1)])).unwrap();
+        assert!(next().contains(&format!("new {trace}")));
+        // A further span of it is no further trace: the next line is the next one's.
+        runtime.block_on(store.insert(vec![row(2)])).unwrap();
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(lines.next().is_none(), "nothing twice");
+}

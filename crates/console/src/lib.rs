@@ -1,23 +1,26 @@
 //! The control plane's pages: health, metrics, traces as JSON and as a waterfall, on the web page
 //! and in the terminal.
 
+mod answer;
 mod api;
 mod host;
 mod page;
+mod query;
 mod waterfall;
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 use tollgate_store::SpanStore;
 
-pub use waterfall::{Bar, TextOptions, layout, render_list, render_text};
+pub use answer::{answer_json, render_csv, render_json, render_table};
+pub use waterfall::{Bar, TextOptions, layout, render_list, render_rows, render_text};
 
 /// What the pages show.
 #[derive(Clone)]
@@ -32,7 +35,8 @@ pub struct ConsoleState {
     pub targets: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
 }
 
-/// The control plane's routes. Nothing here changes anything.
+/// The control plane's routes. Nothing here changes anything. Served with the peer's address, so that
+/// queries are answered to this machine.
 pub fn router(state: ConsoleState) -> Router {
     let pages = Router::new()
         .route("/", get(page::index))
@@ -42,6 +46,7 @@ pub fn router(state: ConsoleState) -> Router {
         .route("/api/targets", get(targets))
         .route("/api/traces", get(api::list))
         .route("/api/traces/{id}", get(api::one))
+        .route("/v1/query", post(query::query).layer(DefaultBodyLimit::max(query::BODY_BYTES_MAX)))
         .layer(middleware::map_response(private))
         // Outermost: a foreign name in `Host` is a page that rebinds its own name to us.
         .layer(middleware::from_fn(host::check));

@@ -8,6 +8,7 @@ mod calendar;
 mod clickhouse;
 mod error;
 mod query;
+mod questions;
 mod span_row;
 pub mod sql;
 mod sqlite;
@@ -17,6 +18,9 @@ use async_trait::async_trait;
 pub use clickhouse::{ClickHouse, ClickHouseSettings, Password};
 pub use error::StoreError;
 pub use query::{LIMIT_DEFAULT, LIMIT_MAX, PREFIX_HEX_MIN, TraceFilter, TraceSummary};
+pub use questions::{
+    GROUPS_MAX, ModelLatency, Percentiles, ProviderErrors, Usage, UsageBy, Window,
+};
 pub use span_row::{CONTENT_KEYS, EventRow, LinkRow, SpanKind, SpanRow, StatusCode};
 pub use sqlite::{Sqlite, SqliteSettings};
 
@@ -49,6 +53,30 @@ pub trait SpanStore: Send + Sync {
     /// [`StoreError::Sql`] for a query that is not known, [`StoreError::TimedOut`], or what the back
     /// end says.
     async fn query(&self, query: &sql::SqlQuery) -> Result<sql::Table, StoreError>;
+
+    /// How fast each model answered; the most called first, up to [`GROUPS_MAX`].
+    ///
+    /// # Errors
+    /// As [`SpanStore::query`].
+    async fn latency_by_model(&self, window: &Window) -> Result<Vec<ModelLatency>, StoreError> {
+        questions::latency_by_model(self, window).await
+    }
+
+    /// Calls, tokens and cost by model, session or user; the most calls first, up to [`GROUPS_MAX`].
+    ///
+    /// # Errors
+    /// As [`SpanStore::query`].
+    async fn usage(&self, by: UsageBy, window: &Window) -> Result<Vec<Usage>, StoreError> {
+        questions::usage(self, by, window).await
+    }
+
+    /// How often each provider's calls failed; the most called first, up to [`GROUPS_MAX`].
+    ///
+    /// # Errors
+    /// As [`SpanStore::query`].
+    async fn errors_by_provider(&self, window: &Window) -> Result<Vec<ProviderErrors>, StoreError> {
+        questions::errors_by_provider(self, window).await
+    }
 
     /// Drops every span that started longer ago than the retention, seen from `now_ns` (Unix time
     /// in nanoseconds). Returns how many.

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use tollgate_store::SpanRow;
 
 pub(crate) use notes::{names, notes};
-pub use text::{TextOptions, render_list, render_text};
+pub use text::{TextOptions, render_list, render_rows, render_text};
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use tollgate_store::{SpanRow, StatusCode, TraceSummary};
 
 use super::notes::{names, notes, tokens};
 use super::{Bar, layout};
+use crate::answer::is_unsafe;
 
 /// How wide, and whether with colour.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +66,13 @@ pub fn render_list(traces: &[TraceSummary], options: TextOptions) -> String {
         "TRACE", "DURATION", "TTFT", "TOKENS", "STATUS", "WHAT"
     );
     line(&mut out, &paint(options, DIM, &head));
+    out.push_str(&render_rows(traces, options));
+    out
+}
+
+/// The lines of a list without its head.
+pub fn render_rows(traces: &[TraceSummary], options: TextOptions) -> String {
+    let mut out = String::new();
     for trace in traces {
         let id: String = trace.trace_id.chars().take(16).collect();
         let ttft =
@@ -123,12 +131,8 @@ fn indent(bar: &Bar<'_>) -> String {
 /// Names and values are anybody's: a control character could repaint the terminal, and one that
 /// turns the direction of writing could make a line say something else.
 pub(super) fn clean(text: &str) -> String {
-    let shown = |ch: char| if ch.is_control() || turns_writing(ch) { '\u{fffd}' } else { ch };
+    let shown = |ch: char| if is_unsafe(ch) { '\u{fffd}' } else { ch };
     text.chars().map(shown).take(TEXT_CHARS_MAX).collect()
-}
-
-const fn turns_writing(ch: char) -> bool {
-    matches!(ch, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn ns(ns: i64) -> String {

@@ -8,7 +8,7 @@ use super::expression::{Allow, Names, Term};
 use super::{SqlError, Ty};
 
 /// Every aggregate, without its `If`.
-const AGGREGATES: [&str; 14] = [
+const AGGREGATES: [&str; 16] = [
     "count",
     "sum",
     "avg",
@@ -19,6 +19,8 @@ const AGGREGATES: [&str; 14] = [
     "uniqExact",
     "quantile",
     "quantileExact",
+    "quantiles",
+    "quantilesExact",
     "median",
     "argMin",
     "argMax",
@@ -167,40 +169,65 @@ impl<'a> Names<'a> {
             "avg" if number => (format!("avg({once}{value})"), Ty::Float),
             "stddevPop" if number => (format!("ch_stddev_pop({value})"), Ty::Float),
             "median" if number => (format!("ch_quantile({value}, 0.5)"), Ty::Float),
-            "quantile" | "quantileExact" if number => {
-                let level = level(&function.parameters)?;
-                let exact = name == "quantileExact";
-                let function = if exact { "ch_quantile_exact" } else { "ch_quantile" };
-                let sql = format!("{function}({value}, {level:?})");
-                let whole = exact && term.ty.is_integer();
-                if whole {
-                    (format!("CAST(coalesce({sql}, 0) AS INTEGER)"), term.ty)
-                } else {
-                    (sql, Ty::Float)
+            "quantiles" | "quantilesExact" if number => {
+                let levels = levels(&function.parameters)?;
+                if levels.is_empty() {
+                    return wrong("levels: quantiles(0.5, 0.99)(...)");
                 }
+                let empty = if name == "quantilesExact" { term.ty } else { Ty::Float };
+                let empty = if empty.is_integer() { "0" } else { "null" };
+                let empty = vec![empty; levels.len()].join(",");
+                let levels = levels.iter().map(|level| format!("{level:?}"));
+                let levels = levels.collect::<Vec<_>>().join(",");
+                let kind = match (name == "quantilesExact", term.ty.is_integer()) {
+                    (false, _) => "between",
+                    (true, false) => "exact",
+                    (true, true) => "whole",
+                };
+                let list = format!("ch_quantiles({value}, '{levels}', '{kind}')");
+                (format!("coalesce({list}, '[{empty}]')"), Ty::List)
+            }
+            "quantile" | "quantileExact" if number => {
+                let exact = name == "quantileExact";
+                quantile(&value, term.ty, level(&function.parameters)?, exact)
             }
             _ => return wrong("a number"),
         })
     }
 }
 
-/// The level of a quantile; a half unless told otherwise.
-fn level(parameters: &FunctionArguments) -> Result<f64, SqlError> {
-    let bad = || SqlError::new("a quantile's level is one number from 0 to 1".to_owned());
-    match expressions(parameters)?.as_slice() {
-        [] => Ok(0.5),
-        [level] => {
-            let level: f64 = level.to_string().parse().map_err(|_| bad())?;
-            if (0.0..=1.0).contains(&level) {
-                Ok(level)
-            } else {
-                Err(bad().at(parameters_span(parameters)))
-            }
-        }
-        _ => Err(bad()),
+/// One quantile: between two values, or with `exact` one of them.
+fn quantile(value: &str, ty: Ty, level: f64, exact: bool) -> (String, Ty) {
+    let function = if exact { "ch_quantile_exact" } else { "ch_quantile" };
+    let sql = format!("{function}({value}, {level:?})");
+    if exact && ty.is_integer() {
+        (format!("CAST(coalesce({sql}, 0) AS INTEGER)"), ty)
+    } else {
+        (sql, Ty::Float)
     }
 }
 
-fn parameters_span(parameters: &FunctionArguments) -> sqlparser::tokenizer::Span {
-    parameters.span()
+/// The level of a quantile; a half unless told otherwise.
+fn level(parameters: &FunctionArguments) -> Result<f64, SqlError> {
+    match levels(parameters)?.as_slice() {
+        [] => Ok(0.5),
+        [level] => Ok(*level),
+        _ => Err(bad_level(parameters)),
+    }
+}
+
+fn levels(parameters: &FunctionArguments) -> Result<Vec<f64>, SqlError> {
+    let mut levels = Vec::new();
+    for level in expressions(parameters)? {
+        let level: f64 = level.to_string().parse().map_err(|_| bad_level(parameters))?;
+        if !(0.0..=1.0).contains(&level) {
+            return Err(bad_level(parameters));
+        }
+        levels.push(level);
+    }
+    Ok(levels)
+}
+
+fn bad_level(parameters: &FunctionArguments) -> SqlError {
+    SqlError::new("a quantile's level is a number from 0 to 1".to_owned()).at(parameters.span())
 }

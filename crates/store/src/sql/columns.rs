@@ -5,6 +5,9 @@ use super::Ty;
 /// The table that can be asked, as the Collector's exporter names it.
 pub(super) const TRACES: &str = "otel_traces";
 
+/// The database that it is in there; here it may be named or left out.
+pub(super) const DATABASE: &str = "otel";
+
 /// Where a column is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {

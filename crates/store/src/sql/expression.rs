@@ -2,14 +2,13 @@
 
 use std::cell::RefCell;
 
-use sqlparser::ast::{AccessExpr, CaseWhen, Expr, Ident, Query, Spanned, Subscript, Value};
+use sqlparser::ast::{CaseWhen, Expr, Ident, Query, Spanned, Value};
 use sqlparser::tokenizer::Span;
 
-use super::columns::{FLAG_ATTRIBUTE, Place, TEXT_ATTRIBUTES, column};
+use super::columns::{Place, column};
 use super::from::{Kind, Named, Relation};
 use super::literal::quoted;
 use super::{Compiler, SqlError, Ty};
-use crate::CONTENT_KEYS;
 
 /// One value in SQLite's text.
 #[derive(Clone, Debug)]
@@ -102,7 +101,9 @@ impl<'a> Names<'a> {
     /// A value.
     pub(super) fn term(&self, expr: &'a Expr, allow: Allow) -> Result<Term, SqlError> {
         let span = expr.span();
-        let mut term = self.node(expr, allow).map_err(|error| error.at(span))?;
+        let node = || self.node(expr, allow);
+        let mut term = self.compiler.budget.deeper(node).map_err(|error| error.at(span))?;
+        self.compiler.budget.written(&term.sql)?;
         term.span = span;
         if self.keys.contains(&term.sql) {
             term.bare = false;
@@ -254,130 +255,6 @@ impl<'a> Names<'a> {
         if relation.outer && !is_own { format!("coalesce({sql}, {})", ty.absent()) } else { sql }
     }
 
-    /// `map['key']`, also behind a table's name.
-    fn access(&self, root: &'a Expr, chain: &'a [AccessExpr]) -> Result<Term, SqlError> {
-        let mut words: Vec<&str> = Vec::new();
-        match root {
-            Expr::Identifier(ident) => words.push(&ident.value),
-            Expr::CompoundIdentifier(parts) => {
-                words.extend(parts.iter().map(|part| part.value.as_str()));
-            }
-            other => return Err(SqlError::unknown("an element of a computed value", other.span())),
-        }
-        let mut key = None;
-        for access in chain {
-            match access {
-                AccessExpr::Dot(Expr::Identifier(ident)) if key.is_none() => {
-                    words.push(&ident.value);
-                }
-                AccessExpr::Subscript(Subscript::Index { index }) if key.is_none() => {
-                    key = Some(index);
-                }
-                _ => return Err(SqlError::unknown("this way to an element", root.span())),
-            }
-        }
-        let Some(key) = key else {
-            return Err(SqlError::unknown("this way to an element", root.span()));
-        };
-        let Some(key) = text_literal(key) else {
-            return Err(SqlError::unknown("a key that is no literal text", key.span()));
-        };
-        let (relation, map) = self.map_column(&words, root.span())?;
-        self.attribute(relation, map, key, root.span())
-    }
-
-    /// The relation and the place of a map that is named, with or without its table.
-    pub(super) fn map_column(
-        &self,
-        words: &[&str],
-        span: Span,
-    ) -> Result<(&Relation<'a>, Place), SqlError> {
-        let no_map = || SqlError::new(format!("`{}` is no map", words.join("."))).at(span);
-        let (relation, name) = match words {
-            [name] => {
-                let is_traces = |it: &&Relation<'_>| matches!(it.kind, Kind::Traces { .. });
-                let mut found = self.relations.iter().filter(is_traces);
-                let one = found.next().ok_or_else(no_map)?;
-                if found.next().is_some() {
-                    let message =
-                        format!("`{name}` is in more than one table: write `table.{name}`");
-                    return Err(SqlError::new(message).at(span));
-                }
-                (one, *name)
-            }
-            [table, name] => {
-                let found = self.relations.iter().find(|it| it.name == Some(*table));
-                (found.ok_or_else(no_map)?, *name)
-            }
-            _ => return Err(no_map()),
-        };
-        match (&relation.kind, column(name)) {
-            (Kind::Traces { .. }, Some((Ty::Map, place))) => Ok((relation, place)),
-            _ => Err(no_map()),
-        }
-    }
-
-    fn attribute(
-        &self,
-        relation: &Relation<'_>,
-        map: Place,
-        key: &str,
-        span: Span,
-    ) -> Result<Term, SqlError> {
-        let sql = self.attribute_or_null(relation, map, key, span)?;
-        // An absent key is an empty text, and so is every key of a row without a match.
-        let sql = format!("coalesce({sql}, '')");
-        Ok(Term { sql, ty: Ty::Str, bare: true, aggregate: false, span })
-    }
-
-    /// The text of an attribute, NULL where it is absent.
-    pub(super) fn attribute_or_null(
-        &self,
-        relation: &Relation<'_>,
-        map: Place,
-        key: &str,
-        span: Span,
-    ) -> Result<String, SqlError> {
-        let name = &relation.sql;
-        let Kind::Traces { details, content } = &relation.kind else {
-            return Err(SqlError::unknown("a map of a subquery", span));
-        };
-        let text = quoted(key)
-            .ok_or_else(|| SqlError::new("a text with a NUL character".to_owned()).at(span))?;
-        if map == Place::ResourceAttributes {
-            if key == "project.id" {
-                return Ok(format!("{name}.project"));
-            }
-            details.set(true);
-            return Ok(format!("ch_attribute({name}d.resource_attributes, {text})"));
-        }
-        if let Some((_, column)) = TEXT_ATTRIBUTES.iter().find(|(known, _)| *known == key) {
-            return Ok(format!("{name}.{column}"));
-        }
-        if CONTENT_KEYS.contains(&key) {
-            content.set(true);
-            return Ok(format!("ch_attribute({name}c.attributes, {text})"));
-        }
-        details.set(true);
-        Ok(format!("ch_attribute({name}d.attributes, {text})"))
-    }
-
-    /// The flag that has a column, compared with `true`: exactly that column.
-    pub(super) fn flag(&self, expr: &Expr) -> Option<String> {
-        let Expr::CompoundFieldAccess { root, access_chain } = expr else { return None };
-        let [AccessExpr::Subscript(Subscript::Index { index })] = access_chain.as_slice() else {
-            return None;
-        };
-        let Expr::Identifier(map) = root.as_ref() else { return None };
-        if text_literal(index) != Some(FLAG_ATTRIBUTE.0) {
-            return None;
-        }
-        let (relation, place) = self.map_column(&[&map.value], map.span).ok()?;
-        let name = &relation.sql;
-        (place == Place::SpanAttributes)
-            .then(|| format!("(coalesce({name}.{}, 0) = 1)", FLAG_ATTRIBUTE.1))
-    }
-
     fn case(
         &self,
         operand: Option<&'a Expr>,
@@ -385,15 +262,13 @@ impl<'a> Names<'a> {
         otherwise: Option<&'a Expr>,
         allow: Allow,
     ) -> Result<Term, SqlError> {
-        if let Some(operand) = operand {
-            return Err(SqlError::unknown(
-                "CASE with an operand (write CASE WHEN)",
-                operand.span(),
-            ));
-        }
         let mut parts = Vec::new();
         for CaseWhen { condition, result } in conditions {
-            parts.push((self.condition(condition, allow)?, self.term(result, allow)?));
+            let holds = match operand {
+                Some(operand) => self.comparison(operand, "=", condition, allow)?,
+                None => self.condition(condition, allow)?,
+            };
+            parts.push((holds, self.term(result, allow)?));
         }
         let otherwise = match otherwise {
             Some(otherwise) => self.term(otherwise, allow)?,

@@ -3,13 +3,16 @@
 use std::cell::Cell;
 
 use sqlparser::ast::{
-    Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Spanned, TableFactor,
-    TableWithJoins,
+    Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Spanned, TableAlias,
+    TableFactor, TableWithJoins,
 };
 
-use super::columns::{COLUMNS, TRACES};
+use super::columns::{COLUMNS, DATABASE, TRACES};
 use super::literal::quoted;
 use super::{Compiled, Compiler, Scope, SqlError, Ty};
+
+/// The most relations of one `SELECT`; SQLite joins 64 tables, and each of these is up to three.
+pub(super) const RELATIONS_MAX: usize = 20;
 
 /// A relation that a `SELECT` reads.
 pub(super) struct Relation<'a> {
@@ -72,6 +75,10 @@ impl Compiler<'_> {
                 relations.push(relation);
             }
         }
+        if relations.len() > RELATIONS_MAX {
+            let message = format!("a query joins at most {RELATIONS_MAX} tables");
+            return Err(SqlError::new(message));
+        }
         Ok(relations)
     }
 
@@ -87,14 +94,12 @@ impl Compiler<'_> {
             |name, kind| Relation { name, sql: format!("r{number}"), kind, outer: false, on: None };
         match factor {
             TableFactor::Table { name, alias, args: None, sample: None, version: None, .. } => {
-                let alias = alias.as_ref().map(|alias| &alias.name);
                 let (found, kind) = table(name, named)?;
-                Ok(relation(Some(alias.map_or(found, |alias| &alias.value)), kind))
+                Ok(relation(Some(called(alias.as_ref())?.unwrap_or(found)), kind))
             }
             TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
                 let compiled = self.query(subquery, named, depth)?;
-                let alias = alias.as_ref().map(|alias| alias.name.value.as_str());
-                Ok(relation(alias, Kind::Derived(compiled)))
+                Ok(relation(called(alias.as_ref())?, Kind::Derived(compiled)))
             }
             TableFactor::Table { .. } => Err(SqlError::unknown("a table function or SAMPLE", span)),
             _ => Err(SqlError::unknown("this kind of table", span)),
@@ -116,6 +121,15 @@ impl Compiler<'_> {
     }
 }
 
+/// The name that a query gives to a table.
+fn called(alias: Option<&TableAlias>) -> Result<Option<&str>, SqlError> {
+    let Some(alias) = alias else { return Ok(None) };
+    if alias.columns.is_empty() {
+        return Ok(Some(&alias.name.value));
+    }
+    Err(SqlError::unknown("a list of columns behind a table's name", alias.name.span))
+}
+
 /// A table's own name, and what it is.
 fn table<'a>(name: &'a ObjectName, named: &[Named]) -> Result<(&'a str, Kind), SqlError> {
     let mut parts = Vec::with_capacity(2);
@@ -133,7 +147,7 @@ fn table<'a>(name: &'a ObjectName, named: &[Named]) -> Result<(&'a str, Kind), S
         return Ok((one, Kind::Derived(compiled.clone())));
     }
     match parts.as_slice() {
-        [TRACES] | [_, TRACES] => {
+        [TRACES] | [DATABASE, TRACES] => {
             Ok((TRACES, Kind::Traces { details: Cell::new(false), content: Cell::new(false) }))
         }
         _ => {

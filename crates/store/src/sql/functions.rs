@@ -3,10 +3,7 @@
 use sqlparser::ast::{CeilFloorKind, Expr, Function, FunctionArguments, Spanned, Value};
 
 use super::aggregates::{aggregate, expressions};
-use super::columns::{NUMBER_ATTRIBUTES, Place};
-use super::expression::{Allow, Names, Term, choice, text_literal};
-use super::literal::{DAY_NS, SECOND_NS, time};
-use super::operators::{Step, step, step_of};
+use super::expression::{Allow, Names, Term, choice};
 use super::{SqlError, Ty};
 
 /// Names that are SQL's own may be written in any case.
@@ -32,6 +29,9 @@ const ANY_CASE: [&str; 20] = [
     "greatest",
     "replace",
 ];
+
+/// The most digits behind the point that rounding keeps.
+const DIGITS_MAX: u8 = 15;
 
 // === impl Names ===
 
@@ -105,106 +105,6 @@ impl<'a> Names<'a> {
         }
     }
 
-    fn of_texts(
-        &self,
-        name: &str,
-        args: &[&'a Expr],
-        allow: Allow,
-    ) -> Result<Option<Term>, SqlError> {
-        let one = |sql: &str, ty| -> Result<Option<Term>, SqlError> {
-            let [arg] = args else { return Ok(None) };
-            let text = self.text(arg, allow)?;
-            Ok(Some(Term::of(sql.replace("{}", &text.sql), ty, &[&text])))
-        };
-        let two = |sql: &str, ty| -> Result<Option<Term>, SqlError> {
-            let [a, b] = args else { return Ok(None) };
-            let (a, b) = (self.text(a, allow)?, self.text(b, allow)?);
-            Ok(Some(Term::of(format!("{sql}({}, {})", a.sql, b.sql), ty, &[&a, &b])))
-        };
-        match (name, args) {
-            ("lower", _) => one("lower({})", Ty::Str),
-            ("upper", _) => one("upper({})", Ty::Str),
-            ("length", _) => one("length(CAST({} AS BLOB))", Ty::UInt),
-            ("empty", _) => one("({} = '')", Ty::UInt),
-            ("notEmpty", _) => one("({} <> '')", Ty::UInt),
-            ("startsWith", _) => two("ch_starts_with", Ty::UInt),
-            ("endsWith", _) => two("ch_ends_with", Ty::UInt),
-            ("position", _) => two("ch_position", Ty::UInt),
-            ("like", _) => two("ch_like", Ty::UInt),
-            ("ilike", _) => two("ch_ilike", Ty::UInt),
-            ("substring" | "substr", [text, from]) => {
-                self.substring(text, from, None, allow).map(Some)
-            }
-            ("substring" | "substr", [text, from, count]) => {
-                self.substring(text, from, Some(count), allow).map(Some)
-            }
-            ("replaceAll" | "replace", [text, from, to]) => {
-                let terms =
-                    [self.text(text, allow)?, self.text(from, allow)?, self.text(to, allow)?];
-                let [a, b, c] = &terms;
-                let sql = format!("replace({}, {}, {})", a.sql, b.sql, c.sql);
-                Ok(Some(Term::of(sql, Ty::Str, &[a, b, c])))
-            }
-            ("concat", [_, _, ..]) => {
-                let mut terms = Vec::with_capacity(args.len());
-                for arg in args {
-                    terms.push(self.text(arg, allow)?);
-                }
-                let texts: Vec<_> = terms.iter().map(|term| term.sql.as_str()).collect();
-                let sql = format!("({})", texts.join(" || "));
-                Ok(Some(Term::of(sql, Ty::Str, &terms.iter().collect::<Vec<_>>())))
-            }
-            ("toString", [arg]) => {
-                let term = self.term(arg, allow)?;
-                let sql = match term.ty {
-                    Ty::Str => return Ok(Some(term)),
-                    Ty::Int | Ty::UInt => format!("CAST({} AS TEXT)", term.sql),
-                    Ty::Float => format!("ch_float_text({})", term.sql),
-                    Ty::Time | Ty::DateTime | Ty::Date => {
-                        format!("ch_time_text({}, '{}')", term.sql, term.ty)
-                    }
-                    Ty::Null | Ty::Map | Ty::List => return Ok(None),
-                };
-                Ok(Some(Term::of(sql, Ty::Str, &[&term])))
-            }
-            ("mapContains", [map, key]) => self.map_contains(map, key).map(Some),
-            _ => Ok(None),
-        }
-    }
-
-    fn map_contains(&self, map: &'a Expr, key: &'a Expr) -> Result<Term, SqlError> {
-        let words = match map {
-            Expr::Identifier(ident) => vec![ident.value.as_str()],
-            Expr::CompoundIdentifier(parts) => parts.iter().map(|it| it.value.as_str()).collect(),
-            other => return Err(SqlError::unknown("a computed map", other.span())),
-        };
-        let Some(text) = text_literal(key) else {
-            return Err(SqlError::unknown("a key that is no literal text", key.span()));
-        };
-        let (relation, place) = self.map_column(&words, map.span())?;
-        let sql = self.attribute_or_null(relation, place, text, map.span())?;
-        let mut term = Term::constant(format!("({sql} IS NOT NULL)"), Ty::UInt);
-        term.bare = true;
-        Ok(term)
-    }
-
-    fn substring(
-        &self,
-        text: &'a Expr,
-        from: &'a Expr,
-        count: Option<&'a Expr>,
-        allow: Allow,
-    ) -> Result<Term, SqlError> {
-        let (text, from) = (self.text(text, allow)?, self.number(from, allow)?);
-        let Some(count) = count else {
-            let sql = format!("ch_substring({}, {}, 9223372036854775807)", text.sql, from.sql);
-            return Ok(Term::of(sql, Ty::Str, &[&text, &from]));
-        };
-        let count = self.number(count, allow)?;
-        let sql = format!("ch_substring({}, {}, {})", text.sql, from.sql, count.sql);
-        Ok(Term::of(sql, Ty::Str, &[&text, &from, &count]))
-    }
-
     fn of_numbers(
         &self,
         name: &str,
@@ -240,14 +140,7 @@ impl<'a> Names<'a> {
             ("ceil" | "ceiling", [arg]) => self.rounded("ch_ceil", arg, allow).map(Some),
             ("round", [arg, digits]) => {
                 let number = self.number(arg, allow)?;
-                let digits = match digits {
-                    Expr::Value(value) => match &value.value {
-                        Value::Number(text, _) => text.parse::<u8>().ok().filter(|it| *it <= 15),
-                        _ => None,
-                    },
-                    _ => None,
-                };
-                let Some(digits) = digits else { return Ok(None) };
+                let Some(digits) = digits_literal(digits) else { return Ok(None) };
                 if number.ty.is_integer() {
                     return Ok(Some(number));
                 }
@@ -268,28 +161,6 @@ impl<'a> Names<'a> {
             }
             _ => Ok(None),
         }
-    }
-
-    /// The column that has an attribute's number already.
-    fn number_column(&self, arg: &'a Expr, ty: Ty) -> Option<Term> {
-        use sqlparser::ast::{AccessExpr, Subscript};
-
-        let Expr::CompoundFieldAccess { root, access_chain } = arg else { return None };
-        let [AccessExpr::Subscript(Subscript::Index { index })] = access_chain.as_slice() else {
-            return None;
-        };
-        let Expr::Identifier(map) = root.as_ref() else { return None };
-        let key = text_literal(index)?;
-        let (_, column, _) =
-            NUMBER_ATTRIBUTES.iter().find(|(known, _, held)| *known == key && *held == ty)?;
-        let (relation, place) = self.map_column(&[&map.value], map.span).ok()?;
-        if place != Place::SpanAttributes {
-            return None;
-        }
-        let sql = format!("coalesce({}.{column}, {})", relation.sql, ty.absent());
-        let mut term = Term::constant(sql, ty);
-        term.bare = true;
-        Some(term)
     }
 
     fn rounded(&self, function: &str, arg: &'a Expr, allow: Allow) -> Result<Term, SqlError> {
@@ -346,111 +217,11 @@ impl<'a> Names<'a> {
             _ => Ok(None),
         }
     }
-
-    fn of_times(
-        &self,
-        name: &str,
-        args: &[&'a Expr],
-        allow: Allow,
-    ) -> Result<Option<Term>, SqlError> {
-        let now_ns = self.compiler.now_ns;
-        let floor = |ns: i64| now_ns - now_ns.rem_euclid(ns);
-        match (name, args) {
-            ("now", []) => Ok(Some(Term::constant(floor(SECOND_NS).to_string(), Ty::DateTime))),
-            ("now64", []) => Ok(Some(Term::constant(now_ns.to_string(), Ty::Time))),
-            ("today", []) => Ok(Some(Term::constant(floor(DAY_NS).to_string(), Ty::Date))),
-            ("yesterday", []) => {
-                Ok(Some(Term::constant((floor(DAY_NS) - DAY_NS).to_string(), Ty::Date)))
-            }
-            ("toDateTime", [arg]) => self.at_unit(arg, SECOND_NS, Ty::DateTime, allow).map(Some),
-            ("toDateTime64", [arg, _]) => self.at_unit(arg, 1, Ty::Time, allow).map(Some),
-            ("toDate", [arg]) => self.at_unit(arg, DAY_NS, Ty::Date, allow).map(Some),
-            ("toStartOfSecond", [arg]) => self.at_unit(arg, SECOND_NS, Ty::Time, allow).map(Some),
-            ("toStartOfInterval", [arg, Expr::Interval(interval)]) => match step(interval)? {
-                Step::Ns(ns) if (SECOND_NS..=DAY_NS).contains(&ns) && 7 * DAY_NS % ns == 0 => {
-                    self.at_unit(arg, ns, Ty::DateTime, allow).map(Some)
-                }
-                _ => Ok(None),
-            },
-            ("toUnixTimestamp", [arg]) => {
-                let time = self.time(arg, allow)?;
-                Ok(Some(Term::of(format!("({} / {SECOND_NS})", time.sql), Ty::UInt, &[&time])))
-            }
-            ("dateDiff", [unit, from, to]) => {
-                let unit = text_literal(unit).map(str::to_ascii_lowercase).unwrap_or_default();
-                let Some(Step::Ns(ns)) = step_of(1, &unit).filter(|_| unit != "week") else {
-                    return Ok(None);
-                };
-                let (from, to) = (self.time(from, allow)?, self.time(to, allow)?);
-                let sql = format!("({} / {ns} - {} / {ns})", to.sql, from.sql);
-                Ok(Some(Term::of(sql, Ty::Int, &[&from, &to])))
-            }
-            (_, [arg]) => match start_of(name) {
-                Some((ns, ty)) => self.at_unit(arg, ns, ty, allow).map(Some),
-                None => self.part_of_time(name, arg, allow),
-            },
-            _ => Ok(None),
-        }
-    }
-
-    /// `toHour` and the like, and the starts of units that the calendar makes uneven.
-    fn part_of_time(
-        &self,
-        name: &str,
-        arg: &'a Expr,
-        allow: Allow,
-    ) -> Result<Option<Term>, SqlError> {
-        let (part, ty) = match name {
-            "toStartOfMonth" => ("month", Ty::Date),
-            "toStartOfYear" => ("year", Ty::Date),
-            "toMonday" => ("monday", Ty::Date),
-            "toHour" => ("hour", Ty::UInt),
-            "toMinute" => ("minute", Ty::UInt),
-            "toSecond" => ("second", Ty::UInt),
-            "toYear" => ("of_year", Ty::UInt),
-            "toMonth" => ("of_month", Ty::UInt),
-            "toDayOfMonth" => ("of_day", Ty::UInt),
-            "toDayOfWeek" => ("weekday", Ty::UInt),
-            _ => return Ok(None),
-        };
-        let time = self.time(arg, allow)?;
-        Ok(Some(Term::of(format!("ch_time_part({}, '{part}')", time.sql), ty, &[&time])))
-    }
-
-    /// A time, or a literal text that is one.
-    fn time(&self, arg: &'a Expr, allow: Allow) -> Result<Term, SqlError> {
-        if let Some(text) = text_literal(arg) {
-            let ns = time(text).ok_or_else(|| {
-                let message = "a time is written as 'YYYY-MM-DD' or 'YYYY-MM-DD hh:mm:ss'";
-                SqlError::new(message.to_owned()).at(arg.span())
-            })?;
-            return Ok(Term::constant(ns.to_string(), Ty::Time));
-        }
-        let term = self.term(arg, allow)?;
-        if term.ty.is_time() {
-            return Ok(term);
-        }
-        Err(SqlError::new(format!("a time was expected, and this is {}", term.ty)).at(term.span))
-    }
-
-    fn at_unit(&self, arg: &'a Expr, ns: i64, ty: Ty, allow: Allow) -> Result<Term, SqlError> {
-        let time = self.time(arg, allow)?;
-        let sql = &time.sql;
-        let floored = if ns == 1 { sql.clone() } else { format!("({sql} - {sql} % {ns})") };
-        Ok(Term::of(floored, ty, &[&time]))
-    }
 }
 
-/// The even units: how long, and the type of their start.
-fn start_of(name: &str) -> Option<(i64, Ty)> {
-    let minutes = |count: i64| Some((count * 60 * SECOND_NS, Ty::DateTime));
-    match name {
-        "toStartOfMinute" => minutes(1),
-        "toStartOfFiveMinutes" | "toStartOfFiveMinute" => minutes(5),
-        "toStartOfTenMinutes" => minutes(10),
-        "toStartOfFifteenMinutes" => minutes(15),
-        "toStartOfHour" => minutes(60),
-        "toStartOfDay" => Some((DAY_NS, Ty::DateTime)),
-        _ => None,
-    }
+/// How many digits a number is rounded to: a literal up to what a float can tell apart.
+fn digits_literal(expr: &Expr) -> Option<u8> {
+    let Expr::Value(value) = expr else { return None };
+    let Value::Number(text, _) = &value.value else { return None };
+    text.parse().ok().filter(|digits| *digits <= DIGITS_MAX)
 }

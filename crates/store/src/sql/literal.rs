@@ -12,7 +12,7 @@ pub(super) fn quoted(text: &str) -> Option<String> {
 
 /// `YYYY-MM-DD`, with `hh:mm:ss` and up to nine digits of a second after a blank or a `T`, in UTC, as
 /// nanoseconds since 1970.
-pub(super) fn time(text: &str) -> Option<i64> {
+pub(crate) fn time(text: &str) -> Option<i64> {
     let (date, clock) = match text.split_once([' ', 'T']) {
         Some((date, clock)) => (date, Some(clock.trim_end_matches('Z'))),
         None => (text, None),

@@ -5,15 +5,20 @@
 //! of the OpenTelemetry Collector's ClickHouse exporter, and the engine itself as the tests' oracle.
 
 mod aggregates;
+mod attributes;
 mod columns;
 mod error;
 mod expression;
 mod from;
 mod functions;
+mod items;
+mod limits;
 mod literal;
 mod operators;
 mod scoped;
 mod select;
+mod texts;
+mod times;
 mod ty;
 
 use std::time::Duration;
@@ -23,15 +28,19 @@ use sqlparser::dialect::ClickHouseDialect;
 use sqlparser::parser::{Parser, ParserError};
 
 pub use error::SqlError;
+use limits::Budget;
 pub use scoped::scoped;
 pub(crate) use ty::Ty;
+
+#[cfg(test)]
+pub(crate) use literal::time as moment;
 
 #[cfg(test)]
 mod tests;
 
 /// The longest query, in bytes.
 pub const SQL_BYTES_MAX: usize = 64 * 1024;
-/// How deep expressions and subqueries may nest.
+/// How deep subqueries may nest.
 const DEPTH_MAX: usize = 50;
 
 /// Whose rows a question may see.
@@ -82,6 +91,16 @@ pub enum Cell {
     Text(String),
 }
 
+// === impl Cell ===
+
+impl Cell {
+    /// What it takes up in memory, in bytes.
+    pub(crate) const fn bytes(&self) -> usize {
+        let inside = if let Self::Text(text) = self { text.len() } else { 0 };
+        size_of::<Self>() + inside
+    }
+}
+
 /// A query for SQLite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Compiled {
@@ -96,6 +115,7 @@ struct Compiler<'a> {
     scope: &'a Scope,
     /// One moment for the whole query.
     now_ns: i64,
+    budget: Budget,
 }
 
 /// Translates one query, asked at `now_ns` (Unix time in nanoseconds).
@@ -104,7 +124,7 @@ struct Compiler<'a> {
 /// What cannot be parsed, and what is not known here.
 pub(crate) fn compile(text: &str, scope: &Scope, now_ns: i64) -> Result<Compiled, SqlError> {
     let query = parse(text)?;
-    Compiler { scope, now_ns }.query(&query, &[], DEPTH_MAX)
+    Compiler { scope, now_ns, budget: Budget::default() }.query(&query, &[], DEPTH_MAX)
 }
 
 /// The one query that a text must be.
@@ -112,13 +132,17 @@ fn parse(text: &str) -> Result<Box<Query>, SqlError> {
     if text.len() > SQL_BYTES_MAX {
         return Err(SqlError::new(format!("a query has at most {SQL_BYTES_MAX} bytes")));
     }
+    limits::check_words(text)?;
     let parser = Parser::new(&ClickHouseDialect {}).with_recursion_limit(DEPTH_MAX * 2);
     let mut statements = parser
         .try_with_sql(text)
         .and_then(|mut parser| parser.parse_statements())
         .map_err(|error| parse_error(&error))?;
     match (statements.pop(), statements.is_empty()) {
-        (Some(Statement::Query(query)), true) => Ok(query),
+        (Some(Statement::Query(query)), true) => {
+            limits::check_depth(&query)?;
+            Ok(query)
+        }
         (Some(_), true) => Err(SqlError::new("only SELECT can be asked here".to_owned())),
         (None, _) => Err(SqlError::new("the query is empty".to_owned())),
         (Some(_), false) => Err(SqlError::new("one query at a time".to_owned())),

@@ -39,19 +39,7 @@ impl<'a> Names<'a> {
                 Ok(negate(Term::of(both, Ty::UInt, &[&above, &below]), *negated))
             }
             Expr::InList { expr, list, negated } => {
-                let mut found: Option<Term> = None;
-                for item in list {
-                    let same = self.comparison(expr, "=", item, allow)?;
-                    found = Some(match found {
-                        None => same,
-                        Some(before) => {
-                            let either = format!("({} OR {})", before.sql, same.sql);
-                            Term::of(either, Ty::UInt, &[&before, &same])
-                        }
-                    });
-                }
-                let none = || SqlError::new("IN () of nothing".to_owned());
-                Ok(negate(found.ok_or_else(none)?, *negated))
+                Ok(negate(self.in_list(expr, list, allow)?, *negated))
             }
             Expr::Like { negated, any: false, expr, pattern, escape_char: None } => {
                 Ok(negate(self.like("ch_like", expr, pattern, allow)?, *negated))
@@ -61,6 +49,33 @@ impl<'a> Names<'a> {
             }
             _ => self.written_as_operator(expr, allow),
         }
+    }
+
+    /// `IN` of a list, which may be long.
+    fn in_list(&self, expr: &'a Expr, list: &'a [Expr], allow: Allow) -> Result<Term, SqlError> {
+        if let [one] = list {
+            return self.comparison(expr, "=", one, allow);
+        }
+        let term = self.term(expr, allow)?;
+        let mut items = Vec::with_capacity(list.len());
+        for item in list {
+            let item = match as_time(item, term.ty)? {
+                Some(time) => time,
+                None => self.term(item, allow)?,
+            };
+            if item.ty == Ty::Null || !term.ty.compares_with(item.ty) {
+                let message = format!("{} is not found among {}", term.ty, item.ty);
+                return Err(SqlError::new(message).at(item.span));
+            }
+            items.push(item);
+        }
+        if items.is_empty() {
+            return Err(SqlError::new("IN () of nothing".to_owned()));
+        }
+        let texts: Vec<_> = items.iter().map(|item| item.sql.as_str()).collect();
+        let sql = format!("({} IN ({}))", term.sql, texts.join(", "));
+        items.push(term);
+        Ok(Term::of(sql, Ty::UInt, &items.iter().collect::<Vec<_>>()))
     }
 
     fn like(
@@ -86,17 +101,7 @@ impl<'a> Names<'a> {
 
     /// A value that must be a number.
     pub(super) fn number(&self, expr: &'a Expr, allow: Allow) -> Result<Term, SqlError> {
-        let term = self.term(expr, allow)?;
-        if term.ty.is_number() {
-            return Ok(term);
-        }
-        let hint = if term.ty == Ty::Str {
-            ": write toUInt64OrZero(...) or toFloat64OrZero(...)"
-        } else {
-            ""
-        };
-        let message = format!("a number was expected, and this is {}{hint}", term.ty);
-        Err(SqlError::new(message).at(term.span))
+        number(self.term(expr, allow)?)
     }
 
     fn null_test(&self, expr: &'a Expr, word: &str, allow: Allow) -> Result<Term, SqlError> {
@@ -140,7 +145,9 @@ impl<'a> Names<'a> {
             BinaryOperator::Gt => self.comparison(left, ">", right, allow),
             BinaryOperator::GtEq => self.comparison(left, ">=", right, allow),
             BinaryOperator::Plus | BinaryOperator::Minus => self.sum(left, op, right, allow),
-            BinaryOperator::Multiply => self.arithmetic(left, "*", right, allow),
+            BinaryOperator::Multiply => {
+                Ok(arithmetic(&self.number(left, allow)?, "*", &self.number(right, allow)?))
+            }
             BinaryOperator::Divide => {
                 let (a, b) = (self.number(left, allow)?, self.number(right, allow)?);
                 Ok(Term::of(format!("ch_divide({}, {})", a.sql, b.sql), Ty::Float, &[&a, &b]))
@@ -171,21 +178,6 @@ impl<'a> Names<'a> {
         }
     }
 
-    pub(super) fn arithmetic(
-        &self,
-        left: &'a Expr,
-        sign: &str,
-        right: &'a Expr,
-        allow: Allow,
-    ) -> Result<Term, SqlError> {
-        let (a, b) = (self.number(left, allow)?, self.number(right, allow)?);
-        let ty = match a.ty.common(b.ty).unwrap_or(Ty::Float) {
-            Ty::UInt if sign == "-" => Ty::Int,
-            ty => ty,
-        };
-        Ok(Term::of(format!("({} {sign} {})", a.sql, b.sql), ty, &[&a, &b]))
-    }
-
     fn sum(
         &self,
         left: &'a Expr,
@@ -214,7 +206,8 @@ impl<'a> Names<'a> {
             let sql = format!("({} {sign} {} * {unit})", time.sql, count.sql);
             return Ok(Term::of(sql, time.ty, &[&time, &count]));
         }
-        self.arithmetic(left, if minus { "-" } else { "+" }, right, allow)
+        let sign = if minus { "-" } else { "+" };
+        Ok(arithmetic(&number(time)?, sign, &self.number(right, allow)?))
     }
 
     /// Two values of one type; a literal text beside a time is a time.
@@ -236,12 +229,9 @@ impl<'a> Names<'a> {
         let (mut a, mut b) = (self.term(left, allow)?, self.term(right, allow)?);
         let (left_ty, right_ty) = (a.ty, b.ty);
         for (one, other, written) in [(&mut a, right_ty, left), (&mut b, left_ty, right)] {
-            let Some(text) = text_literal(written).filter(|_| other.is_time()) else { continue };
-            let ns = time(text).ok_or_else(|| {
-                let message = "a time is written as 'YYYY-MM-DD' or 'YYYY-MM-DD hh:mm:ss'";
-                SqlError::new(message.to_owned()).at(written.span())
-            })?;
-            *one = Term::constant(ns.to_string(), Ty::Time);
+            if let Some(time) = as_time(written, other)? {
+                *one = time;
+            }
         }
         if !a.ty.compares_with(b.ty) {
             let message = format!("{} is not compared with {}", a.ty, b.ty);
@@ -249,6 +239,37 @@ impl<'a> Names<'a> {
         }
         Ok(Term::of(format!("({} {sign} {})", a.sql, b.sql), Ty::UInt, &[&a, &b]))
     }
+}
+
+/// A term that must be a number.
+fn number(term: Term) -> Result<Term, SqlError> {
+    if term.ty.is_number() {
+        return Ok(term);
+    }
+    let hint = match term.ty {
+        Ty::Str => ": write toUInt64OrZero(...) or toFloat64OrZero(...)",
+        _ => "",
+    };
+    let message = format!("a number was expected, and this is {}{hint}", term.ty);
+    Err(SqlError::new(message).at(term.span))
+}
+
+fn arithmetic(a: &Term, sign: &str, b: &Term) -> Term {
+    let ty = match a.ty.common(b.ty).unwrap_or(Ty::Float) {
+        Ty::UInt if sign == "-" => Ty::Int,
+        ty => ty,
+    };
+    Term::of(format!("({} {sign} {})", a.sql, b.sql), ty, &[a, b])
+}
+
+/// A literal text beside a time, which then is one.
+fn as_time(written: &Expr, other: Ty) -> Result<Option<Term>, SqlError> {
+    let Some(text) = text_literal(written).filter(|_| other.is_time()) else { return Ok(None) };
+    let ns = time(text).ok_or_else(|| {
+        let message = "a time is written as 'YYYY-MM-DD' or 'YYYY-MM-DD hh:mm:ss'";
+        SqlError::new(message.to_owned()).at(written.span())
+    })?;
+    Ok(Some(Term::constant(ns.to_string(), Ty::Time)))
 }
 
 /// A time, and how far it moves.

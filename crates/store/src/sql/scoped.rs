@@ -35,8 +35,8 @@ pub fn scoped(text: &str, scope: &Scope, now_ns: i64) -> Result<String, SqlError
     for (span, has_alias) in reads.0 {
         let start = offset(text, span.start).ok_or_else(lost)?;
         let end = offset(text, span.end).ok_or_else(lost)?;
-        let table =
-            text.get(start..end).filter(|table| table.ends_with(TRACES)).ok_or_else(lost)?;
+        let is_it = |table: &&str| table.trim_end_matches(['`', '"']).ends_with(TRACES);
+        let table = text.get(start..end).filter(is_it).ok_or_else(lost)?;
         out.push_str(text.get(from..start).ok_or_else(lost)?);
         out.push_str(&format!(
             "(SELECT * FROM {table} WHERE ResourceAttributes['project.id'] = '{escaped}')"

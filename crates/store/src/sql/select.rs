@@ -1,21 +1,17 @@
 //! `SELECT` as a whole: the clauses, in the order in which they depend on each other.
 
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, LimitClause, OrderBy, OrderByExpr, OrderByKind, OrderBySort,
-    Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, Spanned, Value,
-    WildcardAdditionalOptions,
+    Distinct, Expr, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem,
+    SetExpr, SetOperator, SetQuantifier, Spanned, Value,
 };
 
 use super::columns::TRACES;
 use super::expression::{Allow, Names, Term};
 use super::from::Named;
-use super::{Compiled, Compiler, SqlError, Ty};
+use super::{Compiled, Compiler, SqlError};
 
-/// What is selected: the name, and the value.
-struct Item {
-    name: String,
-    term: Term,
-}
+/// The longest text that is handed to SQLite, in bytes; its own limit is a little higher.
+const SQLITE_BYTES_MAX: usize = 900 * 1024;
 
 // === impl Compiler ===
 
@@ -135,6 +131,9 @@ impl Compiler<'_> {
         let sorted: Vec<_> =
             sorted.iter().map(|(term, way)| format!("{}{way}", term.sql)).collect();
         push_list(&mut sql, " ORDER BY ", &sorted, ", ");
+        if sql.len() > SQLITE_BYTES_MAX {
+            return Err(too_large());
+        }
         let columns = items.into_iter().map(|item| (item.name, item.term.ty)).collect();
         Ok(Compiled { sql, columns })
     }
@@ -170,7 +169,12 @@ fn push_list(sql: &mut String, word: &str, parts: &[impl AsRef<str>], between: &
     sql.push_str(&parts.join(between));
 }
 
-fn too_deep() -> SqlError {
+/// What its names stand for makes it so.
+pub(super) fn too_large() -> SqlError {
+    SqlError::new("the query is too large once its names are written out".to_owned())
+}
+
+pub(super) fn too_deep() -> SqlError {
     SqlError::new("the query nests too deeply".to_owned())
 }
 
@@ -259,7 +263,7 @@ fn limit_clause(limit: &LimitClause) -> Result<String, SqlError> {
 }
 
 /// A literal whole number.
-fn whole(expr: &Expr) -> Option<i64> {
+pub(super) fn whole(expr: &Expr) -> Option<i64> {
     match expr {
         Expr::Value(value) => match &value.value {
             Value::Number(text, _) => text.parse().ok(),
@@ -293,122 +297,5 @@ impl<'a> Names<'a> {
     /// A condition that may be left out.
     fn perhaps(&self, expr: Option<&'a Expr>, allow: Allow) -> Result<Option<Term>, SqlError> {
         expr.map(|expr| self.condition(expr, allow)).transpose()
-    }
-
-    fn items(&self, projection: &'a [SelectItem]) -> Result<Vec<Item>, SqlError> {
-        let mut items = Vec::new();
-        for item in projection {
-            match item {
-                SelectItem::UnnamedExpr(expr) => {
-                    let term = self.term(expr, Allow::groups())?;
-                    items.push(Item { name: heading(expr), term });
-                }
-                SelectItem::ExprWithAlias { expr, alias } => {
-                    let term = self.term(expr, Allow::groups())?;
-                    items.push(Item { name: alias.value.clone(), term });
-                }
-                SelectItem::Wildcard(options) if is_plain(options) => {
-                    for relation in &self.relations {
-                        for (name, _) in relation.columns() {
-                            let term = self.column_of(relation, &name, item.span(), None)?;
-                            items.push(Item { name, term });
-                        }
-                    }
-                }
-                other => return Err(SqlError::unknown("this kind of `*`", other.span())),
-            }
-        }
-        Ok(items)
-    }
-
-    /// Remembers the keys, and returns their texts.
-    fn group_by(
-        &mut self,
-        group_by: &'a GroupByExpr,
-        projection: &'a [SelectItem],
-    ) -> Result<Vec<String>, SqlError> {
-        let GroupByExpr::Expressions(list, modifiers) = group_by else {
-            return Err(SqlError::new("GROUP BY ALL is not supported here".to_owned()));
-        };
-        if !modifiers.is_empty() {
-            return Err(SqlError::unknown("a modifier of GROUP BY", group_by.span()));
-        }
-        let mut keys = Vec::with_capacity(list.len());
-        for expr in list {
-            let expr = positional(expr, projection)?.unwrap_or(expr);
-            keys.push(self.term(expr, Allow::rows())?.sql);
-        }
-        self.keys.clone_from(&keys);
-        Ok(keys.into_iter().map(no_position).collect())
-    }
-
-    fn order_by(
-        &self,
-        order: &'a [OrderByExpr],
-        projection: &'a [SelectItem],
-    ) -> Result<Vec<(Term, &'static str)>, SqlError> {
-        let mut sorted = Vec::with_capacity(order.len());
-        for by in order {
-            if by.with_fill.is_some() {
-                return Err(SqlError::unknown("WITH FILL", by.span()));
-            }
-            let expr = positional(&by.expr, projection)?.unwrap_or(&by.expr);
-            let mut term = self.term(expr, Allow::groups())?;
-            term.sql = no_position(term.sql);
-            let descending = match &by.options.sort {
-                None | Some(OrderBySort::Asc) => false,
-                Some(OrderBySort::Desc) => true,
-                Some(_) => return Err(SqlError::unknown("ORDER BY USING", by.span())),
-            };
-            // What has no value stands last, unless told otherwise. Most types always have one, and
-            // then saying so would only keep SQLite from its indexes.
-            let nullable = matches!(term.ty, Ty::Float | Ty::Null);
-            let way = match (descending, by.options.nulls_first.filter(|_| nullable)) {
-                (false, Some(true)) => " ASC NULLS FIRST",
-                (false, _) if nullable => " ASC NULLS LAST",
-                (false, _) => " ASC",
-                (true, Some(true)) => " DESC NULLS FIRST",
-                (true, _) => " DESC",
-            };
-            sorted.push((term, way));
-        }
-        Ok(sorted)
-    }
-}
-
-/// SQLite would take a number alone for a position.
-fn no_position(sql: String) -> String {
-    if sql.bytes().all(|byte| byte.is_ascii_digit()) { format!("+{sql}") } else { sql }
-}
-
-/// What a position stands for, where the expression is one.
-fn positional<'a>(expr: &Expr, projection: &'a [SelectItem]) -> Result<Option<&'a Expr>, SqlError> {
-    let Some(position) = whole(expr) else { return Ok(None) };
-    let at = usize::try_from(position).ok().and_then(|position| position.checked_sub(1));
-    match at.and_then(|at| projection.get(at)) {
-        Some(SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) => {
-            Ok(Some(expr))
-        }
-        _ => Err(SqlError::new(format!("there is no column {position}")).at(expr.span())),
-    }
-}
-
-fn is_plain(options: &WildcardAdditionalOptions) -> bool {
-    options.opt_ilike.is_none()
-        && options.opt_exclude.is_none()
-        && options.opt_except.is_none()
-        && options.opt_replace.is_none()
-        && options.opt_rename.is_none()
-        && options.opt_alias.is_none()
-}
-
-/// What a column without a name is called.
-fn heading(expr: &Expr) -> String {
-    match expr {
-        Expr::Identifier(ident) => ident.value.clone(),
-        Expr::CompoundIdentifier(parts) => {
-            parts.last().map(|part| part.value.clone()).unwrap_or_default()
-        }
-        other => other.to_string(),
     }
 }

@@ -119,7 +119,7 @@ fn what_is_not_known_is_refused_by_name_and_place() {
             "SELECT lower(SpanName) AS SpanName FROM otel_traces WHERE SpanName = 'x'",
             "line 1, column 14: the name `SpanName` hides a column: choose another one",
         ),
-        ("SELECT a AS b, b AS a FROM otel_traces", "`b` is defined by itself"),
+        ("SELECT a AS b, b AS a FROM otel_traces", "`a` is defined by itself"),
         (
             "SELECT row_number() OVER (ORDER BY Timestamp) FROM otel_traces",
             "a window function (OVER) is not supported here",
@@ -148,4 +148,52 @@ fn what_is_not_known_is_refused_by_name_and_place() {
     }
     let deep = format!("SELECT {}1{}", "(".repeat(500), ")".repeat(500));
     assert!(refused(&deep).contains("nests too deeply"));
+}
+
+#[test]
+fn a_query_is_as_large_as_it_may_be_and_not_larger() {
+    use super::SQL_BYTES_MAX;
+    use super::from::RELATIONS_MAX;
+    use super::limits::{EXPRESSION_DEPTH_MAX, WORDS_MAX};
+
+    let sum = |levels: usize| format!("SELECT {}1", "1+".repeat(levels - 1));
+    sql(&sum(EXPRESSION_DEPTH_MAX));
+    assert!(refused(&sum(EXPRESSION_DEPTH_MAX + 1)).contains("nests too deeply"));
+
+    // SELECT, FROM, the table and its columns: literals and commas are free.
+    let columns =
+        |words: usize| format!("SELECT {} FROM otel_traces", vec!["SpanId"; words - 3].join(","));
+    sql(&columns(WORDS_MAX));
+    assert!(refused(&columns(WORDS_MAX + 1)).contains("at most 2000 words"));
+    let many = vec!["'0123456789abcdef'"; 3_000].join(",");
+    sql(&format!("SELECT count() FROM otel_traces WHERE TraceId IN ({many})"));
+
+    let joins = |tables: usize| {
+        let names: Vec<_> = (0..tables).map(|at| format!("otel_traces t{at}")).collect();
+        format!("SELECT count() FROM {}", names.join(" CROSS JOIN "))
+    };
+    sql(&joins(RELATIONS_MAX));
+    assert!(refused(&joins(RELATIONS_MAX + 1)).contains("joins at most 20 tables"));
+
+    let padded = |bytes: usize| format!("SELECT 1{}", " ".repeat(bytes - 8));
+    sql(&padded(SQL_BYTES_MAX));
+    assert!(refused(&padded(SQL_BYTES_MAX + 1)).contains("at most 65536 bytes"));
+}
+
+#[test]
+fn a_short_query_that_means_a_long_one_is_refused_in_time() {
+    let doubled: String = (1..40).map(|at| format!(", a{0}+a{0} AS a{at}", at - 1)).collect();
+    assert!(refused(&format!("SELECT 1 AS a0{doubled}")).contains("too large"));
+    let crossed: String = (1..40)
+        .map(|at| format!(", c{at} AS (SELECT 1 AS x FROM c{0} p CROSS JOIN c{0} q)", at - 1))
+        .collect();
+    let text = format!("WITH c0 AS (SELECT 1 AS x){crossed} SELECT count() FROM c39");
+    assert!(refused(&text).contains("too large"));
+    for chain in ["1+", "NOT ", "- ", "(", "1=1 AND ", "if(1,", "SELECT 1 UNION ALL "] {
+        refused(&format!("SELECT {}", chain.repeat(60_000 / chain.len())));
+    }
+    let nested = format!("SELECT 1{}", " IS NULL".repeat(900));
+    assert!(refused(&nested).contains("nests too deeply"));
+    let inner = format!("{}SELECT 1{}", "SELECT * FROM (".repeat(60), ")".repeat(60));
+    assert!(refused(&inner).contains("nests too deeply"));
 }

@@ -3,12 +3,14 @@
 use std::time::Instant;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, Statement};
 
 use super::functions::times;
 use crate::StoreError;
 use crate::sql::{Cell, Compiled, SqlQuery, Table, Ty};
 
+/// The most text that an answer has, in bytes: what is cut off counts as more rows.
+pub(super) const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How often the clock is looked at, in instructions of SQLite's machine.
 const INSTRUCTIONS_BETWEEN_LOOKS: i32 = 20_000;
 
@@ -21,33 +23,70 @@ pub(super) fn run(
     let until = Instant::now() + query.time_max;
     connection
         .progress_handler(INSTRUCTIONS_BETWEEN_LOOKS, Some(move || Instant::now() >= until))?;
-    let answer = rows(connection, compiled, query.rows_max);
+    let answer = match connection.prepare(&compiled.sql) {
+        Ok(mut statement) => match rows(&mut statement, compiled, query.rows_max) {
+            Ok(table) => Ok(Ok(table)),
+            Err(error) => failure(error, query),
+        },
+        Err(error) => unprepared(error),
+    };
     connection.progress_handler(0, None::<fn() -> bool>)?;
-    match answer {
-        Ok(table) => Ok(Ok(table)),
-        Err(rusqlite::Error::SqliteFailure(error, _))
+    answer
+}
+
+/// What went wrong on the way.
+fn failure(
+    error: rusqlite::Error,
+    query: &SqlQuery,
+) -> rusqlite::Result<Result<Table, StoreError>> {
+    match error {
+        rusqlite::Error::SqliteFailure(error, _)
             if error.code == ErrorCode::OperationInterrupted =>
         {
             let seconds = query.time_max.as_secs_f64();
             Ok(Err(StoreError::TimedOut { seconds: format!("{seconds}") }))
         }
         // What a function of ours says is for the caller.
-        Err(rusqlite::Error::SqliteFailure(error, Some(message)))
+        rusqlite::Error::SqliteFailure(error, Some(message))
             if error.code == ErrorCode::Unknown =>
         {
             Ok(Err(StoreError::Sql { message, place: None }))
         }
-        Err(error) => Err(error),
+        rusqlite::Error::UserFunctionError(error) => {
+            Ok(Err(StoreError::Sql { message: error.to_string(), place: None }))
+        }
+        error => Err(error),
     }
 }
 
-fn rows(connection: &Connection, compiled: &Compiled, rows_max: usize) -> rusqlite::Result<Table> {
-    let mut statement = connection.prepare(&compiled.sql)?;
+/// A query that is known here and still more than SQLite takes: too many terms, too deep.
+fn unprepared(error: rusqlite::Error) -> rusqlite::Result<Result<Table, StoreError>> {
+    let reason = match error {
+        rusqlite::Error::SqlInputError { error, msg, .. } if error.code == ErrorCode::Unknown => {
+            msg
+        }
+        rusqlite::Error::SqliteFailure(error, Some(message))
+            if error.code == ErrorCode::Unknown =>
+        {
+            message
+        }
+        error => return Err(error),
+    };
+    let message = format!("the store cannot do this: {reason}");
+    Ok(Err(StoreError::Sql { message, place: None }))
+}
+
+fn rows(
+    statement: &mut Statement<'_>,
+    compiled: &Compiled,
+    rows_max: usize,
+) -> rusqlite::Result<Table> {
     let mut found = statement.query([])?;
     let mut table = Table {
         columns: compiled.columns.iter().map(|(name, _)| name.clone()).collect(),
         ..Table::default()
     };
+    let mut left = ANSWER_BYTES_MAX;
     while let Some(row) = found.next()? {
         if table.rows.len() == rows_max {
             table.more = true;
@@ -57,6 +96,12 @@ fn rows(connection: &Connection, compiled: &Compiled, rows_max: usize) -> rusqli
         for (at, (_, ty)) in compiled.columns.iter().enumerate() {
             cells.push(cell(row.get_ref(at)?, *ty)?);
         }
+        let bytes = cells.iter().map(Cell::bytes).sum();
+        let Some(rest) = left.checked_sub(bytes) else {
+            table.more = true;
+            break;
+        };
+        left = rest;
         table.rows.push(cells);
     }
     Ok(table)

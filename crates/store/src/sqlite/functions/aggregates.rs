@@ -16,6 +16,7 @@ const EXACT_MAX: u64 = 1 << 53;
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_aggregate_function("ch_quantile", 2, PURE, Quantile { exact: false })?;
     connection.create_aggregate_function("ch_quantile_exact", 2, PURE, Quantile { exact: true })?;
+    connection.create_aggregate_function("ch_quantiles", 3, PURE, Quantiles)?;
     connection.create_aggregate_function("ch_arg_min", 2, PURE, Extreme(Ordering::Less))?;
     connection.create_aggregate_function("ch_arg_max", 2, PURE, Extreme(Ordering::Greater))?;
     connection.create_aggregate_function("ch_stddev_pop", 1, PURE, Spread)
@@ -55,6 +56,54 @@ impl Aggregate<Numbers, Option<f64>> for Quantile {
     ) -> rusqlite::Result<Option<f64>> {
         let (mut numbers, level) = state.unwrap_or_default();
         Ok(quantile(&mut numbers, level, self.exact))
+    }
+}
+
+/// `ch_quantiles(value, levels, kind)`: several quantiles of the same values, as a JSON list. The
+/// levels stand between commas; a kind is `between` two values, `exact`, or `whole` numbers.
+struct Quantiles;
+
+/// The numbers so far, the levels and the kind.
+type Several = (Vec<f64>, Option<(String, String)>);
+
+impl Aggregate<Several, Option<String>> for Quantiles {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Several> {
+        Ok(Several::default())
+    }
+
+    fn step(
+        &self,
+        context: &mut Context<'_>,
+        (numbers, how): &mut Several,
+    ) -> rusqlite::Result<()> {
+        // Rows that do not count are told how, too: there may be no others.
+        if how.is_none() {
+            *how = Some((context.get(1)?, context.get(2)?));
+        }
+        let Some(number) = number(context.get_raw(0))? else { return Ok(()) };
+        if numbers.len() >= VALUES_MAX {
+            return Err(failed("a quantile of too many values: narrow the time down"));
+        }
+        numbers.push(number);
+        Ok(())
+    }
+
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        state: Option<Several>,
+    ) -> rusqlite::Result<Option<String>> {
+        let Some((mut numbers, Some((levels, kind)))) = state else { return Ok(None) };
+        let mut found = Vec::new();
+        for level in levels.split(',') {
+            let level: f64 = level.parse().map_err(|_| failed("a level that is no number"))?;
+            let number = quantile(&mut numbers, level, kind != "between");
+            found.push(match (number, kind.as_str()) {
+                (number, "whole") => serde_json::Value::from(number.unwrap_or(0.0) as i64),
+                (number, _) => serde_json::Value::from(number),
+            });
+        }
+        Ok(Some(serde_json::Value::from(found).to_string()))
     }
 }
 

@@ -2,15 +2,15 @@
 
 use rusqlite::Connection;
 use rusqlite::functions::Context;
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::ValueRef;
 
 use super::{PURE, failed};
 
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("ch_divide", 2, PURE, |context| {
-        // What is no number is NULL, as ClickHouse's JSON has it.
+        // What is no number becomes NULL; what is without end stays so.
         let (Some(a), Some(b)) = (float(context, 0)?, float(context, 1)?) else { return Ok(None) };
-        Ok(Some(a / b).filter(|quotient| quotient.is_finite()))
+        Ok(Some(a / b))
     })?;
     connection.create_scalar_function("ch_int_div", 2, PURE, |context| {
         whole(context, i64::checked_div)
@@ -28,17 +28,17 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         Ok(float(context, 0)?.map(f64::ceil))
     })?;
     connection.create_scalar_function("ch_uint", 1, PURE, |context| {
-        Ok(integer(context.get_raw(0).as_str()?).filter(|number| *number >= 0).unwrap_or(0))
+        unsigned(context.get_raw(0).as_str()?)
+            .ok_or_else(|| failed("a whole number above 2^63 in toUInt64OrZero"))
     })?;
     connection.create_scalar_function("ch_int", 1, PURE, |context| {
         Ok(integer(context.get_raw(0).as_str()?).unwrap_or(0))
     })?;
     connection.create_scalar_function("ch_float", 1, PURE, |context| {
-        let number: f64 = context.get_raw(0).as_str()?.parse().unwrap_or(0.0);
-        Ok(if number.is_finite() { Value::Real(number) } else { Value::Null })
+        Ok(context.get_raw(0).as_str()?.parse().unwrap_or(0.0_f64))
     })?;
     connection.create_scalar_function("ch_float_text", 1, PURE, |context| {
-        Ok(float(context, 0)?.map(|number| number.to_string()))
+        Ok(float(context, 0)?.map(float_text))
     })
 }
 
@@ -57,6 +57,24 @@ fn whole(context: &Context<'_>, divide: impl Fn(i64, i64) -> Option<i64>) -> rus
 /// A whole number in decimal digits.
 fn integer(text: &str) -> Option<i64> {
     text.parse().ok()
+}
+
+/// A whole number without a sign, or 0; `None` where it cannot be held.
+pub(super) fn unsigned(text: &str) -> Option<i64> {
+    match text.parse::<u64>() {
+        Ok(number) => i64::try_from(number).ok(),
+        Err(_) => Some(0),
+    }
+}
+
+/// The shortest text that means this number, with an exponent where it would be long.
+pub(super) fn float_text(number: f64) -> String {
+    let size = number.abs();
+    if size.is_finite() && size != 0.0 && !(1e-6..1e21).contains(&size) {
+        format!("{number:e}")
+    } else {
+        number.to_string()
+    }
 }
 
 /// Halves go to the even neighbour.

@@ -3,6 +3,9 @@
 mod filters;
 mod keeping;
 mod lookup;
+mod query;
+mod questions;
+mod scope;
 mod speed;
 
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! The control plane over a real socket, and who may open it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,6 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use tollgate_store::{SpanRow, SpanStore, Sqlite, SqliteSettings, StatusCode};
+
+mod query;
 
 use crate::host::is_local_name;
 use crate::{ConsoleState, router};
@@ -24,19 +27,28 @@ async fn ask(
 ) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
-    let state = ConsoleState {
-        store,
-        metrics: Arc::new(|| "up 1\n".to_owned()),
-        ready: Arc::new(move || if ready { Ok(()) } else { Err("draining") }),
-        targets: Arc::new(|| serde_json::json!([{ "target": "a", "standing": "in_service" }])),
-    };
-    tokio::spawn(async move { axum::serve(listener, router(state)).await });
+    serve(listener, state(store, ready));
     let mut stream = TcpStream::connect(addr).await.unwrap();
     let request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer
+}
+
+fn state(store: Option<Arc<dyn SpanStore>>, ready: bool) -> ConsoleState {
+    ConsoleState {
+        store,
+        metrics: Arc::new(|| "up 1\n".to_owned()),
+        ready: Arc::new(move || if ready { Ok(()) } else { Err("draining") }),
+        targets: Arc::new(|| serde_json::json!([{ "target": "a", "standing": "in_service" }])),
+    }
+}
+
+/// With the caller's address, as the gateway does.
+fn serve(listener: TcpListener, state: ConsoleState) {
+    let router = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, router).await });
 }
 
 /// A store on disk that is gone when the test is.
@@ -181,13 +193,13 @@ async fn a_trace_that_is_not_there_or_no_id_is_said() {
 
 #[test]
 fn the_script_sets_text_and_never_markup() {
-    let script = include_str!("../assets/app.js");
+    let script = include_str!("../../assets/app.js");
     for sink in
         ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("]
     {
         assert!(!script.contains(sink), "{sink} would run what an attribute's value says");
     }
-    let page = include_str!("../assets/index.html");
+    let page = include_str!("../../assets/index.html");
     let inline =
         |word: &str| word.contains('=') && (word.starts_with("on") || word.starts_with("style"));
     assert!(!page.split_whitespace().any(inline), "the policy forbids inline code");
