@@ -91,7 +91,8 @@ fn real_engine_fake_server_the_terminal_shows_traces_from_clickhouse() {
     let world = World::new(&sections(&shim));
     let trace = call(&world);
     world.spans(&trace);
-    for arguments in [vec!["traces"], vec!["traces", &trace[..8]]] {
+    let sql = "SELECT TraceId, SpanAttributes['gen_ai.request.model'] FROM otel_traces";
+    for arguments in [vec!["traces"], vec!["traces", &trace[..8]], vec!["query", sql]] {
         let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
             .arg("--config")
             .arg(world.config())

@@ -207,7 +207,7 @@ impl SpanStore for ClickHouse {
 
     async fn query(&self, query: &SqlQuery) -> Result<Table, StoreError> {
         self.prepared().await?;
-        query::query(&self.http, &self.settings, query, now_ns()).await
+        query::query(&self.http, &self.names, &self.settings, query, now_ns()).await
     }
 
     /// Nothing to do: the tables' TTL drops whole parts.

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::http::{Http, Statement};
+use super::schema::Names;
 use super::{ClickHouseSettings, failure};
 use crate::StoreError;
-use crate::sql::{Cell, Scope, SqlQuery, Table, scoped};
+use crate::sql::{Cell, Scope, SqlQuery, Table, renamed, scoped};
 
 /// The table as queries call it.
 const TRACES: &str = "otel_traces";
@@ -28,15 +29,20 @@ struct Column {
 
 pub(super) async fn query(
     http: &Http,
+    names: &Names,
     settings: &ClickHouseSettings,
     query: &SqlQuery,
     now_ns: i64,
 ) -> Result<Table, StoreError> {
-    if query.scope != Scope::All && settings.traces_table != TRACES {
-        let message = format!("a project's queries need the table's name to be {TRACES}");
-        return Err(StoreError::Sql { message, place: None });
+    let mut sql = scoped(&query.text, &query.scope, now_ns)?;
+    if settings.traces_table != TRACES {
+        sql = match (renamed(&sql, &names.traces), &query.scope) {
+            (Ok(renamed), _) => renamed,
+            // More than our parser knows: its author knows the table's name, too.
+            (Err(_), Scope::All) => sql,
+            (Err(error), Scope::Project(_)) => return Err(error.into()),
+        };
     }
-    let sql = scoped(&query.text, &query.scope, now_ns)?;
     let sql = sql.trim_end().trim_end_matches(';');
     let options = vec![
         ("database", settings.database.clone()),

@@ -1,6 +1,9 @@
 //! What both stores say about the same spans.
 
-use tollgate_store::{SpanRow, SpanStore, Sqlite, SqliteSettings, StoreError, TraceFilter};
+use tollgate_store::sql::Scope;
+use tollgate_store::{
+    SpanRow, SpanStore, Sqlite, SqliteSettings, StoreError, TraceFilter, UsageBy, Window,
+};
 
 use crate::rows::{odd, row, start_ns, trace_id};
 use crate::shim::Shim;
@@ -124,4 +127,28 @@ async fn real_engine_fake_server_a_bad_row_leaves_no_trace_and_a_closed_store_sa
     store.close().await;
     assert_eq!(store.insert(vec![row(start_ns(), 1, 1)]).await, Err(StoreError::Closed));
     assert_eq!(store.trace(&trace_id(1)).await, Err(StoreError::Closed));
+}
+
+#[tokio::test]
+async fn real_engine_fake_server_typed_questions_have_sqlites_answers() {
+    let Some(shim) = Shim::start() else { return };
+    let start = start_ns();
+    let rows: Vec<_> =
+        (0..40).flat_map(|trace| (0..1 + trace % 3).map(move |at| row(start, trace, at))).collect();
+    let (sqlite, clickhouse, _folder) = both(&shim, &rows).await;
+    for scope in [Scope::All, Scope::Project("p1".to_owned())] {
+        let before_ns = start + 30_000_000_001;
+        let window = Window { scope, since_ns: start + 2_000_000_000, before_ns };
+        let ours = clickhouse.latency_by_model(&window).await.unwrap();
+        assert_eq!(ours.len(), 2);
+        assert_eq!(ours, sqlite.latency_by_model(&window).await.unwrap());
+        for by in [UsageBy::Model, UsageBy::Session, UsageBy::User] {
+            let ours = clickhouse.usage(by, &window).await.unwrap();
+            assert!(ours.len() > 1, "{ours:?}");
+            assert_eq!(ours, sqlite.usage(by, &window).await.unwrap());
+        }
+        let ours = clickhouse.errors_by_provider(&window).await.unwrap();
+        assert_eq!(ours.len(), 2);
+        assert_eq!(ours, sqlite.errors_by_provider(&window).await.unwrap());
+    }
 }
