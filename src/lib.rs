@@ -12,6 +12,7 @@ pub mod running;
 mod server;
 mod shared;
 mod snapshot;
+mod span_store;
 mod store_sink;
 mod targets;
 mod tool_links;

@@ -10,11 +10,11 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tollgate_collector::{Auth, Collector, CollectorSettings};
-use tollgate_config::{Settings, StoreSettings};
+use tollgate_config::Settings;
 use tollgate_console::ConsoleState;
 use tollgate_filters::request::InFlight;
 use tollgate_routing::Registry;
-use tollgate_store::{SpanStore, Sqlite, SqliteSettings};
+use tollgate_store::SpanStore;
 
 use crate::keys::{self, Desk};
 use crate::observe::Observe;
@@ -22,6 +22,7 @@ use crate::reload::{self, Reload, Reloader, Source};
 use crate::server::ProxyServer;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
+use crate::span_store::{self, Opened};
 use crate::targets;
 
 /// Threads for everything that is not a request: exporters, collector, console.
@@ -92,7 +93,7 @@ impl Running {
             .enable_all()
             .build()
             .map_err(|error| format!("cannot start the control runtime: {error}"))?;
-        let store = open_store(settings.store.as_ref())?;
+        let Opened { store, is_found } = span_store::open(settings.store.as_ref(), &runtime)?;
         let (stop_rest, stopping) = watch::channel(false);
         let in_flight = InFlight::default();
         let live = Registry::new(Instant::now());
@@ -105,7 +106,8 @@ impl Running {
         let snapshot = Snapshot::new(settings, in_flight.clone(), &live)?;
         let shared = Shared::new(snapshot, in_flight, live, observe);
 
-        serve_control(&runtime, &shared, &access, store.clone(), control, stopping.clone())?;
+        let console = console_state(&shared, &access, store.clone(), is_found);
+        serve_control(&runtime, console, &access, control, stopping.clone())?;
         let reloader = source.map(|source| Arc::new(Reloader::new(source, Arc::clone(&shared))));
         if let Some(reloader) = &reloader {
             let _inside = runtime.enter();
@@ -239,40 +241,35 @@ impl Access {
     }
 }
 
-fn open_store(settings: Option<&StoreSettings>) -> Result<Option<Arc<dyn SpanStore>>, String> {
-    match settings {
-        None => Ok(None),
-        Some(StoreSettings::Sqlite { path, retention_days }) => {
-            let settings =
-                SqliteSettings { retention_days: *retention_days, ..SqliteSettings::default() };
-            let store = Sqlite::open(path, settings)
-                .map_err(|error| format!("cannot open the store {}: {error}", path.display()))?;
-            Ok(Some(Arc::new(store)))
-        }
-        Some(StoreSettings::ClickHouse { .. }) => {
-            Err("store.kind clickhouse is not available in this version; use sqlite".to_owned())
-        }
+fn console_state(
+    shared: &Arc<Shared>,
+    access: &Arc<Access>,
+    store: Option<Arc<dyn SpanStore>>,
+    is_store_found: Arc<dyn Fn() -> bool + Send + Sync>,
+) -> ConsoleState {
+    let (metrics, ready, live) = (Arc::clone(shared), Arc::clone(shared), shared.live.clone());
+    let counted = Arc::clone(access);
+    ConsoleState {
+        store,
+        metrics: Arc::new(move || counted.metrics(&metrics)),
+        ready: Arc::new(move || match (ready.is_draining(), is_store_found()) {
+            (true, _) => Err("draining"),
+            (false, false) => Err("waiting for the store"),
+            (false, true) => Ok(()),
+        }),
+        targets: Arc::new(move || targets::json(&live)),
     }
 }
 
 fn serve_control(
     runtime: &Runtime,
-    shared: &Arc<Shared>,
-    access: &Arc<Access>,
-    store: Option<Arc<dyn SpanStore>>,
+    state: ConsoleState,
+    access: &Access,
     addr: SocketAddr,
     stopping: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let listener = listen(runtime, addr)?;
-    let (metrics, ready, live) = (Arc::clone(shared), Arc::clone(shared), shared.live.clone());
-    let counted = Arc::clone(access);
-    let router = tollgate_console::router(ConsoleState {
-        store,
-        metrics: Arc::new(move || counted.metrics(&metrics)),
-        ready: Arc::new(move || !ready.is_draining()),
-        targets: Arc::new(move || targets::json(&live)),
-    });
-    let router = router.merge(keys::router(Arc::clone(&access.desk)));
+    let router = tollgate_console::router(state).merge(keys::router(Arc::clone(&access.desk)));
     // The exchange limits tries by address, and SQL is answered on loopback alone.
     let router = router.into_make_service_with_connect_info::<SocketAddr>();
     runtime.spawn(async move {

@@ -76,7 +76,10 @@ impl StoreSink {
 impl SpanSink for StoreSink {
     async fn export(&mut self, batch: &[Arc<Span>]) -> Result<(), ExportError> {
         let rows = batch.iter().map(|span| self.row(span)).collect();
-        self.store.insert(rows).await.map(drop).map_err(ExportError::unavailable)
+        self.store.insert(rows).await.map(drop).map_err(|error| match error.is_retryable() {
+            true => ExportError::unavailable(error),
+            false => ExportError::Refused { message: error.to_string() },
+        })
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use tollgate_console::{render_csv, render_json, render_table};
+use tollgate_store::StoreError;
 use tollgate_store::sql::{SQL_BYTES_MAX, Scope, SqlQuery, Table};
-use tollgate_store::{SpanStore, StoreError};
 
 use super::{Failure, Outcome, print, traces};
 

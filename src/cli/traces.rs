@@ -8,6 +8,7 @@ use tollgate_console::{TextOptions, render_list, render_text};
 use tollgate_store::{SpanStore, Sqlite, SqliteSettings, TraceFilter};
 
 use super::{Failure, Outcome, color, load, print, watch};
+use crate::span_store;
 
 /// Columns, where the terminal does not say.
 const WIDTH: usize = 100;
@@ -35,25 +36,26 @@ pub(super) fn run(config: &Path, options: &Options) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         if options.watch {
-            let outcome = watch::run(&store, &filter(options), text_options()).await;
+            let outcome = watch::run(&*store, &filter(options), text_options()).await;
             store.close().await;
             return outcome;
         }
-        let text = show(&store, options).await;
+        let text = show(&*store, options).await;
         store.close().await;
         print(&text?)
     })
 }
 
 /// The configured store, for reading.
-pub(super) fn open(config: &Path) -> Result<Sqlite, Failure> {
-    let settings = load(config)?;
-    let path = match settings.store {
-        Some(StoreSettings::Sqlite { path, .. }) => path,
-        Some(StoreSettings::ClickHouse { .. }) => {
-            return Err(Failure::failed("only a SQLite store can be read here"));
-        }
-        None => return Err(Failure::failed("no span store is configured (store: { kind: none })")),
+pub(super) fn open(config: &Path) -> Result<Box<dyn SpanStore>, Failure> {
+    let Some(settings) = load(config)?.store else {
+        return Err(Failure::failed("no span store is configured (store: { kind: none })"));
+    };
+    if let Some(store) = span_store::clickhouse(&settings).map_err(Failure::failed)? {
+        return Ok(Box::new(store));
+    }
+    let StoreSettings::Sqlite { path, .. } = settings else {
+        return Err(Failure::failed("only SQLite and ClickHouse can be read here"));
     };
     if !path.exists() {
         let path = path.display();
@@ -63,7 +65,7 @@ pub(super) fn open(config: &Path) -> Result<Sqlite, Failure> {
     }
     // A gateway may be writing to it.
     let settings = SqliteSettings { read_only: true, ..SqliteSettings::default() };
-    Sqlite::open(&path, settings).map_err(Failure::failed)
+    Ok(Box::new(Sqlite::open(&path, settings).map_err(Failure::failed)?))
 }
 
 fn filter(options: &Options) -> TraceFilter {

@@ -38,6 +38,8 @@ routes:
 /// Secrets that must never be seen anywhere but where they belong.
 pub(crate) const OPENAI_KEY: &str = "sk-canary-openai-7f3a";
 pub(crate) const ANTHROPIC_KEY: &str = "sk-canary-anthropic-91bc";
+/// What the fake ClickHouse server asks for.
+pub(crate) const CLICKHOUSE_KEY: &str = "canary-3b1d";
 
 /// Everything of one test.
 pub(crate) struct World {
@@ -100,11 +102,12 @@ impl World {
         // Without it, one server of this process would take the connections of another.
         assert!(text.contains("work_stealing: true"), "tests share a process: {text}");
         let text = text.replace("{gateway}", &gateway.to_string());
-        let store = self.database();
-        format!(
-            "{text}control: {{ port: {control} }}\nstore: {{ kind: sqlite, path: \"{}\" }}\n",
-            store.display()
-        )
+        let mut text = format!("{text}control: {{ port: {control} }}\n");
+        if !text.contains("store:") {
+            let store = self.database();
+            text.push_str(&format!("store: {{ kind: sqlite, path: \"{}\" }}\n", store.display()));
+        }
+        text
     }
 
     pub(crate) fn running(&self) -> &Running {
@@ -174,6 +177,7 @@ fn environment(name: &str) -> Option<String> {
     match name {
         "OPENAI_KEY" => Some(OPENAI_KEY.to_owned()),
         "ANTHROPIC_KEY" => Some(ANTHROPIC_KEY.to_owned()),
+        "CLICKHOUSE_KEY" => Some(CLICKHOUSE_KEY.to_owned()),
         _ => None,
     }
 }

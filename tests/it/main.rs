@@ -12,6 +12,7 @@
 mod attributes;
 mod cancel;
 mod cli;
+mod clickhouse;
 mod client;
 mod content;
 mod credentials;

@@ -175,6 +175,10 @@ pub enum StoreSettings {
         user: String,
         /// The user's password.
         password: Option<Secret>,
+        /// Authorities to trust instead of the system's (PEM).
+        ca_file: Option<PathBuf>,
+        /// The spans' table; `otel_traces` by default.
+        traces_table: String,
         /// How long spans are kept, in days; 90 by default.
         retention_days: u32,
     },

@@ -29,8 +29,8 @@ pub struct ConsoleState {
     pub store: Option<Arc<dyn SpanStore>>,
     /// The text of `/metrics`.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    /// Whether requests are taken.
-    pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Whether requests are taken, or why not, in a word.
+    pub ready: Arc<dyn Fn() -> Result<(), &'static str> + Send + Sync>,
     /// The live state of every target, as a list of objects.
     pub targets: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
 }
@@ -74,8 +74,8 @@ async fn health() -> Json<serde_json::Value> {
 
 async fn ready(State(state): State<ConsoleState>) -> Response {
     let (status, word) = match (state.ready)() {
-        true => (StatusCode::OK, "ready"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        Ok(()) => (StatusCode::OK, "ready"),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
     };
     (status, Json(json!({ "status": word }))).into_response()
 }

@@ -105,6 +105,38 @@ pub enum StoreError {
         /// Whether there are others.
         more: bool,
     },
+    /// The server cannot be reached, or its answer was lost: what was asked may have been done.
+    #[error("cannot reach ClickHouse at {url}: {reason}")]
+    Unreachable {
+        /// Where it should be.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The server, or whoever stands before it, did not do what was asked.
+    #[error("ClickHouse refused ({what}): {reason}")]
+    Refused {
+        /// The code or the HTTP status, as text.
+        what: String,
+        /// The exception's code, where ClickHouse itself said no.
+        code: Option<u32>,
+        /// What it said.
+        reason: String,
+        /// Whether this passes by itself.
+        retryable: bool,
+    },
+    /// Settings or tables with which it cannot work.
+    #[error("{reason}")]
+    Schema {
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+    /// An answer that is larger than we take.
+    #[error("the answer has more than {bytes_max} bytes: ask for less")]
+    TooLarge {
+        /// The most we take.
+        bytes_max: usize,
+    },
     /// The store was closed, or its thread has ended.
     #[error("the span store is closed")]
     Closed,
@@ -127,7 +159,9 @@ impl StoreError {
             | Self::Unusable { .. }
             | Self::Failed { .. }
             | Self::Corrupt { .. }
+            | Self::Unreachable { .. }
             | Self::Closed => true,
+            Self::Refused { retryable, .. } => *retryable,
             Self::NewerSchema { .. }
             | Self::OlderSchema { .. }
             | Self::Foreign { .. }
@@ -136,6 +170,8 @@ impl StoreError {
             | Self::BadTraceId { .. }
             | Self::Sql { .. }
             | Self::TimedOut { .. }
+            | Self::Schema { .. }
+            | Self::TooLarge { .. }
             | Self::AmbiguousTraceId { .. } => false,
         }
     }

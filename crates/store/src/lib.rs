@@ -2,9 +2,10 @@
 //!
 //! [`SpanRow`] is the one row type: what a row of `otel_traces` holds in the OpenTelemetry
 //! Collector's ClickHouse schema. [`SpanStore`] is what a back end can do; [`Sqlite`] is the one
-//! inside the binary.
+//! inside the binary, [`ClickHouse`] the one for those who outgrow it.
 
 mod calendar;
+mod clickhouse;
 mod error;
 mod query;
 mod questions;
@@ -14,6 +15,7 @@ mod sqlite;
 
 use async_trait::async_trait;
 
+pub use clickhouse::{ClickHouse, ClickHouseSettings, Password};
 pub use error::StoreError;
 pub use query::{LIMIT_DEFAULT, LIMIT_MAX, PREFIX_HEX_MIN, TraceFilter, TraceSummary};
 pub use questions::{

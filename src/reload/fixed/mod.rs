@@ -75,9 +75,18 @@ fn issuer(settings: &Settings) -> Option<&str> {
 fn store_hash(store: Option<&StoreSettings>) -> u64 {
     fingerprint(store.map(|store| match store {
         StoreSettings::Sqlite { path, retention_days } => fingerprint((path, retention_days)),
-        StoreSettings::ClickHouse { url, database, user, password, retention_days } => {
+        StoreSettings::ClickHouse {
+            url,
+            database,
+            user,
+            password,
+            ca_file,
+            traces_table,
+            retention_days,
+        } => {
             let password = password.as_ref().map(|secret| secret.expose());
-            fingerprint((url, database, user, password, retention_days))
+            let ca_file = ca_file.as_ref().map(file_hash);
+            fingerprint((url, database, user, password, ca_file, traces_table, retention_days))
         }
     }))
 }

@@ -35,6 +35,7 @@ const STORE_PATH: &str = "data/tollgate.db";
 const RETENTION_DAYS: u32 = 90;
 const CLICKHOUSE_DATABASE: &str = "otel";
 const CLICKHOUSE_USER: &str = "default";
+const CLICKHOUSE_TRACES: &str = "otel_traces";
 const COLLECTOR_MEMORY_MIB: usize = 512;
 const CACHE_TTL_SECS: u64 = 600;
 const CACHE_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -194,6 +195,8 @@ fn store(entry: &StoreEntry, vault: &Vault) -> Option<StoreSettings> {
             database: or(&entry.database, CLICKHOUSE_DATABASE),
             user: or(&entry.user, CLICKHOUSE_USER),
             password: entry.password.as_ref().and_then(|source| vault.get(&source.value)),
+            ca_file: entry.ca_file.as_ref().map(|file| file.value.clone().into()),
+            traces_table: or(&entry.traces_table, CLICKHOUSE_TRACES),
             retention_days,
         }),
     }

@@ -267,3 +267,35 @@ fn prices_and_the_memory_of_tool_calls_have_their_defaults_and_their_bounds() {
     let plain = loaded(&format!("{providers}pricing: {{ m: {{ input: 1 }} }}\n"));
     assert_eq!(&*plain.pricing["m"].currency, "USD");
 }
+
+#[test]
+fn clickhouse_has_its_names_and_its_authority() {
+    let store = |fields: &str| {
+        let text = format!(
+            "providers: {{ openai: {{ models: [gpt-4o] }} }}\n\
+             store: {{ kind: clickhouse, url: 'https://ch:8443'{fields} }}"
+        );
+        crate::load_str("f", &text, |_| None).map(|(settings, _)| settings.store)
+    };
+    let Ok(Some(StoreSettings::ClickHouse { database, user, traces_table, ca_file, .. })) =
+        store("")
+    else {
+        panic!()
+    };
+    assert_eq!((&*database, &*user, &*traces_table), ("otel", "default", "otel_traces"));
+    assert!(ca_file.is_none());
+    let Ok(Some(StoreSettings::ClickHouse { traces_table, .. })) =
+        store(", tables: { traces: llm }")
+    else {
+        panic!()
+    };
+    assert_eq!(traces_table, "llm");
+    for (fields, said) in [
+        (", tables: { spans: llm }", "spans"),
+        (", ca_file: /nowhere/ca.pem", "/nowhere/ca.pem"),
+        (", path: data/x.db", "`path` is for `kind: sqlite`"),
+    ] {
+        let problems = store(fields).map(drop).unwrap_err().to_string();
+        assert!(problems.contains(said), "{problems}");
+    }
+}

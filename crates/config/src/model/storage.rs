@@ -43,6 +43,8 @@ pub(crate) struct StoreEntry {
     pub(crate) database: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Located<SecretSource>>,
+    pub(crate) ca_file: Option<Located<String>>,
+    pub(crate) traces_table: Option<String>,
 }
 
 /// `pricing.<model>`, for a million tokens.
@@ -85,12 +87,16 @@ pub(super) fn store(fields: &mut Fields<'_, '_>) -> StoreEntry {
         database: fields.text("database").map(|database| database.value),
         user: fields.text("user").map(|user| user.value),
         password: fields.secret("password"),
+        ca_file: fields.text("ca_file"),
+        traces_table: fields
+            .section("tables", |tables| tables.text("traces").map(|name| name.value))
+            .and_then(|tables| tables.value),
     };
     if kind.is_none() && fields.has("kind") {
         // Its fields cannot be judged while the kind is unknown.
         return store;
     }
-    let clickhouse = ["url", "database", "user", "password"];
+    let clickhouse = ["url", "database", "user", "password", "ca_file", "tables"];
     match store.kind {
         StoreKind::Sqlite => foreign(fields, &clickhouse, "clickhouse"),
         StoreKind::ClickHouse => {

@@ -20,6 +20,9 @@ pub(super) fn run(document: &Document, findings: &mut Findings) {
     if let Some(url_of_store) = &document.store.url {
         url(url_of_store, problems);
     }
+    if let Some(file) = &document.store.ca_file {
+        readable(file, problems);
+    }
 }
 
 fn addresses(listeners: &[Listener<'_>], findings: &mut Findings) {

@@ -40,7 +40,7 @@ fn state(store: Option<Arc<dyn SpanStore>>, ready: bool) -> ConsoleState {
     ConsoleState {
         store,
         metrics: Arc::new(|| "up 1\n".to_owned()),
-        ready: Arc::new(move || ready),
+        ready: Arc::new(move || if ready { Ok(()) } else { Err("draining") }),
         targets: Arc::new(|| serde_json::json!([{ "target": "a", "standing": "in_service" }])),
     }
 }

@@ -29,6 +29,7 @@ use sqlparser::parser::{Parser, ParserError};
 
 pub use error::SqlError;
 use limits::Budget;
+pub(crate) use scoped::renamed;
 pub use scoped::scoped;
 pub(crate) use ty::Ty;
 

@@ -50,6 +50,29 @@ pub fn scoped(text: &str, scope: &Scope, now_ns: i64) -> Result<String, SqlError
     Ok(out)
 }
 
+/// `text` with `table` wherever it reads the spans' table, which goes on under its usual name.
+///
+/// # Errors
+/// A text that cannot be parsed.
+pub(crate) fn renamed(text: &str, table: &str) -> Result<String, SqlError> {
+    let mut reads = Reads::default();
+    let _all = parse(text)?.visit(&mut reads);
+    let lost = || SqlError::new("a table's place in the query is not known".to_owned());
+    let mut out = String::with_capacity(text.len() + 64 * reads.0.len());
+    let mut from = 0;
+    for (span, has_alias) in reads.0 {
+        let start = offset(text, span.start).ok_or_else(lost)?;
+        out.push_str(text.get(from..start).ok_or_else(lost)?);
+        out.push_str(table);
+        if !has_alias {
+            out.push_str(&format!(" AS {TRACES}"));
+        }
+        from = offset(text, span.end).ok_or_else(lost)?;
+    }
+    out.push_str(text.get(from..).ok_or_else(lost)?);
+    Ok(out)
+}
+
 fn refuse_comments(text: &str) -> Result<(), SqlError> {
     let tokens = Tokenizer::new(&ClickHouseDialect {}, text).tokenize_with_location();
     for token in tokens.map_err(|error| SqlError::parsed(&error.to_string()))? {

@@ -1,0 +1,243 @@
+//! The store beyond one machine: ClickHouse over HTTP, in the OpenTelemetry Collector's schema.
+//!
+//! A batch has a deduplication token made from its bytes: however often it is sent, because an
+//! answer was lost, it is stored once. So whoever gets a retryable error sends the same rows again,
+//! and nothing else. A span that came in two batches is there twice, and read once.
+
+mod failure;
+mod http;
+mod query;
+mod read;
+mod recent;
+mod rowbinary;
+mod schema;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use ring::digest::{SHA256, digest};
+use tokio::sync::OnceCell;
+
+use self::http::{Http, Statement};
+use self::schema::{Names, Prepared};
+use crate::sql::{SqlQuery, Table};
+use crate::{SpanRow, SpanStore, StoreError, TraceFilter, TraceSummary};
+
+/// A server, or a cluster behind one address.
+pub struct ClickHouse {
+    http: Http,
+    names: Names,
+    settings: ClickHouseSettings,
+    prepared: OnceCell<Prepared>,
+    closed: AtomicBool,
+}
+
+/// Where ClickHouse is and what is kept there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClickHouseSettings {
+    /// Its HTTP interface, `http://` or `https://`, without user and password.
+    pub url: String,
+    /// The database; `otel` by default.
+    pub database: String,
+    /// The user; `default` by default.
+    pub user: String,
+    /// The user's password.
+    pub password: Option<Password>,
+    /// Authorities to trust instead of the system's (PEM).
+    pub ca_file: Option<PathBuf>,
+    /// The spans' table; `otel_traces` by default. The look-up table's name begins with it.
+    pub traces_table: String,
+    /// How long tables that are created keep spans; 0 for ever. 90 by default.
+    pub retention_days: u32,
+    /// How long an insert may take. 30 seconds by default.
+    pub timeout: Duration,
+    /// The most spans of one trace that are read; of a larger trace these are the first by start.
+    /// 10,000 by default.
+    pub trace_spans_max: usize,
+}
+
+/// A password, which is shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+// === impl Password ===
+
+impl Password {
+    fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Password {
+    fn from(password: String) -> Self {
+        Self(password)
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+// === impl ClickHouseSettings ===
+
+impl Default for ClickHouseSettings {
+    fn default() -> Self {
+        Self {
+            url: "http://localhost:8123".to_owned(),
+            database: "otel".to_owned(),
+            user: "default".to_owned(),
+            password: None,
+            ca_file: None,
+            traces_table: "otel_traces".to_owned(),
+            retention_days: 90,
+            timeout: Duration::from_secs(30),
+            trace_spans_max: 10_000,
+        }
+    }
+}
+
+// === impl ClickHouse ===
+
+impl ClickHouse {
+    /// Connects to nothing yet: a server that is away comes back. Reads `ca_file`.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] for settings that can never work.
+    pub fn new(settings: ClickHouseSettings) -> Result<Self, StoreError> {
+        let http = Http::new(&settings)?;
+        let names = Names::new(&settings);
+        let (prepared, closed) = (OnceCell::new(), AtomicBool::new(false));
+        Ok(Self { http, names, settings, prepared, closed })
+    }
+
+    /// Creates the tables if they are absent and checks them if they are there; once, and before
+    /// anything else. Every other method does it too.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] for tables of another form, or what ClickHouse says.
+    pub async fn prepare(&self) -> Result<(), StoreError> {
+        self.prepared().await.map(drop)
+    }
+
+    /// Whether the tables were found or created.
+    pub fn is_prepared(&self) -> bool {
+        self.prepared.initialized()
+    }
+
+    async fn prepared(&self) -> Result<Prepared, StoreError> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(StoreError::Closed);
+        }
+        let prepare = || schema::prepare(&self.http, &self.names, &self.settings);
+        self.prepared.get_or_try_init(prepare).await.copied()
+    }
+}
+
+impl std::fmt::Debug for ClickHouse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClickHouse")
+            .field("url", &self.http.url())
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SpanStore for ClickHouse {
+    /// ClickHouse does not say which rows are new: the number is that of the distinct ones in `rows`.
+    async fn insert(&self, rows: Vec<SpanRow>) -> Result<u64, StoreError> {
+        rows.iter().try_for_each(SpanRow::check)?;
+        self.prepared().await?;
+        let mut seen = HashSet::with_capacity(rows.len());
+        let distinct: Vec<_> =
+            rows.iter().filter(|row| seen.insert((&row.trace_id, &row.span_id))).collect();
+        if distinct.is_empty() {
+            return Ok(0);
+        }
+        let count = u64::try_from(distinct.len()).unwrap_or(u64::MAX);
+        let data = rowbinary::encode(distinct);
+        let columns: Vec<_> = rowbinary::COLUMNS.iter().map(|(name, _)| quoted(name)).collect();
+        let sql =
+            format!("INSERT INTO {} ({}) FORMAT RowBinary", self.names.traces, columns.join(", "));
+        let settings = vec![
+            // An answer means that the rows are in the table.
+            ("async_insert", "0".to_owned()),
+            // The look-up table's rows too, if it was their insert that failed.
+            ("deduplicate_blocks_in_dependent_materialized_views", "1".to_owned()),
+            ("insert_deduplicate", "1".to_owned()),
+            ("insert_deduplication_token", token(&data)),
+            // Days are partitions; spans of more than a hundred days are no reason to lose them.
+            ("max_partitions_per_insert_block", "0".to_owned()),
+        ];
+        let data = Some(Bytes::from(data));
+        self.http.run(Statement { sql: &sql, settings, data, time_max: None }).await?;
+        Ok(count)
+    }
+
+    async fn recent(&self, filter: &TraceFilter) -> Result<Vec<TraceSummary>, StoreError> {
+        self.prepared().await?;
+        recent::recent(&self.http, &self.names, filter, now_ns()).await
+    }
+
+    async fn trace(&self, trace_id: &str) -> Result<Vec<SpanRow>, StoreError> {
+        let prefix = crate::query::trace_id_prefix(trace_id)?;
+        let prepared = self.prepared().await?;
+        let mut candidates = match prefix.len() {
+            32 => vec![prefix.clone()],
+            _ => read::trace_ids(&self.http, &self.names, prepared, &prefix).await?,
+        };
+        match (candidates.pop(), candidates.is_empty()) {
+            (None, _) => Ok(Vec::new()),
+            (Some(id), true) => {
+                let spans_max = self.settings.trace_spans_max;
+                read::trace(&self.http, &self.names, prepared, &id, spans_max).await
+            }
+            (Some(last), false) => {
+                candidates.push(last);
+                Err(read::ambiguous(prefix, candidates))
+            }
+        }
+    }
+
+    async fn query(&self, query: &SqlQuery) -> Result<Table, StoreError> {
+        self.prepared().await?;
+        query::query(&self.http, &self.names, &self.settings, query, now_ns()).await
+    }
+
+    /// Nothing to do: the tables' TTL drops whole parts.
+    async fn prune(&self, _now_ns: i64) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The same for the same bytes: 128 bits of their SHA-256.
+fn token(data: &[u8]) -> String {
+    let digest = digest(&SHA256, data);
+    digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A text as a literal of ClickHouse's SQL.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+/// A name as an identifier of ClickHouse's SQL.
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
+}
+
+/// Unix time.
+fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
