@@ -16,12 +16,12 @@ struct Reads(Vec<(Span, bool)>);
 
 /// `text` for ClickHouse, limited to `scope`.
 ///
-/// For everybody's rows it is the text itself. A tenant's must be one that [`compile`] knows: what is
+/// For everybody's rows it is the text itself. A tenant's must be one that `compile` knows: what is
 /// not known could read something else. Comments and odd names are refused: where they end is the
 /// one thing that two parsers could see differently.
 ///
 /// # Errors
-/// What [`compile`] says.
+/// What `compile` says.
 pub fn scoped(text: &str, scope: &Scope, now_ns: i64) -> Result<String, SqlError> {
     let Scope::Project(project) = scope else { return Ok(text.to_owned()) };
     compile(text, scope, now_ns)?;
