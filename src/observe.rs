@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tollgate_config::{self as config, Settings};
+use tollgate_config::Settings;
 use tollgate_filters::request::InFlight;
 use tollgate_store::SpanStore;
 use tollgate_telemetry::export::{
@@ -166,16 +166,6 @@ impl Observe {
     }
 }
 
-/// What the configuration calls a profile is one.
-fn profile(profile: &config::Profile) -> Profile {
-    match profile {
-        config::Profile::To11 => Profile::To11,
-        config::Profile::SemconvPinned => Profile::SemconvPinned,
-        config::Profile::SemconvLatest => Profile::SemconvLatest,
-        config::Profile::OpenInference => Profile::OpenInference,
-    }
-}
-
 /// Everything that the configuration exports to.
 fn destinations(settings: &Settings) -> Vec<Destination<'_>> {
     let genai = &settings.genai;
@@ -183,7 +173,7 @@ fn destinations(settings: &Settings) -> Vec<Destination<'_>> {
         name,
         otlp,
         pipeline: Pipeline::GenAi,
-        profiles: profiles.iter().map(profile).collect(),
+        profiles: profiles.to_vec(),
     };
     let mut found = Vec::new();
     found.extend(settings.telemetry.as_ref().map(|otlp| Destination {

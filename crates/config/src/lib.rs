@@ -31,8 +31,8 @@ pub use fingerprint::{Fingerprint, fingerprint};
 pub use log::{Log, LogFormat, LogLevel};
 pub use report::report;
 pub use settings::{
-    Cache, Collector, Control, GenAi, GenAiExporter, Limits, Price, Profile, Security, Server,
-    Settings, StoreSettings, TlsFiles, ToolLinks,
+    Cache, Collector, Control, GenAi, GenAiExporter, Limits, Price, Security, Server, Settings,
+    StoreSettings, TlsFiles, ToolLinks,
 };
 
 #[cfg(test)]

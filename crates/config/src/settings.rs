@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tollgate_providers::{Provider, Secret};
 use tollgate_routing::Table;
+use tollgate_telemetry::Profile;
 use tollgate_telemetry::export::OtlpSettings;
 
 use crate::auth::{CollectorAuth, Keys};
@@ -101,19 +102,6 @@ pub struct Limits {
     pub in_flight_max: usize,
     /// The deepest nesting of a JSON body; 64 by default.
     pub json_depth_max: usize,
-}
-
-/// A vocabulary of span attributes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Profile {
-    /// The documented attribute names.
-    To11,
-    /// OpenTelemetry semantic conventions 1.41.
-    SemconvPinned,
-    /// OpenTelemetry semantic conventions, latest.
-    SemconvLatest,
-    /// OpenInference.
-    OpenInference,
 }
 
 /// `genai_telemetry`.
@@ -234,18 +222,4 @@ pub struct Price {
     pub cache_write_1h: Option<f64>,
     /// Reasoning tokens; `output` by default.
     pub reasoning: Option<f64>,
-}
-
-// === impl Profile ===
-
-impl Profile {
-    /// The name in the configuration.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::To11 => "to11",
-            Self::SemconvPinned => "semconv-1.41",
-            Self::SemconvLatest => "semconv-latest",
-            Self::OpenInference => "openinference",
-        }
-    }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tollgate_providers::Dialect;
 use tollgate_routing::{Credential, EndpointKind, Layer, RoutingPath, Strategy, Target};
+use tollgate_telemetry::Profile;
 
 use crate::{
-    CAPTURE_CONTENT_VARIABLE, Log, LogFormat, LogLevel, Problems, Profile, Settings, StoreSettings,
-    Warning, load_str,
+    CAPTURE_CONTENT_VARIABLE, Log, LogFormat, LogLevel, Problems, Settings, StoreSettings, Warning,
+    load_str,
 };
 
 /// The secret that every variable holds; no message may show it.

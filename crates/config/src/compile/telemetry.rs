@@ -8,13 +8,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tollgate_telemetry::Profile;
 use tollgate_telemetry::export::{
     MetricsPush, OtlpConnection, OtlpIdentity, OtlpProtocol, OtlpSettings, OtlpTls,
 };
 
 use crate::capture::Capture;
 use crate::model::{Document, OtlpEntry, Profiles, TelemetryEntry};
-use crate::settings::{GenAi, GenAiExporter, Profile, ToolLinks};
+use crate::settings::{GenAi, GenAiExporter, ToolLinks};
 use crate::variables::{SignalVariables, Taken, Variables};
 use crate::vault::Vault;
 

@@ -6,7 +6,6 @@ use tollgate_telemetry::export::OtlpProtocol;
 use super::Document;
 use super::capture::{self, CaptureEntry};
 use crate::fields::{Entry, Fields, Located};
-use crate::settings::Profile;
 
 /// The longest queue of an exporter, in spans.
 const QUEUE_SPANS_MAX: u64 = 1_000_000;
@@ -89,23 +88,6 @@ impl Document {
     pub(crate) fn exporters(&self) -> impl Iterator<Item = &OtlpEntry> {
         let named = self.genai.exporters.iter().map(|exporter| &exporter.value.otlp);
         [&self.telemetry.otlp, &self.genai.otlp].into_iter().chain(named)
-    }
-}
-
-// === impl Profile ===
-
-impl Profile {
-    /// Every profile and its name.
-    pub(crate) const WORDS: [(&'static str, Self); 4] = [
-        ("to11", Self::To11),
-        ("semconv-1.41", Self::SemconvPinned),
-        ("semconv-latest", Self::SemconvLatest),
-        ("openinference", Self::OpenInference),
-    ];
-
-    /// The profile of this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::WORDS.iter().find(|(word, _)| *word == name).map(|(_, profile)| *profile)
     }
 }
 

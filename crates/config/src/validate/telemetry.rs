@@ -1,13 +1,13 @@
 //! Rules for exporters: URLs, headers, certificates, resources, vocabularies.
 
 use http::HeaderName;
+use tollgate_telemetry::Profile;
 
 use super::Findings;
 use super::providers::{readable, url};
 use crate::error::{Place, Problem};
 use crate::fields::Located;
 use crate::model::{Document, OtlpEntry, OtlpTlsEntry, Profiles};
-use crate::settings::Profile;
 use crate::suggest;
 use crate::variables::Variables;
 
@@ -88,7 +88,7 @@ fn profiles(list: &Profiles, problems: &mut Vec<Problem>) {
 }
 
 fn unknown_profile(written: &str, place: &Place) -> Problem {
-    let words = Profile::WORDS.iter().map(|(word, _)| *word);
+    let words = Profile::ALL.into_iter().map(Profile::name);
     let problem = Problem::new(place, format!("no profile is called `{written}`"));
     problem.maybe_hint(suggest::hint(written, words))
 }
