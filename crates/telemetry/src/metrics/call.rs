@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use opentelemetry::{KeyValue, StringValue};
 
-use super::bound::{Dimensions, Series};
+use super::series::{Dimensions, Series};
 use super::{Metrics, Retries};
 use crate::genai::attributes as a;
 use crate::genai::{Call, GenAi, Outcome, StreamTiming, UNKNOWN};

@@ -1,12 +1,12 @@
 //! Every metric once: the documented ones, and ours under `gateway.*`.
 
-mod bound;
 mod bounds;
 mod call;
 pub mod catalog;
 mod instruments;
 mod names;
 mod reloads;
+mod series;
 mod targets;
 mod tool_links;
 
@@ -18,10 +18,10 @@ use opentelemetry_sdk::metrics::{Instrument, MeterProviderBuilder, SdkMeterProvi
 use prometheus::{Encoder, TextEncoder};
 
 use crate::export::{Exporters, MetricsReader};
-use bound::BoundSeries;
 use instruments::{Counters, Histograms};
 use names::Names;
 use reloads::Reloads;
+use series::BoundSeries;
 
 pub use reloads::Reload;
 pub use targets::TargetGauges;

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::{call, stream};
 use crate::export::Exporters;
 use crate::genai::{GenAi, Outcome};
-use crate::metrics::bound::BOUND_MAX;
 use crate::metrics::names::{NAME_CHARS_MAX, Names, OTHER};
+use crate::metrics::series::BOUND_MAX;
 use crate::metrics::{
     FINISH_REASONS_MAX, MODELS_UNKNOWN_MAX, Metrics, Retries, SERIES_MAX, TARGETS_MAX,
 };
