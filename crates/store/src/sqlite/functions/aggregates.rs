@@ -40,12 +40,9 @@ impl Aggregate<Numbers, Option<f64>> for Quantile {
         context: &mut Context<'_>,
         (numbers, level): &mut Numbers,
     ) -> rusqlite::Result<()> {
-        let Some(number) = number(context.get_raw(0))? else { return Ok(()) };
-        if numbers.len() >= VALUES_MAX {
-            return Err(failed("a quantile of too many values: narrow the time down"));
+        if gather(numbers, context)? {
+            *level = context.get(1)?;
         }
-        *level = context.get(1)?;
-        numbers.push(number);
         Ok(())
     }
 
@@ -80,12 +77,7 @@ impl Aggregate<Several, Option<String>> for Quantiles {
         if how.is_none() {
             *how = Some((context.get(1)?, context.get(2)?));
         }
-        let Some(number) = number(context.get_raw(0))? else { return Ok(()) };
-        if numbers.len() >= VALUES_MAX {
-            return Err(failed("a quantile of too many values: narrow the time down"));
-        }
-        numbers.push(number);
-        Ok(())
+        gather(numbers, context).map(drop)
     }
 
     fn finalize(
@@ -106,6 +98,16 @@ impl Aggregate<Several, Option<String>> for Quantiles {
         }
         Ok(Some(serde_json::Value::from(found).to_string()))
     }
+}
+
+/// Takes the row's value, the first argument; whether it has one.
+fn gather(numbers: &mut Vec<f64>, context: &Context<'_>) -> rusqlite::Result<bool> {
+    let Some(number) = number(context.get_raw(0))? else { return Ok(false) };
+    if numbers.len() >= VALUES_MAX {
+        return Err(failed("a quantile of too many values: narrow the time down"));
+    }
+    numbers.push(number);
+    Ok(true)
 }
 
 /// The value below which `level` of them lie.
