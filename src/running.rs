@@ -321,10 +321,7 @@ async fn prune(store: Arc<dyn SpanStore>) {
     let mut every = tokio::time::interval(PRUNE_EVERY);
     loop {
         every.tick().await;
-        let now =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let now_ns = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
-        if let Err(error) = store.prune(now_ns).await {
+        if let Err(error) = store.prune(tollgate_store::now_ns()).await {
             tracing::warn!(%error, "old spans could not be dropped");
         }
     }

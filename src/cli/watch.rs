@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tollgate_console::{TextOptions, render_list, render_rows};
-use tollgate_store::{LIMIT_MAX, SpanStore, TraceFilter, TraceSummary};
+use tollgate_store::{LIMIT_MAX, SpanStore, TraceFilter, TraceSummary, now_ns};
 
 use super::{Failure, Outcome};
 
@@ -52,11 +52,6 @@ fn written(text: &str) -> Result<bool, Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(error.into()),
     }
-}
-
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// The traces that were shown, and when they started.

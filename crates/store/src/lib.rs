@@ -13,6 +13,8 @@ mod span_row;
 pub mod sql;
 mod sqlite;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use async_trait::async_trait;
 
 pub use clickhouse::{ClickHouse, ClickHouseSettings, Password};
@@ -88,4 +90,10 @@ pub trait SpanStore: Send + Sync {
     /// Finishes what was handed over and lets go of every file. Later calls fail with
     /// [`StoreError::Closed`].
     async fn close(&self);
+}
+
+/// The time by which the store's rows, retention and queries go: nanoseconds since 1970.
+pub fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -15,7 +15,7 @@ mod schema;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -182,7 +182,7 @@ impl SpanStore for ClickHouse {
 
     async fn recent(&self, filter: &TraceFilter) -> Result<Vec<TraceSummary>, StoreError> {
         self.prepared().await?;
-        recent::recent(&self.http, &self.names, filter, now_ns()).await
+        recent::recent(&self.http, &self.names, filter, crate::now_ns()).await
     }
 
     async fn trace(&self, trace_id: &str) -> Result<Vec<SpanRow>, StoreError> {
@@ -207,7 +207,7 @@ impl SpanStore for ClickHouse {
 
     async fn query(&self, query: &SqlQuery) -> Result<Table, StoreError> {
         self.prepared().await?;
-        query::query(&self.http, &self.names, &self.settings, query, now_ns()).await
+        query::query(&self.http, &self.names, &self.settings, query, crate::now_ns()).await
     }
 
     /// Nothing to do: the tables' TTL drops whole parts.
@@ -234,10 +234,4 @@ fn literal(text: &str) -> String {
 /// A name as an identifier of ClickHouse's SQL.
 fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
-}
-
-/// Unix time.
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -22,7 +22,6 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -118,12 +117,6 @@ impl std::fmt::Debug for Sqlite {
     }
 }
 
-/// Unix time.
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
-}
-
 #[async_trait]
 impl SpanStore for Sqlite {
     async fn insert(&self, rows: Vec<SpanRow>) -> Result<u64, StoreError> {
@@ -156,7 +149,7 @@ impl SpanStore for Sqlite {
     }
 
     async fn query(&self, query: &SqlQuery) -> Result<Table, StoreError> {
-        let compiled = crate::sql::compile(&query.text, &query.scope, now_ns())?;
+        let compiled = crate::sql::compile(&query.text, &query.scope, crate::now_ns())?;
         let query = query.clone();
         self.readers.ask(move |connection| sql::run(connection, &compiled, &query)).await?
     }

@@ -16,11 +16,11 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_store::sql::{Cell, Scope, SqlQuery, Table, scoped};
-use tollgate_store::{SpanRow, SpanStore, Sqlite, SqliteSettings, StoreError};
+use tollgate_store::{SpanRow, SpanStore, Sqlite, SqliteSettings, StoreError, now_ns};
 
 use queries::{DOCUMENTED, FURTHER};
 
@@ -141,11 +141,6 @@ fn both(rows: &[SpanRow], questions: &[Question]) -> Vec<(Result<Table, StoreErr
         assert_eq!(ours.len(), theirs.len());
         ours.into_iter().zip(theirs).collect()
     })
-}
-
-fn now_ns() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_nanos()).unwrap()
 }
 
 /// Whether a value of ours is theirs.
