@@ -18,6 +18,7 @@ use tollgate_store::SpanStore;
 
 use crate::keys::{self, Desk};
 use crate::observe::Observe;
+use crate::redis::Redis;
 use crate::reload::{self, Reload, Reloader, Source};
 use crate::server::ProxyServer;
 use crate::shared::Shared;
@@ -103,8 +104,10 @@ impl Running {
         let control = settings.control.addr;
         let collector = settings.collector.clone();
         let access = Arc::new(Access::new(&settings)?);
+        let redis = settings.redis.as_ref();
+        let redis = redis.map(|redis| Redis::new(redis, runtime.handle())).transpose()?;
         let snapshot = Snapshot::new(settings, in_flight.clone(), &live)?;
-        let shared = Shared::new(snapshot, in_flight, live, observe);
+        let shared = Shared::new(snapshot, in_flight, live, redis, observe);
 
         let console = console_state(&shared, &access, store.clone(), is_found);
         serve_control(&runtime, console, &access, control, stopping.clone())?;

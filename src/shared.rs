@@ -9,6 +9,7 @@ use tollgate_routing::Registry;
 
 use crate::observe::Observe;
 use crate::proxy::Resolver;
+use crate::redis::Redis;
 use crate::snapshot::Snapshot;
 use crate::targets;
 use crate::tool_links::ToolLinks;
@@ -23,6 +24,9 @@ pub(crate) struct Shared {
     pub(crate) live: Registry,
     /// Which answers asked for tool runs whose results are yet to come.
     pub(crate) tool_links: Arc<ToolLinks>,
+    /// What several gateways know together, where one is configured.
+    #[allow(dead_code, reason = "limits and cached answers that gateways share come next")]
+    pub(crate) redis: Option<Redis>,
     /// Where finished requests are told.
     pub(crate) observe: Observe,
     draining: AtomicBool,
@@ -35,6 +39,7 @@ impl Shared {
         snapshot: Snapshot,
         in_flight: InFlight,
         live: Registry,
+        redis: Option<Redis>,
         observe: Observe,
     ) -> Arc<Self> {
         let asked = live.clone();
@@ -42,6 +47,9 @@ impl Shared {
         let tool_links = Arc::new(ToolLinks::default());
         let counted = Arc::clone(&tool_links);
         observe.watch_tool_links(move || counted.counts());
+        if let Some(redis) = redis.clone() {
+            observe.watch_redis(move || redis.failures());
+        }
         observe.configured(snapshot.models());
         Arc::new(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -49,6 +57,7 @@ impl Shared {
             in_flight,
             live,
             tool_links,
+            redis,
             observe,
             draining: AtomicBool::new(false),
         })

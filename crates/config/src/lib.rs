@@ -13,6 +13,7 @@ mod listeners;
 mod load;
 mod log;
 mod model;
+mod redis;
 mod registry;
 mod report;
 mod settings;
@@ -29,6 +30,7 @@ pub use capture::Capture;
 pub use error::{Place, Position, Problem, Problems, Warning};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use log::{Log, LogFormat, LogLevel};
+pub use redis::Redis;
 pub use report::report;
 pub use settings::{
     Cache, Collector, Control, GenAi, GenAiExporter, Limits, Price, Security, Server, Settings,

@@ -16,6 +16,7 @@ use crate::auth::{CollectorAuth, Keys};
 use crate::capture::Capture;
 use crate::fingerprint::Fingerprint;
 use crate::log::Log;
+use crate::redis::Redis;
 
 /// Everything the gateway runs by.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct Settings {
     pub security: Security,
     /// The response cache.
     pub cache: Option<Cache>,
+    /// What several gateways know together.
+    pub redis: Option<Redis>,
     /// Keys of our own.
     pub keys: Keys,
     /// Prices by model name.

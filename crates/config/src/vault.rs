@@ -45,8 +45,12 @@ impl Vault {
         let providers = document.providers.iter().filter_map(|it| it.value.credential.as_ref());
         let targets = document.targets.iter().filter_map(|it| it.value.credential.as_ref());
         let headers = document.exporters().flat_map(|otlp| &otlp.headers).map(|it| &it.value);
-        let password = document.store.password.as_ref();
-        for secret in providers.chain(targets).chain(headers).chain(password) {
+        let stores = [
+            document.store.password.as_ref(),
+            document.redis.as_ref().and_then(|redis| redis.password.as_ref()),
+        ];
+        let passwords = stores.into_iter().flatten();
+        for secret in providers.chain(targets).chain(headers).chain(passwords) {
             explicit(&secret.value, &secret.place);
         }
         vault.fill_by_convention(document, environment, problems);

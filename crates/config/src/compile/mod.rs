@@ -20,6 +20,7 @@ use crate::listeners;
 use crate::model::{
     AuthType, CacheEntry, Document, LimitsEntry, ProviderEntry, ServerEntry, StoreEntry, StoreKind,
 };
+use crate::redis::Redis;
 use crate::registry::{base_url, dialect, models_of};
 use crate::settings::{
     Cache, Collector, Control, Limits, Price, Security, Server, Settings, StoreSettings, TlsFiles,
@@ -87,6 +88,7 @@ pub(crate) fn settings(
             blocklist: document.security.blocklist.clone(),
         },
         cache: cache(&document.cache),
+        redis: Redis::of(document.redis.as_ref(), vault),
         pricing: pricing(document),
         fingerprint: Fingerprint { text: 0, environment: 0 },
     }

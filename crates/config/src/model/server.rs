@@ -1,4 +1,6 @@
-//! `server`, `control`, `limits`, `security`, `cache`.
+//! `server`, `control`, `limits`, `security`, `cache`, `redis`.
+
+use tollgate_providers::SecretSource;
 
 use crate::fields::{Fields, Located};
 use crate::log::Log;
@@ -15,6 +17,8 @@ const THREADS_MAX: u64 = 1024;
 const CACHE_BYTES_MAX: u64 = 1 << 40;
 /// The longest life of a cache entry, in seconds: thirty days.
 const CACHE_TTL_SECS_MAX: u64 = 30 * 24 * 60 * 60;
+/// The longest wait for Redis, in milliseconds: what is slower is of no help.
+const REDIS_TIMEOUT_MS_MAX: u64 = 10_000;
 /// The longest drain at shutdown, in seconds: one hour.
 const DRAIN_SECS_MAX: u64 = 60 * 60;
 
@@ -70,6 +74,17 @@ pub(crate) struct CacheEntry {
     pub(crate) streams: bool,
 }
 
+/// `redis`.
+#[derive(Debug)]
+pub(crate) struct RedisEntry {
+    pub(crate) url: Option<Located<String>>,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Located<SecretSource>>,
+    pub(crate) ca_file: Option<Located<String>>,
+    pub(crate) timeout_ms: Option<u64>,
+    pub(crate) prefix: Option<String>,
+}
+
 pub(super) fn server(fields: &mut Fields<'_, '_>) -> ServerEntry {
     ServerEntry {
         host: fields.text("host"),
@@ -118,4 +133,19 @@ pub(super) fn cache(fields: &mut Fields<'_, '_>) -> CacheEntry {
         bytes_max: super::count(fields, "max_bytes", CACHE_BYTES_MAX, "bytes"),
         streams: fields.flag("streams").is_some_and(|flag| flag.value),
     }
+}
+
+pub(super) fn redis(fields: &mut Fields<'_, '_>) -> RedisEntry {
+    let redis = RedisEntry {
+        url: fields.text("url"),
+        user: fields.text("user").map(|user| user.value),
+        password: fields.secret("password"),
+        ca_file: fields.text("ca_file"),
+        timeout_ms: fields
+            .integer("timeout_ms", 1..=REDIS_TIMEOUT_MS_MAX, "ms")
+            .map(|timeout| timeout.value),
+        prefix: fields.text("prefix").map(|prefix| prefix.value),
+    };
+    fields.require("url", "for example `redis://localhost:6379`");
+    redis
 }
