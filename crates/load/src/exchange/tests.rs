@@ -1,0 +1,44 @@
+//! What is read of an answer.
+
+use std::time::Instant;
+
+use super::{BadUrl, Seen, Target, since_epoch};
+use crate::record::Measured;
+
+#[test]
+fn events_and_stamps_are_found_however_the_stream_is_cut() {
+    let stamp = u64::try_from(since_epoch().as_nanos()).unwrap() - 5_000_000;
+    let stream = format!("data: {{\"content\":\"sent:{stamp} x\"}}\n\ndata: [DONE]\n\n");
+    for cut in 1..stream.len() {
+        let mut seen = Seen::new(200);
+        let sent = Instant::now();
+        seen.on_data(&stream.as_bytes()[..cut], sent);
+        seen.on_data(&stream.as_bytes()[cut..], sent);
+        let mut measured = Measured::default();
+        seen.record(sent, &mut measured);
+        assert_eq!(measured.events, 2, "cut at {cut}");
+        assert_eq!(measured.bytes, stream.len() as u64);
+        let delay = measured.event_delay().p50;
+        assert!(delay == 0.0 || (5_000.0..500_000.0).contains(&delay), "{delay} at {cut}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_success_is_a_failure_by_its_status() {
+    let mut measured = Measured::default();
+    Seen::new(503).record(Instant::now(), &mut measured);
+    assert_eq!((measured.requests, measured.failures["503"]), (0, 1));
+}
+
+#[tokio::test]
+async fn urls_that_cannot_be_asked_say_why() {
+    for (url, expected) in [
+        ("https://localhost/v1", BadUrl::Scheme),
+        ("localhost", BadUrl::Form),
+        ("/v1/chat", BadUrl::Form),
+        ("http://no-such-host.invalid/", BadUrl::Host),
+    ] {
+        assert_eq!(Target::new(url, "").await.unwrap_err(), expected, "{url}");
+    }
+    assert!(Target::new("http://127.0.0.1:9/v1?x=1", "{}").await.is_ok());
+}

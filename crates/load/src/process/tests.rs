@@ -1,0 +1,39 @@
+//! The system's figures.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::{ProcessTree, rss_bytes};
+
+#[test]
+fn work_of_a_process_and_of_its_children_is_seen() {
+    let tree = ProcessTree::own();
+    let before = tree.used();
+    let until = Instant::now() + Duration::from_millis(50);
+    let mut turns = 0_u64;
+    while Instant::now() < until {
+        turns = std::hint::black_box(turns + 1);
+    }
+    let after = tree.used();
+    assert!(after.cpu_ns_since(&before) > 10_000_000, "{after:?}");
+    assert!(after.rss_bytes > 1 << 20);
+    let mut child = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+    let before = tree.used();
+    std::thread::sleep(Duration::from_millis(200));
+    let used = tree.used().since(&before);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(used.get("sh").is_some_and(|ns| *ns > 10_000_000), "{used:?}");
+}
+
+#[test]
+fn a_process_that_is_gone_uses_nothing() {
+    let used = ProcessTree::new(u32::MAX - 1).used();
+    assert!(used.cpu_ns.is_empty() && used.rss_bytes == 0);
+}
+
+#[test]
+fn memory_is_read_in_bytes() {
+    assert_eq!(rss_bytes("Name:\tx\nVmRSS:\t    2048 kB\n"), 2 << 20);
+    assert_eq!(rss_bytes(""), 0);
+}
