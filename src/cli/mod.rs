@@ -1,5 +1,6 @@
 //! The command line. Exit codes: 0, 1 for a failure, 2 for usage or configuration.
 
+mod bench;
 mod check;
 mod demo;
 mod inspect;
@@ -55,6 +56,8 @@ enum Command {
     Key(key::Options),
     /// Run the mock provider alone.
     Mock(mock::Options),
+    /// Put load on gateways that already run, and print what they made of it.
+    Bench(bench::Options),
 }
 
 /// Why a command ended early.
@@ -105,6 +108,7 @@ fn run(arguments: Arguments) -> Outcome {
         Command::Query(options) => query::run(config, &options),
         Command::Key(options) => key::run(config, &options),
         Command::Mock(options) => mock::run(&options),
+        Command::Bench(options) => bench::run(&options),
     }
 }
 

@@ -47,7 +47,7 @@ pub use choosing::SCENARIO_HEADER;
 pub use log::{Ended, LOG_BODY_BYTES_MAX, LOG_REQUESTS_MAX, Progress, Received, body_hash};
 pub use scenario::{
     CREATED_DEFAULT, EVENT_BYTES_MAX, ExpectedKey, Fault, Fragments, GENERATED_BYTES_MAX, Piece,
-    STREAM_EVENTS_MAX, Scenario, Tokens, ToolCall, UsagePlace,
+    STAMP, STAMP_DIGITS, STREAM_EVENTS_MAX, Scenario, Tokens, ToolCall, UsagePlace,
 };
 pub use server::{BODY_BYTES_MAX, Mock};
 

@@ -62,6 +62,8 @@ pub(crate) struct Answer {
     pub(crate) content_length: Option<usize>,
     pub(crate) chunks: Vec<Chunk>,
     pub(crate) end: End,
+    /// Whether the moment of sending is written into each chunk.
+    pub(crate) stamp: bool,
     /// Wait before the head, on top of the scenario's `head_delay_ms`.
     pub(crate) wait: Duration,
 }
@@ -191,7 +193,12 @@ fn answer_stream(reply: &Reply<'_>, api: Api) -> Answer {
     };
     let end = faults::on_events(&mut events, reply, api);
     let chunks = pace::chunks(reply.scenario, events);
-    let mut answer = Answer { chunks, end, ..Answer::empty(StatusCode::OK, EVENTS) };
+    let mut answer = Answer {
+        chunks,
+        end,
+        stamp: reply.scenario.stamp,
+        ..Answer::empty(StatusCode::OK, EVENTS)
+    };
     answer.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     answer.headers.extend(request_id(api == Api::Messages, reply.number));
     faults::on_chunks(&mut answer, reply.scenario);
@@ -246,6 +253,7 @@ impl Answer {
             content_length: None,
             chunks: Vec::new(),
             end: End::Complete,
+            stamp: false,
             wait: Duration::ZERO,
         }
     }

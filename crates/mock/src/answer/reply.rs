@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::ordered::Json;
 use crate::reading::{Api, Ask};
-use crate::scenario::{CREATED_DEFAULT, Fault, Piece, Scenario, Tokens};
+use crate::scenario::{CREATED_DEFAULT, Fault, Piece, STAMP, STAMP_DIGITS, Scenario, Tokens};
 
 /// What load events say, over and over.
 const FILLER: &str = "lorem ipsum dolor sit amet ";
@@ -119,7 +119,14 @@ impl<'a> Reply<'a> {
     pub(crate) fn generate(&mut self, text_event_bytes: usize) {
         let Some(events) = self.scenario.stream_events else { return };
         let text_bytes = self.scenario.event_bytes.saturating_sub(text_event_bytes).max(1);
-        let text: String = FILLER.chars().cycle().take(text_bytes).collect();
+        let stamp = if self.scenario.stamp {
+            // The digits are written when the event is sent.
+            format!("{STAMP}{} ", "0".repeat(STAMP_DIGITS))
+        } else {
+            String::new()
+        };
+        let filled = text_bytes.saturating_sub(stamp.len());
+        let text: String = stamp.chars().chain(FILLER.chars().cycle().take(filled)).collect();
         self.parts = vec![Part::Text(Cow::Owned(vec![text; events]))];
         if self.usage.is_some() {
             self.usage = self.scenario.usage.map(|tokens| self.count(tokens));

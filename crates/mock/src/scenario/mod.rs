@@ -20,6 +20,11 @@ pub const GENERATED_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// `created` and the like, unless a scenario says otherwise: 2023-11-14 22:13:20 UTC.
 pub const CREATED_DEFAULT: u64 = 1_700_000_000;
 
+/// What stands before the moment of sending in a stamped event's text.
+pub const STAMP: &str = "sent:";
+/// The digits of that moment.
+pub const STAMP_DIGITS: usize = 19;
+
 /// One answer: what is said, how fast, and what goes wrong.
 ///
 /// Every field has a default, in JSON too; unknown fields are refused. The same scenario answers
@@ -53,6 +58,9 @@ pub struct Scenario {
     pub stream_events: Option<usize>,
     /// For load: bytes of each such event on the wire, at least its frame.
     pub event_bytes: usize,
+    /// For load: each such event's text begins with [`STAMP`] and the moment of its sending, in
+    /// nanoseconds since 1970 with [`STAMP_DIGITS`] digits.
+    pub stamp: bool,
 
     /// Events that go out as one HTTP chunk.
     pub events_per_chunk: usize,
@@ -221,6 +229,11 @@ impl Scenario {
         Self { stream_events: Some(events), event_bytes, gap_ms, ..Self::default() }
     }
 
+    /// The same with the moment of its sending in each event; see [`Scenario::stamp`].
+    pub fn stamped_load(events: usize, event_bytes: usize, gap_ms: u64) -> Self {
+        Self { stamp: true, ..Self::load(events, event_bytes, gap_ms) }
+    }
+
     /// Why this scenario cannot be served, if it cannot.
     pub(crate) fn problem(&self) -> Option<String> {
         let events = self.stream_events.unwrap_or(0);
@@ -263,6 +276,7 @@ impl Default for Scenario {
             gap_ms: 0,
             stream_events: None,
             event_bytes: 0,
+            stamp: false,
             events_per_chunk: 1,
             split_at: Vec::new(),
             expect_key: None,

@@ -6,13 +6,15 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::answer::{Chunk, End};
+use crate::answer::{Answer, Chunk, End};
 use crate::log::{Ended, Witness};
+use crate::scenario::{STAMP, STAMP_DIGITS};
 use crate::server::wire::Fuse;
 
 /// A body that keeps time. Dropped before its end, it tells the log that the peer has left.
@@ -20,6 +22,7 @@ pub(crate) struct PacedBody {
     chunks: VecDeque<Chunk>,
     content_length: Option<usize>,
     end: End,
+    stamp: bool,
     witness: Witness,
     fuse: Arc<Fuse>,
     /// When the chunk before was due: the schedule is absolute, so that delays don't add up.
@@ -32,19 +35,16 @@ pub(crate) struct PacedBody {
 // === impl PacedBody ===
 
 impl PacedBody {
-    pub(crate) fn new(
-        chunks: Vec<Chunk>,
-        content_length: Option<usize>,
-        end: End,
-        witness: Witness,
-        fuse: Arc<Fuse>,
-    ) -> Self {
+    /// The body of `answer`, whose chunks it takes.
+    pub(crate) fn new(answer: &mut Answer, witness: Witness, fuse: Arc<Fuse>) -> Self {
+        let chunks = std::mem::take(&mut answer.chunks);
         // A body that breaks off at its very start must not take the head with it.
         let unflushed = chunks.is_empty();
         let mut body = Self {
             chunks: chunks.into(),
-            content_length,
-            end,
+            content_length: answer.content_length,
+            end: answer.end,
+            stamp: answer.stamp,
             witness,
             fuse,
             due: None,
@@ -104,7 +104,8 @@ impl Body for PacedBody {
             self.witness.sent(chunk.bytes.len(), chunk.content);
             self.note_end();
             self.unflushed = true;
-            return Poll::Ready(Some(Ok(Frame::data(chunk.bytes))));
+            let bytes = if self.stamp { stamped(&chunk.bytes) } else { chunk.bytes };
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         match self.end {
             End::Complete => Poll::Ready(None),
@@ -128,6 +129,26 @@ impl Body for PacedBody {
             SizeHint::with_exact(u64::try_from(bytes).unwrap_or(u64::MAX))
         })
     }
+}
+
+/// The same bytes with this moment in every stamp.
+fn stamped(bytes: &Bytes) -> Bytes {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let digits = format!("{:0STAMP_DIGITS$}", now.as_nanos());
+    let mut copy = bytes.to_vec();
+    let mut at = 0;
+    while let Some(found) = copy.get(at..).and_then(|rest| find(rest, STAMP.as_bytes())) {
+        let start = at + found + STAMP.len();
+        at = start + STAMP_DIGITS;
+        if let Some(place) = copy.get_mut(start..at) {
+            place.copy_from_slice(digits.as_bytes());
+        }
+    }
+    copy.into()
+}
+
+fn find(bytes: &[u8], word: &[u8]) -> Option<usize> {
+    bytes.windows(word.len()).position(|window| window == word)
 }
 
 /// What a service of the server returns: it never fails.

@@ -337,12 +337,12 @@ fn refuse(head: &Parts, status: StatusCode) -> Answer {
     asked.refusal(status, None)
 }
 
-async fn send(answer: Answer, witness: Witness, fuse: Arc<Fuse>) -> Response<PacedBody> {
+async fn send(mut answer: Answer, witness: Witness, fuse: Arc<Fuse>) -> Response<PacedBody> {
     if !answer.wait.is_zero() {
         tokio::time::sleep(answer.wait).await;
     }
     witness.status(answer.status);
-    let body = PacedBody::new(answer.chunks, answer.content_length, answer.end, witness, fuse);
+    let body = PacedBody::new(&mut answer, witness, fuse);
     let mut response = Response::new(body);
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
