@@ -82,13 +82,13 @@ fn memory_that_is_only_kept_refuses_nobody_who_comes_alone() {
     assert_eq!(limiter.admit().err(), Some(Full::Now), "the hard limit is one");
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_process_is_looked_at() {
     let limiter = limiter(1 << 40, 1 << 41);
     let watching = limiter.clone();
     let watch = tokio::spawn(async move { watching.watch().await });
     while limiter.usage().process_bytes == 0 {
-        assert!(cfg!(target_os = "linux"), "elsewhere only what is in work counts");
         tokio::task::yield_now().await;
     }
     watch.abort();
