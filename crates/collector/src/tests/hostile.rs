@@ -133,3 +133,53 @@ async fn a_value_nested_deeper_than_a_stack_bears_is_refused_and_one_over_the_li
     }
     assert_eq!(running.refusal("undecodable"), 4);
 }
+
+/// Numbers that look random and are the same each time (Knuth's constants for 64 bits).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+}
+
+#[tokio::test]
+async fn whatever_becomes_of_a_request_on_its_way_it_is_not_our_failure() {
+    let running = Running::new(CollectorSettings::default()).await;
+    let request = export_of(spans(3), Some("p"));
+    let originals = [
+        (PROTOBUF, request.encode_to_vec()),
+        (JSON, serde_json::to_vec(&request).unwrap()),
+        ("content-type: application/x-protobuf\r\ncontent-encoding: zstd", {
+            zstd::encode_all(&request.encode_to_vec()[..], 0).unwrap()
+        }),
+    ];
+    let mut dice = Dice(17);
+    let mut seen = std::collections::BTreeMap::new();
+    for round in 0..1_500 {
+        let (headers, original) = &originals[round % originals.len()];
+        let mut body = original.clone();
+        for _ in 0..=dice.below(4) {
+            let at = dice.below(body.len());
+            match dice.below(4) {
+                0 => body.truncate(at.max(1)),
+                1 => body[at] = dice.below(256) as u8,
+                2 => body.insert(at, dice.below(256) as u8),
+                _ => {
+                    let piece = body[at..].to_vec();
+                    body.extend(piece);
+                }
+            }
+        }
+        let status = post(running.http, headers, &body).await.status;
+        assert!([200, 400, 413].contains(&status), "{status} in round {round}");
+        *seen.entry(status).or_insert(0) += 1;
+    }
+    assert!(seen[&200] > 10 && seen[&400] > 10, "{seen:?}");
+    assert_eq!(running.collector.memory().in_work_bytes, 0);
+    let counters = running.collector.counters();
+    let accounted = counters.stored + counters.dropped_by_filter + counters.dropped_malformed;
+    assert_eq!((counters.received, counters.refused_by_store), (accounted, 0));
+}

@@ -11,6 +11,9 @@ use crate::memory_limiter::Reservation;
 use crate::pipeline::Pipeline;
 use crate::refusal::Refusal;
 
+#[cfg(test)]
+mod tests;
+
 /// How long a body may take.
 const READ_MAX: Duration = Duration::from_secs(30);
 
