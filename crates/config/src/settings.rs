@@ -12,8 +12,9 @@ use tollgate_routing::Table;
 use tollgate_telemetry::Profile;
 use tollgate_telemetry::export::OtlpSettings;
 
-use crate::auth::{CollectorAuth, Keys};
+use crate::auth::Keys;
 use crate::capture::Capture;
+use crate::collector::Collector;
 use crate::fingerprint::Fingerprint;
 use crate::log::Log;
 use crate::redis::Redis;
@@ -173,19 +174,6 @@ pub enum StoreSettings {
         /// How long spans are kept, in days; 90 by default.
         retention_days: u32,
     },
-}
-
-/// `collector`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Collector {
-    /// OTLP over gRPC; 127.0.0.1:4317 by default.
-    pub grpc_addr: SocketAddr,
-    /// OTLP over HTTP; 127.0.0.1:4318 by default.
-    pub http_addr: SocketAddr,
-    /// Above this many bytes in memory, new data is refused; 512 MiB by default.
-    pub memory_bytes_max: usize,
-    /// Who may send.
-    pub auth: CollectorAuth,
 }
 
 /// `security`.
