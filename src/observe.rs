@@ -8,12 +8,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tollgate_config::Settings;
 use tollgate_filters::request::InFlight;
-use tollgate_store::SpanStore;
+use tollgate_store::{QueuedStore, SpanStore};
 use tollgate_telemetry::export::{
     self, Exporters, Filter, MetricsReader, OtlpSettings, OtlpSink, Queue, QueueSettings,
 };
 use tollgate_telemetry::genai::{Call, build_spans, span_tree};
-use tollgate_telemetry::metrics::{Metrics, Reload, Retries, TargetGauges, ToolLinkCounts};
+use tollgate_telemetry::metrics::{
+    Metrics, Reload, Retries, StoreQueueCounts, TargetGauges, ToolLinkCounts,
+};
 use tollgate_telemetry::{Pipeline, Profile, SpanId};
 
 use crate::store_sink::StoreSink;
@@ -129,6 +131,28 @@ impl Observe {
         self.metrics.observe_tool_links(counts);
     }
 
+    /// Asks for the state of the store's disk queue whenever metrics are read; to be called once.
+    pub(crate) fn watch_store_queue(&self, queue: Arc<QueuedStore>) {
+        self.metrics.observe_store_queue(move || {
+            let (stats, sent) = (queue.stats(), queue.sent());
+            let oldest_ns = stats.oldest_ms.map(|ms| i64::try_from(ms).unwrap_or(0) * 1_000_000);
+            StoreQueueCounts {
+                bytes: stats.bytes,
+                waiting_records: stats.waiting_records,
+                waiting_rows: stats.waiting_items,
+                oldest: oldest_ns.map_or(Duration::ZERO, age),
+                appended_rows: stats.appended_items,
+                sent_rows: sent.rows,
+                dropped_rows: sent.dropped_rows,
+                retries: sent.retries,
+                refused_full: stats.refused_full,
+                refused_disk: stats.refused_disk,
+                cut_bytes: stats.cut_bytes,
+                damaged_bytes: stats.damaged_bytes,
+            }
+        });
+    }
+
     /// These models are configured; those of the configuration before stay known.
     pub(crate) fn configured(&self, models: impl Iterator<Item = Arc<str>>) {
         self.metrics.configured(models);
@@ -164,6 +188,12 @@ impl Observe {
             }
         }
     }
+}
+
+/// How long ago that was.
+fn age(since_ns: i64) -> Duration {
+    let age_ns = tollgate_store::now_ns().saturating_sub(since_ns);
+    Duration::from_nanos(u64::try_from(age_ns).unwrap_or_default())
 }
 
 /// Everything that the configuration exports to.

@@ -6,7 +6,7 @@
 //!  8 own number u64                 4 payload's CRC-32C u32
 //! 16 previous number u64            8 appended at, Unix ms u64
 //! 24 previous end u64              16 items u32
-//! 32 zero u32                      20 kind u8, zero u8 x 3
+//! 32 zero u32                      20 kind u8, version u8, zero u16
 //! 36 CRC-32C of 0..36 u32          24 CRC-32C of segment u64, offset u64, 0..24
 //! ```
 //!
@@ -39,6 +39,7 @@ pub(crate) struct RecordHeader {
     pub(crate) appended_ms: u64,
     pub(crate) items: u32,
     pub(crate) kind: u8,
+    pub(crate) version: u8,
 }
 
 /// Where a segment's acknowledged records end.
@@ -102,7 +103,7 @@ pub(crate) fn write_record(
     out.extend_from_slice(&crc32c(&record.payload).to_le_bytes());
     out.extend_from_slice(&now_ms.to_le_bytes());
     out.extend_from_slice(&record.items.to_le_bytes());
-    out.extend_from_slice(&[record.kind, 0, 0, 0]);
+    out.extend_from_slice(&[record.kind, record.version, 0, 0]);
     let crc = place_crc(number, offset, out.get(start..).unwrap_or_default());
     out.extend_from_slice(&crc.to_le_bytes());
     out.extend_from_slice(&record.payload);
@@ -112,7 +113,7 @@ pub(crate) fn write_record(
 pub(crate) fn read_header(number: u64, offset: u64, bytes: &[u8]) -> Option<RecordHeader> {
     let body = bytes.get(..24)?;
     // The cheap half of the question first: it is asked of every byte behind damage.
-    if body.get(21..24)? != [0; 3] || u32_at(bytes, 24)? != place_crc(number, offset, body) {
+    if body.get(22..24)? != [0; 2] || u32_at(bytes, 24)? != place_crc(number, offset, body) {
         return None;
     }
     Some(RecordHeader {
@@ -121,6 +122,7 @@ pub(crate) fn read_header(number: u64, offset: u64, bytes: &[u8]) -> Option<Reco
         appended_ms: u64_at(body, 8)?,
         items: u32_at(body, 16)?,
         kind: *body.get(20)?,
+        version: *body.get(21)?,
     })
 }
 

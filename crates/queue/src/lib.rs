@@ -36,6 +36,8 @@ pub use recovery::Recovered;
 pub struct Record {
     /// What the payload is; the queue does not look at it.
     pub kind: u8,
+    /// In which version of its form; the queue does not look at it.
+    pub version: u8,
     /// How many things the payload holds; for counters only.
     pub items: u32,
     /// The bytes.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::Record;
 use crate::cursor::{Cursor, Place};
 use crate::disk::{Disk, DiskFile};
-use crate::format::{SEGMENT_HEADER_BYTES, length, segment_name};
+use crate::format::{RecordHeader, SEGMENT_HEADER_BYTES, length, segment_name};
 use crate::index::{Extent, Index};
 use crate::scan::{Found, Scan};
 
@@ -180,11 +180,11 @@ impl<D: Disk> Reader<D> {
         for found in found {
             let at = |offset: u64| usize::try_from(offset - from).unwrap_or(usize::MAX);
             let payload = buffer.slice(at(found.payload_offset())..at(found.end()));
-            let (kind, items) = (found.header.kind, found.header.items);
+            let RecordHeader { kind, version, items, .. } = found.header;
             stretch.counts.records += 1;
             stretch.counts.items += u64::from(items);
             if found.header.matches(&payload) {
-                stretch.records.push(Record { kind, items, payload });
+                stretch.records.push(Record { kind, version, items, payload });
             } else {
                 stretch.counts.damaged_bytes += found.header.record_bytes();
             }

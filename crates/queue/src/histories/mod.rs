@@ -74,7 +74,7 @@ impl History {
                 let mut payload = self.next_id.to_le_bytes().to_vec();
                 let filler = self.random.u8(..);
                 payload.resize(8 + self.random.usize(..PAYLOAD_BYTES_MAX), filler);
-                Record { kind: filler, items: 1, payload: Bytes::from(payload) }
+                Record { kind: filler, version: 1, items: 1, payload: Bytes::from(payload) }
             })
             .collect();
         let now_ms = self.next_id;

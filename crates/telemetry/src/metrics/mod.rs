@@ -4,9 +4,11 @@ mod bounds;
 mod call;
 pub mod catalog;
 mod instruments;
+mod metric;
 mod names;
 mod reloads;
 mod series;
+mod store_queue;
 mod targets;
 mod tool_links;
 
@@ -24,6 +26,7 @@ use reloads::Reloads;
 use series::BoundSeries;
 
 pub use reloads::Reload;
+pub use store_queue::StoreQueueCounts;
 pub use targets::TargetGauges;
 pub use tool_links::ToolLinkCounts;
 
