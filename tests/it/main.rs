@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and says why it was skipped"
 )]
 
+mod acknowledged;
 mod attributes;
 mod cancel;
 mod cli;
@@ -31,6 +32,7 @@ mod health;
 mod http2;
 mod ingest;
 mod ingest_issuers;
+mod killed_queue;
 mod logs;
 mod metrics;
 mod otlp_backend;
