@@ -22,6 +22,8 @@ mod writer;
 
 #[cfg(test)]
 mod histories;
+#[cfg(test)]
+mod tests;
 
 use bytes::Bytes;
 

@@ -162,6 +162,11 @@ impl Queue {
         self.arrived.notify_one();
     }
 
+    /// Bytes that wait for the disk.
+    pub fn pending_bytes(&self) -> u64 {
+        self.index.lock().reserved_bytes
+    }
+
     /// Reserves the room, so that no two appends get the same.
     fn admit(&self, records: &[Record], bytes: u64) -> Result<mpsc::Sender<Append>, QueueError> {
         let largest = records.iter().map(|record| length(&record.payload)).max();

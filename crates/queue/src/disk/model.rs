@@ -118,6 +118,14 @@ impl Model {
         }
     }
 
+    /// The file is another one, durably.
+    pub(crate) fn replace(&self, name: &str, content: &[u8]) {
+        let mut platter = lock(&self.0);
+        let node = platter.names[name];
+        let node = &mut platter.nodes[node];
+        (node.now, node.durable, node.pending) = (content.to_vec(), content.to_vec(), Vec::new());
+    }
+
     pub(crate) fn content(&self, name: &str) -> Vec<u8> {
         let platter = lock(&self.0);
         platter.nodes[platter.names[name]].now.clone()
