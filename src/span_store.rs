@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use tollgate_config::{StoreQueue, StoreSettings};
 use tollgate_store::{
     ClickHouse, ClickHouseSettings, Password, QueuedStore, Recovered, SpanStore, Sqlite,
@@ -18,6 +19,9 @@ use tollgate_store::{
 const FIND_MAX: Duration = Duration::from_secs(5);
 /// How often a server that was not there is looked for.
 const FIND_EVERY: Duration = Duration::from_secs(2);
+
+/// `SIGXFSZ` on Linux: a file is as long as it may be. Without a handler that ends the process.
+const FILE_SIZE_SIGNAL: i32 = 25;
 
 /// The store, if one is configured.
 pub(crate) struct Opened {
@@ -70,6 +74,7 @@ fn queued(queue: &StoreQueue, store: ClickHouse, runtime: &Runtime) -> Result<Op
     let (store, forwarder) = QueuedStore::open(&queue.path, queue.bytes_max, store)
         .map_err(|error| format!("cannot use the store's queue: {error}"))?;
     report(&store.recovered());
+    outlive_file_sizes(runtime);
     let prepare = async { tokio::time::timeout(FIND_MAX, store.store().prepare()).await };
     match runtime.block_on(prepare) {
         Ok(Ok(())) => {}
@@ -91,6 +96,15 @@ fn queued(queue: &StoreQueue, store: ClickHouse, runtime: &Runtime) -> Result<Op
     };
     let queue = Some(Arc::clone(&store));
     Ok(Opened { store: Some(store), queue, ready: Arc::new(ready) })
+}
+
+/// A file that may not grow is a full disk, which is no reason to end.
+fn outlive_file_sizes(runtime: &Runtime) {
+    let _inside = runtime.enter();
+    // The handler stays when the stream of signals is dropped.
+    if let Err(error) = signal(SignalKind::from_raw(FILE_SIZE_SIGNAL)) {
+        tracing::warn!(%error, "a limit of file sizes would end the process");
+    }
 }
 
 fn report(found: &Recovered) {

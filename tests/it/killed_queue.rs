@@ -4,9 +4,10 @@
 //! A few seeds always run, fifty with `TOLLGATE_LONG`. A failure names its seed.
 
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -20,6 +21,8 @@ const SEEDS: u64 = 5;
 const SEEDS_LONG: u64 = 50;
 /// How often a queue's process is killed.
 const KILLS: usize = 3;
+/// The longest file, where one is set; a segment would have 64 MiB.
+const FILE_KIB_MAX: u32 = 256;
 /// The process lives for this long under load, at most.
 const ALIVE_MS_MAX: u64 = 900;
 
@@ -35,7 +38,19 @@ struct Process {
 impl Process {
     /// Starts it and waits until the collector answers.
     fn start(config: &Path, http_port: u16, control: u16) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        Self::wait(Command::new(env!("CARGO_BIN_EXE_tollgate")), config, http_port, control)
+    }
+
+    /// The same, where no file may be longer than this.
+    fn start_with_files_of(kib: u32, config: &Path, http_port: u16, control: u16) -> Self {
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &format!("ulimit -f {kib}; exec \"$0\" \"$@\"")]);
+        shell.arg(env!("CARGO_BIN_EXE_tollgate"));
+        Self::wait(shell, config, http_port, control)
+    }
+
+    fn wait(mut command: Command, config: &Path, http_port: u16, control: u16) -> Self {
+        let child = command
             .args(["serve", "-c"])
             .arg(config)
             .env("CLICKHOUSE_KEY", CLICKHOUSE_KEY)
@@ -85,22 +100,41 @@ impl Drop for Process {
     }
 }
 
+/// A gateway's files and ports.
+struct Place {
+    folder: TempDir,
+    config: PathBuf,
+    http: u16,
+    control: u16,
+}
+
+impl Place {
+    fn new(shim: &Shim) -> Self {
+        let folder = TempDir::new().unwrap();
+        let config = folder.path().join("gateway.yaml");
+        let (gateway, control, grpc, http) = (free_port(), free_port(), free_port(), free_port());
+        let queue = format!("path: \"{}\"", folder.path().join("queue").display());
+        let text = format!(
+            "server: {{ port: {gateway}, threads: 1 }}\ncontrol: {{ port: {control} }}\n\
+             collector: {{ enabled: true, host: 127.0.0.1, grpc_port: {grpc}, http_port: {http} }}\n\
+             keys: {{ path: \"{}\" }}\n{}\
+             providers:\n  one: {{ base_url: 'http://127.0.0.1:9/v1', models: [m], auth_type: none }}\n",
+            folder.path().join("keys.db").display(),
+            store(shim, &queue),
+        );
+        std::fs::write(&config, text).unwrap();
+        Self { folder, config, http, control }
+    }
+
+    fn start(&self) -> Process {
+        Process::start(&self.config, self.http, self.control)
+    }
+}
+
 /// One queue, its process killed a few times and started again.
 fn one(seed: u64, shim: &mut Shim) -> usize {
     let mut random = fastrand::Rng::with_seed(seed);
-    let folder = TempDir::new().unwrap();
-    let config = folder.path().join("gateway.yaml");
-    let (gateway, control, grpc, http) = (free_port(), free_port(), free_port(), free_port());
-    let queue = format!("path: \"{}\"", folder.path().join("queue").display());
-    let text = format!(
-        "server: {{ port: {gateway}, threads: 1 }}\ncontrol: {{ port: {control} }}\n\
-         collector: {{ enabled: true, host: 127.0.0.1, grpc_port: {grpc}, http_port: {http} }}\n\
-         keys: {{ path: \"{}\" }}\n{}\
-         providers:\n  one: {{ base_url: 'http://127.0.0.1:9/v1', models: [m], auth_type: none }}\n",
-        folder.path().join("keys.db").display(),
-        store(shim, &queue),
-    );
-    std::fs::write(&config, text).unwrap();
+    let place = Place::new(shim);
     let told = Arc::new(Told::default());
     let is_away = random.bool();
     if is_away {
@@ -111,8 +145,8 @@ fn one(seed: u64, shim: &mut Shim) -> usize {
             let kind = random.choice(["commit_reset", "reset", "slow&ms=400"]).unwrap();
             shim.fail(&format!("kind={kind}&on=insert&n=2"));
         }
-        let process = Process::start(&config, http, control);
-        let clients = Clients::start(http, random.u64(..1 << 40), Duration::ZERO, &told);
+        let process = place.start();
+        let clients = Clients::start(place.http, random.u64(..1 << 40), Duration::ZERO, &told);
         std::thread::sleep(Duration::from_millis(50 + random.u64(..ALIVE_MS_MAX)));
         process.kill();
         clients.stop();
@@ -120,7 +154,7 @@ fn one(seed: u64, shim: &mut Shim) -> usize {
     if is_away {
         shim.revive();
     }
-    let process = Process::start(&config, http, control);
+    let process = place.start();
     process.until_sent();
     drop(process);
     let about = format!("seed {seed}, {}", if is_away { "away" } else { "forgetful" });
@@ -137,4 +171,27 @@ fn real_engine_fake_server_what_was_acknowledged_survives_kill_9_in_the_queue() 
     let acknowledged: usize = (first..first + seeds).map(|seed| one(seed, &mut shim)).sum();
     eprintln!("{seeds} seeds, {acknowledged} acknowledged spans, all there");
     assert!(acknowledged > 0, "nothing was acknowledged: this shows nothing");
+}
+
+#[test]
+fn real_engine_fake_server_files_that_may_not_grow_refuse_and_end_nothing() {
+    let Some(mut shim) = Shim::start() else { return };
+    let place = Place::new(&shim);
+    shim.kill();
+    let process =
+        Process::start_with_files_of(FILE_KIB_MAX, &place.config, place.http, place.control);
+    let told = Arc::new(Told::default());
+    let clients = Clients::start(place.http, 1, Duration::ZERO, &told);
+    let until = Instant::now() + PATIENCE;
+    while told.refused.load(Ordering::Relaxed) < 3 {
+        assert!(Instant::now() < until, "never refused: {} spans", told.len());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    clients.stop();
+    let longest = std::fs::read_dir(place.folder.path().join("queue")).unwrap();
+    let longest = longest.map(|entry| entry.unwrap().metadata().unwrap().len()).max();
+    assert!(longest <= Some(u64::from(FILE_KIB_MAX) * 1_024), "{longest:?}");
+    shim.revive();
+    process.until_sent();
+    assert!(told.judge(&shim, "files of 256 KiB") > 0);
 }

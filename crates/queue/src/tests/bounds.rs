@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use super::{SEGMENT_BYTES_MAX, drain, fill, ids_of, open, record};
@@ -10,11 +10,11 @@ use crate::disk::model::{Model, ModelFile};
 use crate::disk::{Disk, DiskFile};
 use crate::{Queue, QueueError, QueueSettings};
 
-/// Syncs of files wait here while a test holds the gate.
+/// Syncs of files wait while the gate is closed.
 #[derive(Clone)]
 struct Gated {
     model: Model,
-    gate: Arc<Mutex<()>>,
+    is_closed: Arc<(Mutex<bool>, Condvar)>,
     syncs: Arc<AtomicU64>,
 }
 
@@ -22,12 +22,12 @@ struct GatedFile(ModelFile, Gated);
 
 impl Gated {
     fn new() -> Self {
-        let (gate, syncs) = (Arc::new(Mutex::new(())), Arc::new(AtomicU64::new(0)));
-        Self { model: Model::new(1), gate, syncs }
+        Self { model: Model::new(1), is_closed: Arc::default(), syncs: Arc::default() }
     }
 
-    fn close(&self) -> MutexGuard<'_, ()> {
-        self.gate.lock().unwrap()
+    fn close(&self, is_closed: bool) {
+        *self.is_closed.0.lock().unwrap() = is_closed;
+        self.is_closed.1.notify_all();
     }
 }
 
@@ -74,7 +74,8 @@ impl DiskFile for GatedFile {
 
     fn sync(&self) -> io::Result<()> {
         self.1.syncs.fetch_add(1, Ordering::Relaxed);
-        let _through = self.1.gate.lock().unwrap();
+        let (is_closed, changed) = &*self.1.is_closed;
+        drop(changed.wait_while(is_closed.lock().unwrap(), |is_closed| *is_closed).unwrap());
         self.0.sync()
     }
 }
@@ -178,7 +179,7 @@ async fn appends_that_wait_for_the_disk_are_bounded_and_share_one_sync() {
     let queue = Arc::new(queue);
     queue.append(vec![record(0, 10)]).await.unwrap();
     let syncs = disk.syncs.load(Ordering::Relaxed);
-    let gate = disk.close();
+    disk.close(true);
     let append = |id| {
         let queue = Arc::clone(&queue);
         tokio::spawn(async move { queue.append(vec![record(id, 10)]).await })
@@ -194,7 +195,7 @@ async fn appends_that_wait_for_the_disk_are_bounded_and_share_one_sync() {
     assert!(matches!(error, QueueError::Busy { appends_max: 4 }) && error.is_retryable());
     assert_eq!((queue.stats().refused_disk, queue.pending_bytes()), (1, 5 * 38));
     assert!(waiting.iter().all(|append| !append.is_finished()), "acknowledged without a sync");
-    drop(gate);
+    disk.close(false);
     for append in waiting {
         append.await.unwrap().unwrap();
     }
