@@ -87,6 +87,44 @@ fn whichever_byte_is_damaged_the_other_records_arrive() {
 }
 
 #[test]
+fn files_of_any_content_open_and_come_to_an_end() {
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..2_000 {
+        let disk = Model::new(1);
+        let mut halves = open(&disk);
+        fill(&mut halves, 0..10);
+        let batch = halves.reader.next(300).unwrap().unwrap();
+        halves.reader.acknowledge(&batch);
+        halves.reader.next(300).unwrap().unwrap();
+        drop(halves);
+        disk.kill();
+        for name in disk.names().unwrap() {
+            let mut content = disk.content(&name);
+            match random.u8(..4) {
+                0 => content.truncate(random.usize(..=content.len())),
+                1 => {
+                    let by = random.usize(..content.len());
+                    content.rotate_left(by);
+                }
+                2 => content.fill_with(|| random.u8(..)),
+                _ => {
+                    let (from, to) = (random.usize(..content.len()), random.usize(..content.len()));
+                    let bytes = random.usize(..content.len() - from.max(to));
+                    content.copy_within(from..from + bytes, to);
+                }
+            }
+            disk.replace(&name, &content);
+        }
+        let mut halves = open(&disk);
+        fill(&mut halves, 50..52);
+        let arrived = drain(&mut halves);
+        assert!(arrived.ends_with(&[50, 51]) && arrived.len() <= 12, "{arrived:?}");
+        let stats = halves.index.lock().stats;
+        assert_eq!((stats.waiting_bytes, stats.waiting_records, stats.waiting_items), (0, 0, 0));
+    }
+}
+
+#[test]
 fn a_segment_that_is_missing_is_counted_and_the_others_arrive() {
     let disk = Model::new(1);
     let mut halves = open(&disk);

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tollgate_queue::{Batch, Consumer, Record};
 
 use super::verdict::{self, Verdict};
@@ -61,6 +62,8 @@ pub struct Forwarder {
     _running: watch::Sender<()>,
     /// The last failure that was logged: the same every time is said once.
     told: Option<String>,
+    /// Until when what waits may wait for more.
+    lingering: Option<Instant>,
 }
 
 /// The queue was closed while the receiver takes nothing: the rest is for the next start.
@@ -87,7 +90,7 @@ impl Forwarder {
         progress: Arc<Progress>,
         running: watch::Sender<()>,
     ) -> Self {
-        Self { consumer, receiver, progress, _running: running, told: None }
+        Self { consumer, receiver, progress, _running: running, told: None, lingering: None }
     }
 
     /// Sends until the store is closed.
@@ -118,20 +121,23 @@ impl Forwarder {
     }
 
     /// Waits until a batch is worth sending. `true` if it is to be looked at again.
-    async fn wait_for_batch(&self) -> bool {
-        let stats = self.consumer.stats();
-        let Some(oldest_ms) = stats.oldest_ms.filter(|_| !self.consumer.is_closed()) else {
+    async fn wait_for_batch(&mut self) -> bool {
+        let waiting_bytes = self.consumer.stats().waiting_bytes;
+        if waiting_bytes == 0 {
+            self.lingering = None;
             return false;
-        };
-        let age = Duration::from_millis(now_ms().saturating_sub(oldest_ms));
-        let left = LINGER.saturating_sub(age);
-        if stats.waiting_bytes >= BATCH_BYTES_MAX || left.is_zero() {
+        }
+        // Not by the records' own times: somebody may set the clock.
+        let until = *self.lingering.get_or_insert_with(|| Instant::now() + LINGER);
+        let is_due = Instant::now() >= until || waiting_bytes >= BATCH_BYTES_MAX;
+        if is_due || self.consumer.is_closed() {
+            self.lingering = None;
             return false;
         }
         // More may come, or the end.
         tokio::select! {
             () = self.consumer.arrived() => {}
-            () = tokio::time::sleep(left) => {}
+            () = tokio::time::sleep_until(until) => {}
         }
         true
     }
@@ -192,7 +198,7 @@ impl Forwarder {
         }
         let wait = backoff.mul_f64(0.5 + fastrand::f64() / 2.0);
         *backoff = (*backoff * 2).min(BACKOFF_MAX);
-        let until = tokio::time::Instant::now() + wait;
+        let until = Instant::now() + wait;
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(until) => return Ok(()),
@@ -246,9 +252,4 @@ fn data(records: &[&Record]) -> Bytes {
         data.extend_from_slice(&record.payload);
     }
     data.freeze()
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

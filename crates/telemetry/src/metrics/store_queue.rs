@@ -37,10 +37,11 @@ pub struct StoreQueueCounts {
     pub damaged_bytes: u64,
 }
 
+type Value = fn(&StoreQueueCounts) -> f64;
 type Values = fn(&StoreQueueCounts) -> Vec<(&'static str, u64)>;
 
 /// The gauges without dimensions.
-const GAUGES: [(&str, fn(&StoreQueueCounts) -> f64); 4] = [
+const GAUGES: [(&str, Value); 4] = [
     ("gateway.store_queue.bytes", |it| it.bytes as f64),
     ("gateway.store_queue.waiting_records", |it| it.waiting_records as f64),
     ("gateway.store_queue.waiting", |it| it.waiting_rows as f64),
