@@ -9,6 +9,8 @@ use tokio::sync::watch;
 use tollgate_config::Settings;
 use tollgate_console::ConsoleState;
 use tollgate_store::SpanStore;
+use tollgate_telemetry::export::Exporters;
+use tollgate_telemetry::metrics::Metrics;
 
 use crate::intake::Intake;
 use crate::running::{prune, signal};
@@ -20,6 +22,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// A running collector with its control plane. Dropping it stops everything.
 pub struct Collecting {
     intake: Arc<Intake>,
+    metrics: Arc<Metrics>,
     store: Arc<dyn SpanStore>,
     control: SocketAddr,
     collector: (SocketAddr, SocketAddr),
@@ -43,19 +46,23 @@ impl Collecting {
             .enable_all()
             .build()
             .map_err(|error| format!("cannot start the collector's runtime: {error}"))?;
-        let Opened { store, is_found } = span_store::open(settings.store.as_ref(), &runtime)?;
+        let Opened { store, queue, ready } = span_store::open(settings.store.as_ref(), &runtime)?;
         let store = store.ok_or("the collector needs a store: `store: { kind: none }` has none")?;
         let intake = Arc::new(Intake::new(settings, Some(&store))?);
+        let metrics = Arc::new(Metrics::new(|| 0, Exporters::default())?);
+        if let Some(queue) = queue {
+            metrics.observe_store_queue(move || span_store::counts(&queue));
+        }
         let (stop, stopping) = watch::channel(false);
         let control = settings.control.addr;
-        let (counted, drained) = (Arc::clone(&intake), stopping.clone());
+        let (counted, shown, drained) =
+            (Arc::clone(&intake), Arc::clone(&metrics), stopping.clone());
         let state = ConsoleState {
             store: Some(Arc::clone(&store)),
-            metrics: Arc::new(move || counted.metrics()),
-            ready: Arc::new(move || match (*drained.borrow(), is_found()) {
-                (true, _) => Err("draining"),
-                (false, false) => Err("waiting for the store"),
-                (false, true) => Ok(()),
+            metrics: Arc::new(move || shown.render() + &counted.metrics()),
+            ready: Arc::new(move || match *drained.borrow() {
+                true => Err("draining"),
+                false => ready(),
             }),
             targets: Arc::new(|| serde_json::Value::Array(Vec::new())),
             query_keys: intake.query_keys(),
@@ -64,7 +71,7 @@ impl Collecting {
         let collector = intake.serve_collector(&runtime, stopping)?;
         let collector = collector.ok_or("there is no collector")?;
         runtime.spawn(prune(Arc::clone(&store)));
-        Ok(Self { intake, store, control, collector, stop, runtime: Some(runtime) })
+        Ok(Self { intake, metrics, store, control, collector, stop, runtime: Some(runtime) })
     }
 
     /// Where the control plane listens.
@@ -74,7 +81,7 @@ impl Collecting {
 
     /// The text of `/metrics`.
     pub fn metrics(&self) -> String {
-        self.intake.metrics()
+        self.metrics.render() + &self.intake.metrics()
     }
 
     /// The lines that `collect` prints.

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tollgate_config::Settings;
 use tollgate_filters::request::InFlight;
-use tollgate_store::SpanStore;
+use tollgate_store::{QueuedStore, SpanStore};
 use tollgate_telemetry::export::{
     self, Exporters, Filter, MetricsReader, OtlpSettings, OtlpSink, Queue, QueueSettings,
 };
@@ -16,6 +16,7 @@ use tollgate_telemetry::genai::{Call, build_spans, span_tree};
 use tollgate_telemetry::metrics::{Metrics, Reload, Retries, TargetGauges, ToolLinkCounts};
 use tollgate_telemetry::{Pipeline, Profile, SpanId};
 
+use crate::span_store;
 use crate::store_sink::StoreSink;
 
 /// Spans in one write to the store.
@@ -132,6 +133,11 @@ impl Observe {
     /// From now on `/metrics` says how often Redis gave no answer.
     pub(crate) fn watch_redis(&self, failures: impl Fn() -> u64 + Send + Sync + 'static) {
         self.metrics.observe_redis(failures);
+    }
+
+    /// Asks for the state of the store's disk queue whenever metrics are read; to be called once.
+    pub(crate) fn watch_store_queue(&self, queue: Arc<QueuedStore>) {
+        self.metrics.observe_store_queue(move || span_store::counts(&queue));
     }
 
     /// These models are configured; those of the configuration before stay known.

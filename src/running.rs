@@ -12,7 +12,7 @@ use tollgate_config::Settings;
 use tollgate_console::ConsoleState;
 use tollgate_filters::request::InFlight;
 use tollgate_routing::Registry;
-use tollgate_store::SpanStore;
+use tollgate_store::{QueuedStore, SpanStore};
 
 use crate::intake::Intake;
 use crate::observe::Observe;
@@ -21,7 +21,7 @@ use crate::reload::{self, Reload, Reloader, Source};
 use crate::server::ProxyServer;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
-use crate::span_store::{self, Opened};
+use crate::span_store::{self, Opened, Ready};
 use crate::targets;
 
 /// Threads for everything that is not a request: exporters, collector, console.
@@ -39,6 +39,7 @@ pub struct Running {
     shared: Arc<Shared>,
     intake: Arc<Intake>,
     store: Option<Arc<dyn SpanStore>>,
+    queue: Option<Arc<QueuedStore>>,
     addresses: Addresses,
     reloader: Option<Arc<Reloader>>,
     stop_proxy: watch::Sender<bool>,
@@ -85,12 +86,15 @@ impl Running {
             .enable_all()
             .build()
             .map_err(|error| format!("cannot start the control runtime: {error}"))?;
-        let Opened { store, is_found } = span_store::open(settings.store.as_ref(), &runtime)?;
+        let Opened { store, queue, ready } = span_store::open(settings.store.as_ref(), &runtime)?;
         let (stop_rest, stopping) = watch::channel(false);
         let in_flight = InFlight::default();
         let live = Registry::new(Instant::now());
         let observe =
             Observe::start(&settings, store.clone(), in_flight.clone(), &runtime, &stopping)?;
+        if let Some(queue) = &queue {
+            observe.watch_store_queue(Arc::clone(queue));
+        }
         let server_settings = settings.server.clone();
         let control = settings.control.addr;
         let redis = settings.redis.as_ref();
@@ -99,7 +103,7 @@ impl Running {
         let snapshot = Snapshot::new(settings, in_flight.clone(), &live)?;
         let shared = Shared::new(snapshot, in_flight, live, redis, observe);
 
-        let console = console_state(&shared, &intake, store.clone(), is_found);
+        let console = console_state(&shared, &intake, store.clone(), ready);
         intake.serve_control(&runtime, console, control, stopping.clone())?;
         let reloader = source.map(|source| Arc::new(Reloader::new(source, Arc::clone(&shared))));
         if let Some(reloader) = &reloader {
@@ -122,6 +126,7 @@ impl Running {
             shared,
             intake,
             store,
+            queue,
             addresses,
             reloader,
             stop_proxy,
@@ -160,7 +165,12 @@ impl Running {
     /// Waits until every span that was handed over has reached its destinations, at most `max`.
     /// `true` if all have.
     pub fn flush(&self, max: Duration) -> bool {
-        wait_for(max, || self.shared.observe.queued() == 0)
+        wait_for(max, || self.shared.observe.queued() == 0 && self.waiting() == 0)
+    }
+
+    /// Bytes on the disk that wait for the store.
+    fn waiting(&self) -> u64 {
+        self.queue.as_ref().map_or(0, |queue| queue.stats().waiting_bytes)
     }
 
     /// The lines that `serve` prints.
@@ -215,17 +225,16 @@ fn console_state(
     shared: &Arc<Shared>,
     intake: &Arc<Intake>,
     store: Option<Arc<dyn SpanStore>>,
-    is_store_found: Arc<dyn Fn() -> bool + Send + Sync>,
+    store_ready: Ready,
 ) -> ConsoleState {
     let (metrics, ready, live) = (Arc::clone(shared), Arc::clone(shared), shared.live.clone());
     let counted = Arc::clone(intake);
     ConsoleState {
         store,
         metrics: Arc::new(move || self::metrics(&metrics, &counted)),
-        ready: Arc::new(move || match (ready.is_draining(), is_store_found()) {
-            (true, _) => Err("draining"),
-            (false, false) => Err("waiting for the store"),
-            (false, true) => Ok(()),
+        ready: Arc::new(move || match ready.is_draining() {
+            true => Err("draining"),
+            false => store_ready(),
         }),
         targets: Arc::new(move || targets::json(&live)),
         query_keys: intake.query_keys(),

@@ -57,7 +57,7 @@ impl World {
         Self::new(USUAL)
     }
 
-    /// A gateway with these sections; listeners and store are added.
+    /// A gateway with these sections; listeners and store are added. `{folder}` is the world's own.
     pub(crate) fn new(sections: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -102,6 +102,7 @@ impl World {
         // Without it, one server of this process would take the connections of another.
         assert!(text.contains("work_stealing: true"), "tests share a process: {text}");
         let text = text.replace("{gateway}", &gateway.to_string());
+        let text = text.replace("{folder}", &self.folder.path().to_string_lossy());
         let mut text = format!("{text}control: {{ port: {control} }}\n");
         if !text.contains("store:") {
             let store = self.database();

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and says why it was skipped"
 )]
 
+mod acknowledged;
 mod attributes;
 mod cancel;
 mod cli;
@@ -33,6 +34,7 @@ mod hostile_ingest;
 mod http2;
 mod ingest;
 mod ingest_issuers;
+mod killed_queue;
 mod logs;
 mod metrics;
 mod otlp_backend;

@@ -36,8 +36,8 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use redis::Redis;
 pub use report::report;
 pub use settings::{
-    Cache, Control, GenAi, GenAiExporter, Limits, Price, Security, Server, Settings, StoreSettings,
-    TlsFiles, ToolLinks,
+    Cache, Control, GenAi, GenAiExporter, Limits, Price, Security, Server, Settings, StoreQueue,
+    StoreSettings, TlsFiles, ToolLinks,
 };
 
 #[cfg(test)]

@@ -173,9 +173,19 @@ pub enum StoreSettings {
         traces_table: String,
         /// How long spans are kept, in days; 90 by default.
         retention_days: u32,
+        /// What spans wait in; there is one by default.
+        queue: Option<StoreQueue>,
     },
 }
 
+/// `store.queue`: the disk queue in front of ClickHouse.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StoreQueue {
+    /// The folder, on a local disk; `data/queue` by default.
+    pub path: PathBuf,
+    /// The most bytes in it; 1 GiB by default.
+    pub bytes_max: u64,
+}
 /// `security`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Security {

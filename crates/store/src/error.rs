@@ -131,6 +131,14 @@ pub enum StoreError {
         /// What is wrong, and what would be right.
         reason: String,
     },
+    /// The disk queue in front of the server did not take the rows.
+    #[error("{reason}")]
+    Queue {
+        /// What it said.
+        reason: String,
+        /// Whether this passes by itself.
+        retryable: bool,
+    },
     /// An answer that is larger than we take.
     #[error("the answer has more than {bytes_max} bytes: ask for less")]
     TooLarge {
@@ -161,7 +169,7 @@ impl StoreError {
             | Self::Corrupt { .. }
             | Self::Unreachable { .. }
             | Self::Closed => true,
-            Self::Refused { retryable, .. } => *retryable,
+            Self::Refused { retryable, .. } | Self::Queue { retryable, .. } => *retryable,
             Self::NewerSchema { .. }
             | Self::OlderSchema { .. }
             | Self::Foreign { .. }

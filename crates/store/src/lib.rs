@@ -2,13 +2,15 @@
 //!
 //! [`SpanRow`] is the one row type: what a row of `otel_traces` holds in the OpenTelemetry
 //! Collector's ClickHouse schema. [`SpanStore`] is what a back end can do; [`Sqlite`] is the one
-//! inside the binary, [`ClickHouse`] the one for those who outgrow it.
+//! inside the binary, [`ClickHouse`] the one for those who outgrow it, and [`QueuedStore`] a disk queue
+//! in front of that.
 
 mod calendar;
 mod clickhouse;
 mod error;
 mod query;
 mod questions;
+mod queued;
 mod span_row;
 pub mod sql;
 mod sqlite;
@@ -23,6 +25,7 @@ pub use query::{LIMIT_DEFAULT, LIMIT_MAX, PREFIX_HEX_MIN, TraceFilter, TraceSumm
 pub use questions::{
     GROUPS_MAX, ModelLatency, Percentiles, ProviderErrors, Usage, UsageBy, Window,
 };
+pub use queued::{Forwarder, QueuedStore, Recovered, Sent, Stats as QueueStats};
 pub use span_row::{CONTENT_KEYS, EventRow, LinkRow, SpanKind, SpanRow, StatusCode};
 pub use sqlite::{Sqlite, SqliteSettings};
 

@@ -84,10 +84,12 @@ fn store_hash(store: Option<&StoreSettings>) -> u64 {
             ca_file,
             traces_table,
             retention_days,
+            queue,
         } => {
             let password = password.as_ref().map(|secret| secret.expose());
             let ca_file = ca_file.as_ref().map(file_hash);
-            fingerprint((url, database, user, password, ca_file, traces_table, retention_days))
+            let tables = (traces_table, retention_days);
+            fingerprint((url, database, user, password, ca_file, tables, queue))
         }
     }))
 }

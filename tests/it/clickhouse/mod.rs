@@ -1,8 +1,10 @@
 //! Real engine, fake server: spans of real calls in ClickHouse, and calls while it is away.
 
+mod outage;
+
 #[path = "../../../crates/store/tests/clickhouse/shim.rs"]
 #[allow(dead_code, reason = "the store's own tests need more of it")]
-mod shim;
+pub(crate) mod shim;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -20,9 +22,14 @@ const LIST: &[u8] = b"GET /api/traces HTTP/1.1\r\nhost: localhost\r\n\r\n";
 const CALL_MAX: Duration = Duration::from_secs(2);
 
 fn sections(shim: &Shim) -> String {
+    format!("{USUAL}{}", store(shim, "path: \"{folder}/queue\""))
+}
+
+/// The store's section, with this disk queue.
+pub(crate) fn store(shim: &Shim, queue: &str) -> String {
     format!(
-        "{USUAL}store: {{ kind: clickhouse, url: \"http://127.0.0.1:{}\", user: tollgate, \
-         password: \"env::CLICKHOUSE_KEY\" }}\n",
+        "store: {{ kind: clickhouse, url: \"http://127.0.0.1:{}\", user: tollgate, \
+         password: \"env::CLICKHOUSE_KEY\", queue: {{ {queue} }} }}\n",
         shim.port
     )
 }
@@ -143,6 +150,20 @@ fn real_engine_fake_server_a_gateway_that_starts_first_waits_for_nobody() {
     let Some(mut shim) = Shim::start() else { return };
     shim.kill();
     let world = World::new(&sections(&shim));
+    // There is room for spans on the disk.
+    assert_eq!(ready(&world), (200, "ready".to_owned()));
+    let calls: Vec<_> = (0..3).map(|_| call(&world)).collect();
+    shim.revive();
+    assert!(world.running().flush(PATIENCE), "spans are still queued");
+    let spans_per_call = world.spans(&calls[0]).len() as u64;
+    assert_once(&world, &shim, &calls, spans_per_call);
+}
+
+#[test]
+fn real_engine_fake_server_without_a_queue_a_gateway_waits_for_its_store() {
+    let Some(mut shim) = Shim::start() else { return };
+    shim.kill();
+    let world = World::new(&format!("{USUAL}{}", store(&shim, "enabled: false")));
     assert_eq!(ready(&world), (503, "waiting for the store".to_owned()));
     let calls: Vec<_> = (0..3).map(|_| call(&world)).collect();
     shim.revive();
@@ -161,6 +182,7 @@ fn real_engine_fake_server_a_wrong_password_ends_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tollgate.yaml");
     let text = sections(&shim).replace("{mock}", "http://127.0.0.1:1");
+    let text = text.replace("{folder}", &folder.path().to_string_lossy());
     std::fs::write(&file, format!("{text}collector: {{ enabled: false }}\n")).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
         .arg("--config")

@@ -24,7 +24,7 @@ use crate::model::{
 use crate::redis::Redis;
 use crate::registry::{base_url, dialect, models_of};
 use crate::settings::{
-    Cache, Control, Limits, Price, Security, Server, Settings, StoreSettings, TlsFiles,
+    Cache, Control, Limits, Price, Security, Server, Settings, StoreQueue, StoreSettings, TlsFiles,
 };
 use crate::variables::Variables;
 use crate::vault::Vault;
@@ -38,6 +38,8 @@ const RETENTION_DAYS: u32 = 90;
 const CLICKHOUSE_DATABASE: &str = "otel";
 const CLICKHOUSE_USER: &str = "default";
 const CLICKHOUSE_TRACES: &str = "otel_traces";
+const QUEUE_PATH: &str = "data/queue";
+const QUEUE_BYTES_MAX: u64 = 1 << 30;
 const CACHE_TTL_SECS: u64 = 600;
 const CACHE_BYTES_MAX: usize = 256 * 1024 * 1024;
 const CURRENCY: &str = "USD";
@@ -194,6 +196,10 @@ fn store(entry: &StoreEntry, vault: &Vault) -> Option<StoreSettings> {
             ca_file: entry.ca_file.as_ref().map(|file| file.value.clone().into()),
             traces_table: or(&entry.traces_table, CLICKHOUSE_TRACES),
             retention_days,
+            queue: entry.queue.enabled.then(|| StoreQueue {
+                path: or(&entry.queue.path, QUEUE_PATH).into(),
+                bytes_max: entry.queue.bytes_max.unwrap_or(QUEUE_BYTES_MAX),
+            }),
         }),
     }
 }

@@ -6,7 +6,7 @@ use tollgate_providers::{AuthStyle, Endpoint};
 use tollgate_routing::{Credential, EndpointKind, RoutingPath};
 
 use crate::tests::{loaded, targets};
-use crate::{CAPTURE_CONTENT_VARIABLE, StoreSettings};
+use crate::{CAPTURE_CONTENT_VARIABLE, StoreQueue, StoreSettings};
 
 #[test]
 fn providers_alone_suffice() {
@@ -289,9 +289,22 @@ fn clickhouse_has_its_names_and_its_authority() {
     else {
         panic!()
     };
+    for (fields, expected) in [
+        ("", Some(("data/queue", 1 << 30))),
+        (", queue: { path: /q, bytes_max: 1048576 }", Some(("/q", 1 << 20))),
+        (", queue: { bytes_max: 1099511627776 }", Some(("data/queue", 1 << 40))),
+        (", queue: { enabled: false }", None),
+    ] {
+        let Ok(Some(StoreSettings::ClickHouse { queue, .. })) = store(fields) else { panic!() };
+        let expected = expected
+            .map(|(path, bytes_max): (&str, _)| StoreQueue { path: path.into(), bytes_max });
+        assert_eq!(queue, expected, "{fields}");
+    }
     assert_eq!(traces_table, "llm");
     for (fields, said) in [
         (", tables: { spans: llm }", "spans"),
+        (", queue: { bytes_max: 1048575 }", "1048576"),
+        (", queue: { bytes_max: 1099511627777 }", "1099511627776"),
         (", ca_file: /nowhere/ca.pem", "/nowhere/ca.pem"),
         (", path: data/x.db", "`path` is for `kind: sqlite`"),
     ] {

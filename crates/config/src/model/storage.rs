@@ -7,6 +7,8 @@ use crate::fields::{Fields, Located};
 
 /// The longest retention, in days: ten years.
 const RETENTION_DAYS_MAX: u64 = 3650;
+/// The disk queue's bounds, in bytes: 1 MiB to 1 TiB.
+const QUEUE_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=1 << 40;
 /// The highest price for a million tokens.
 const PRICE_MAX: f64 = 1_000_000.0;
 
@@ -31,6 +33,15 @@ pub(crate) struct StoreEntry {
     pub(crate) password: Option<Located<SecretSource>>,
     pub(crate) ca_file: Option<Located<String>>,
     pub(crate) traces_table: Option<String>,
+    pub(crate) queue: QueueEntry,
+}
+
+/// `store.queue`.
+#[derive(Debug)]
+pub(crate) struct QueueEntry {
+    pub(crate) enabled: bool,
+    pub(crate) path: Option<String>,
+    pub(crate) bytes_max: Option<u64>,
 }
 
 /// `pricing.<model>`, for a million tokens.
@@ -66,12 +77,13 @@ pub(super) fn store(fields: &mut Fields<'_, '_>) -> StoreEntry {
         traces_table: fields
             .section("tables", |tables| tables.text("traces").map(|name| name.value))
             .and_then(|tables| tables.value),
+        queue: fields.section("queue", queue).map(|queue| queue.value).unwrap_or_default(),
     };
     if kind.is_none() && fields.has("kind") {
         // Its fields cannot be judged while the kind is unknown.
         return store;
     }
-    let clickhouse = ["url", "database", "user", "password", "ca_file", "tables"];
+    let clickhouse = ["url", "database", "user", "password", "ca_file", "tables", "queue"];
     match store.kind {
         StoreKind::Sqlite => foreign(fields, &clickhouse, "clickhouse"),
         StoreKind::ClickHouse => {
@@ -81,6 +93,22 @@ pub(super) fn store(fields: &mut Fields<'_, '_>) -> StoreEntry {
         StoreKind::None => {}
     }
     store
+}
+
+fn queue(fields: &mut Fields<'_, '_>) -> QueueEntry {
+    QueueEntry {
+        enabled: fields.flag("enabled").is_none_or(|flag| flag.value),
+        path: fields.text("path").map(|path| path.value),
+        bytes_max: fields.integer("bytes_max", QUEUE_BYTES, "bytes").map(|bytes| bytes.value),
+    }
+}
+
+// === impl QueueEntry ===
+
+impl Default for QueueEntry {
+    fn default() -> Self {
+        Self { enabled: true, path: None, bytes_max: None }
+    }
 }
 
 fn foreign(fields: &mut Fields<'_, '_>, names: &[&str], kind: &str) {

@@ -72,8 +72,12 @@ fn surroundings(settings: &Settings, text: &mut String) {
         Some(StoreSettings::Sqlite { path, retention_days }) => {
             format!("sqlite {}, {retention_days} days", path.display())
         }
-        Some(StoreSettings::ClickHouse { url, database, retention_days, .. }) => {
-            format!("clickhouse {url} {database}, {retention_days} days")
+        Some(StoreSettings::ClickHouse { url, database, retention_days, queue, .. }) => {
+            let queue = queue.as_ref().map_or_else(
+                || "no queue".to_owned(),
+                |it| format!("queue {} of {} bytes", it.path.display(), it.bytes_max),
+            );
+            format!("clickhouse {url} {database}, {retention_days} days, {queue}")
         }
     };
     lines.push(vec!["store".to_owned(), store]);

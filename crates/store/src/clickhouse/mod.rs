@@ -130,6 +130,36 @@ impl ClickHouse {
         self.prepared.initialized()
     }
 
+    /// The distinct ones of `rows` as they are sent, and how many they are.
+    pub(crate) fn encode(rows: &[SpanRow]) -> Result<Option<(u32, Vec<u8>)>, StoreError> {
+        rows.iter().try_for_each(SpanRow::check)?;
+        let mut seen = HashSet::with_capacity(rows.len());
+        let distinct: Vec<_> =
+            rows.iter().filter(|row| seen.insert((&row.trace_id, &row.span_id))).collect();
+        let count = u32::try_from(distinct.len()).unwrap_or(u32::MAX);
+        Ok((count > 0).then(|| (count, rowbinary::encode(distinct))))
+    }
+
+    /// Inserts rows that [`ClickHouse::encode`] made.
+    pub(crate) async fn insert_encoded(&self, data: Bytes) -> Result<(), StoreError> {
+        self.prepared().await?;
+        let columns: Vec<_> = rowbinary::COLUMNS.iter().map(|(name, _)| quoted(name)).collect();
+        let sql =
+            format!("INSERT INTO {} ({}) FORMAT RowBinary", self.names.traces, columns.join(", "));
+        let settings = vec![
+            // An answer means that the rows are in the table.
+            ("async_insert", "0".to_owned()),
+            // The look-up table's rows too, if it was their insert that failed.
+            ("deduplicate_blocks_in_dependent_materialized_views", "1".to_owned()),
+            ("insert_deduplicate", "1".to_owned()),
+            ("insert_deduplication_token", token(&data)),
+            // Days are partitions; spans of more than a hundred days are no reason to lose them.
+            ("max_partitions_per_insert_block", "0".to_owned()),
+        ];
+        let data = Some(data);
+        self.http.run(Statement { sql: &sql, settings, data, time_max: None }).await.map(drop)
+    }
+
     async fn prepared(&self) -> Result<Prepared, StoreError> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(StoreError::Closed);
@@ -152,32 +182,13 @@ impl std::fmt::Debug for ClickHouse {
 impl SpanStore for ClickHouse {
     /// ClickHouse does not say which rows are new: the number is that of the distinct ones in `rows`.
     async fn insert(&self, rows: Vec<SpanRow>) -> Result<u64, StoreError> {
-        rows.iter().try_for_each(SpanRow::check)?;
-        self.prepared().await?;
-        let mut seen = HashSet::with_capacity(rows.len());
-        let distinct: Vec<_> =
-            rows.iter().filter(|row| seen.insert((&row.trace_id, &row.span_id))).collect();
-        if distinct.is_empty() {
+        let Some((count, data)) = Self::encode(&rows)? else {
+            self.prepared().await?;
             return Ok(0);
-        }
-        let count = u64::try_from(distinct.len()).unwrap_or(u64::MAX);
-        let data = rowbinary::encode(distinct);
-        let columns: Vec<_> = rowbinary::COLUMNS.iter().map(|(name, _)| quoted(name)).collect();
-        let sql =
-            format!("INSERT INTO {} ({}) FORMAT RowBinary", self.names.traces, columns.join(", "));
-        let settings = vec![
-            // An answer means that the rows are in the table.
-            ("async_insert", "0".to_owned()),
-            // The look-up table's rows too, if it was their insert that failed.
-            ("deduplicate_blocks_in_dependent_materialized_views", "1".to_owned()),
-            ("insert_deduplicate", "1".to_owned()),
-            ("insert_deduplication_token", token(&data)),
-            // Days are partitions; spans of more than a hundred days are no reason to lose them.
-            ("max_partitions_per_insert_block", "0".to_owned()),
-        ];
-        let data = Some(Bytes::from(data));
-        self.http.run(Statement { sql: &sql, settings, data, time_max: None }).await?;
-        Ok(count)
+        };
+        drop(rows);
+        self.insert_encoded(Bytes::from(data)).await?;
+        Ok(u64::from(count))
     }
 
     async fn recent(&self, filter: &TraceFilter) -> Result<Vec<TraceSummary>, StoreError> {

@@ -1,6 +1,6 @@
 //! The catalogue's rows about the collector, which counts for itself.
 
-use super::catalog::{Instrument, Metric, plain};
+use super::metric::{Instrument, Metric, plain};
 
 pub(super) const REQUESTS_REFUSED: Metric = plain(
     Instrument::Counter,

@@ -5,10 +5,12 @@ mod call;
 pub mod catalog;
 mod collector;
 mod instruments;
+mod metric;
 mod names;
 mod redis;
 mod reloads;
 mod series;
+mod store_queue;
 mod targets;
 mod tool_links;
 
@@ -26,6 +28,7 @@ use reloads::Reloads;
 use series::BoundSeries;
 
 pub use reloads::Reload;
+pub use store_queue::StoreQueueCounts;
 pub use targets::TargetGauges;
 pub use tool_links::ToolLinkCounts;
 

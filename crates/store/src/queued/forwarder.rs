@@ -1,0 +1,255 @@
+//! Takes batches out of the queue and sends them, as often as it needs.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tollgate_queue::{Batch, Consumer, Record};
+
+use super::verdict::{self, Verdict};
+use super::{KIND_SPANS, VERSION_SPANS};
+use crate::StoreError;
+use crate::clickhouse::ClickHouse;
+
+/// The largest batch, unless a single record has more.
+const BATCH_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// How long a record waits for others: every insert is a part that ClickHouse has to merge.
+const LINGER: Duration = Duration::from_millis(500);
+/// The first wait after a failure; each further one doubles.
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+/// Short enough that what is acknowledged is there seconds after the server is.
+const BACKOFF_MAX: Duration = Duration::from_secs(3);
+
+/// Whoever takes batches in the end.
+#[async_trait]
+pub(super) trait Receiver: Send + Sync {
+    /// Takes rows of one kind and version. The same bytes twice are one batch.
+    async fn receive(&self, rows: Rows, data: Bytes) -> Result<(), StoreError>;
+}
+
+/// What the bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rows {
+    pub(super) kind: u8,
+    pub(super) version: u8,
+}
+
+/// What became of what was sent, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Rows that were taken.
+    pub rows: u64,
+    /// Rows that will never be taken, and were dropped.
+    pub dropped_rows: u64,
+    /// Sends that failed and were, or will be, tried again.
+    pub retries: u64,
+}
+
+/// Shared with whoever asks.
+#[derive(Debug, Default)]
+pub(super) struct Progress(Mutex<Sent>);
+
+/// The sending end of the queue. Blocks on the disk: it wants a thread of its own.
+pub struct Forwarder {
+    consumer: Consumer,
+    receiver: Arc<dyn Receiver>,
+    progress: Arc<Progress>,
+    /// Dropped at the end, which tells that it is the end.
+    _running: watch::Sender<()>,
+    /// The last failure that was logged: the same every time is said once.
+    told: Option<String>,
+    /// Until when what waits may wait for more.
+    lingering: Option<Instant>,
+}
+
+/// The queue was closed while the receiver takes nothing: the rest is for the next start.
+struct Stopped;
+
+// === impl Progress ===
+
+impl Progress {
+    pub(super) fn sent(&self) -> Sent {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Sent)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+// === impl Forwarder ===
+
+impl Forwarder {
+    pub(super) fn new(
+        consumer: Consumer,
+        receiver: Arc<dyn Receiver>,
+        progress: Arc<Progress>,
+        running: watch::Sender<()>,
+    ) -> Self {
+        Self { consumer, receiver, progress, _running: running, told: None, lingering: None }
+    }
+
+    /// Sends until the store is closed.
+    pub async fn run(mut self) {
+        let mut backoff = BACKOFF_MIN;
+        loop {
+            if self.wait_for_batch().await {
+                continue;
+            }
+            match self.consumer.next(BATCH_BYTES_MAX) {
+                Ok(None) if self.consumer.is_closed() => return,
+                Ok(None) => self.consumer.arrived().await,
+                Ok(Some(batch)) => {
+                    if let Err(Stopped) = self.deliver(&batch).await {
+                        return;
+                    }
+                    self.consumer.acknowledge(&batch);
+                    backoff = BACKOFF_MIN;
+                }
+                Err(error) => {
+                    self.failed(&error.to_string());
+                    if self.pause(&mut backoff).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until a batch is worth sending. `true` if it is to be looked at again.
+    async fn wait_for_batch(&mut self) -> bool {
+        let waiting_bytes = self.consumer.stats().waiting_bytes;
+        if waiting_bytes == 0 {
+            self.lingering = None;
+            return false;
+        }
+        // Not by the records' own times: somebody may set the clock.
+        let until = *self.lingering.get_or_insert_with(|| Instant::now() + LINGER);
+        let is_due = Instant::now() >= until || waiting_bytes >= BATCH_BYTES_MAX;
+        if is_due || self.consumer.is_closed() {
+            self.lingering = None;
+            return false;
+        }
+        // More may come, or the end.
+        tokio::select! {
+            () = self.consumer.arrived() => {}
+            () = tokio::time::sleep_until(until) => {}
+        }
+        true
+    }
+
+    async fn deliver(&mut self, batch: &Batch) -> Result<(), Stopped> {
+        let mut by_rows: BTreeMap<Rows, Vec<&Record>> = BTreeMap::new();
+        for record in &batch.records {
+            by_rows.entry(Rows::of(record)).or_default().push(record);
+        }
+        for (rows, records) in by_rows {
+            if self.send(rows, &records).await? == Verdict::Never && records.len() > 1 {
+                // The others need not go with the one that is not wanted.
+                for record in records {
+                    self.send(rows, &[record]).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends until it is taken, or never will be.
+    async fn send(&mut self, rows: Rows, records: &[&Record]) -> Result<Verdict, Stopped> {
+        let items = records.iter().map(|record| u64::from(record.items)).sum::<u64>();
+        let data = data(records);
+        let mut backoff = BACKOFF_MIN;
+        loop {
+            let Err(error) = self.receiver.receive(rows, data.clone()).await else {
+                if self.told.take().is_some() {
+                    tracing::info!("the store takes rows again");
+                }
+                self.progress.count(|sent| sent.rows += items);
+                return Ok(Verdict::Again);
+            };
+            if verdict::of(&error) == Verdict::Never {
+                if records.len() == 1 {
+                    tracing::error!(%error, rows = items, "the store will never take these rows");
+                    self.progress.count(|sent| sent.dropped_rows += items);
+                }
+                return Ok(Verdict::Never);
+            }
+            self.failed(&error.to_string());
+            self.pause(&mut backoff).await?;
+        }
+    }
+
+    fn failed(&mut self, text: &str) {
+        self.progress.count(|sent| sent.retries += 1);
+        if self.told.as_deref() != Some(text) {
+            tracing::warn!(error = text, "rows wait on the disk for the store");
+            self.told = Some(text.to_owned());
+        }
+    }
+
+    /// Waits before the next try; longer each time, and never in step with other gateways.
+    async fn pause(&self, backoff: &mut Duration) -> Result<(), Stopped> {
+        if self.consumer.is_closed() {
+            return Err(Stopped);
+        }
+        let wait = backoff.mul_f64(0.5 + fastrand::f64() / 2.0);
+        *backoff = (*backoff * 2).min(BACKOFF_MAX);
+        let until = Instant::now() + wait;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => return Ok(()),
+                () = self.consumer.arrived() => {
+                    if self.consumer.is_closed() {
+                        // One more try, now.
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Forwarder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Forwarder").field("sent", &self.progress.sent()).finish_non_exhaustive()
+    }
+}
+
+// === impl Rows ===
+
+impl Rows {
+    fn of(record: &Record) -> Self {
+        Self { kind: record.kind, version: record.version }
+    }
+}
+
+#[async_trait]
+impl Receiver for ClickHouse {
+    async fn receive(&self, rows: Rows, data: Bytes) -> Result<(), StoreError> {
+        if (rows.kind, rows.version) != (KIND_SPANS, VERSION_SPANS) {
+            // They wait for the version that wrote them.
+            let reason = format!(
+                "rows of kind {} in version {} are of a newer tollgate",
+                rows.kind, rows.version
+            );
+            return Err(StoreError::Schema { reason });
+        }
+        self.insert_encoded(data).await
+    }
+}
+
+/// The rows of all records, one after the other.
+fn data(records: &[&Record]) -> Bytes {
+    if let [record] = records {
+        return record.payload.clone();
+    }
+    let mut data = BytesMut::new();
+    for record in records {
+        data.extend_from_slice(&record.payload);
+    }
+    data.freeze()
+}

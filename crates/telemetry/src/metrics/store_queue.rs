@@ -1,0 +1,96 @@
+//! The disk queue in front of the store, asked when metrics are read.
+
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::MeterProvider;
+
+use super::catalog::Metric;
+use super::{METER, Metrics};
+
+/// The queue at the moment, and what happened since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreQueueCounts {
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// Records that wait for the store.
+    pub waiting_records: u64,
+    /// Rows in them.
+    pub waiting_rows: u64,
+    /// How long the oldest of them has waited.
+    pub oldest: Duration,
+    /// Rows that are, or were, on the disk.
+    pub appended_rows: u64,
+    /// Rows that the store has taken.
+    pub sent_rows: u64,
+    /// Rows that the store will never take.
+    pub dropped_rows: u64,
+    /// Sends that failed and are tried again.
+    pub retries: u64,
+    /// Inserts that found the queue full.
+    pub refused_full: u64,
+    /// Inserts that the disk did not take.
+    pub refused_disk: u64,
+    /// Bytes that the start cut off.
+    pub cut_bytes: u64,
+    /// Bytes that were skipped as damaged.
+    pub damaged_bytes: u64,
+}
+
+type Value = fn(&StoreQueueCounts) -> f64;
+type Values = fn(&StoreQueueCounts) -> Vec<(&'static str, u64)>;
+
+/// The gauges without dimensions.
+const GAUGES: [(&str, Value); 4] = [
+    ("gateway.store_queue.bytes", |it| it.bytes as f64),
+    ("gateway.store_queue.waiting_records", |it| it.waiting_records as f64),
+    ("gateway.store_queue.waiting", |it| it.waiting_rows as f64),
+    ("gateway.store_queue.oldest_age", |it| it.oldest.as_secs_f64()),
+];
+/// The counters, by the value of their dimension.
+const COUNTERS: [(&str, Values); 4] = [
+    ("gateway.store_queue.rows", |it| {
+        vec![("appended", it.appended_rows), ("sent", it.sent_rows), ("dropped", it.dropped_rows)]
+    }),
+    ("gateway.store_queue.refusals", |it| {
+        vec![("full", it.refused_full), ("disk", it.refused_disk)]
+    }),
+    ("gateway.store_queue.retries", |it| vec![("", it.retries)]),
+    ("gateway.store_queue.lost", |it| vec![("cut", it.cut_bytes), ("damaged", it.damaged_bytes)]),
+];
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// Registers the instruments of the store's disk queue; to be called once.
+    pub fn observe_store_queue(
+        &self,
+        counts: impl Fn() -> StoreQueueCounts + Clone + Send + Sync + 'static,
+    ) {
+        let meter = self.provider.meter(METER);
+        for (name, value) in GAUGES {
+            let (metric, counts) = (Metric::own(name), counts.clone());
+            let _registered = meter
+                .f64_observable_gauge(name)
+                .with_unit(metric.unit)
+                .with_description(metric.note)
+                .with_callback(move |gauge| gauge.observe(value(&counts()), &[]))
+                .build();
+        }
+        for (name, values) in COUNTERS {
+            let (metric, counts) = (Metric::own(name), counts.clone());
+            let _registered = meter
+                .u64_observable_counter(name)
+                .with_unit(metric.unit)
+                .with_description(metric.note)
+                .with_callback(move |counter| {
+                    for (label, value) in values(&counts()) {
+                        let labels: Vec<_> =
+                            metric.dimensions.iter().map(|it| KeyValue::new(*it, label)).collect();
+                        counter.observe(value, &labels);
+                    }
+                })
+                .build();
+        }
+    }
+}

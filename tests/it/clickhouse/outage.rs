@@ -1,0 +1,142 @@
+//! ClickHouse is away, slow, refuses, or forgets to answer while spans come in: nothing that was
+//! acknowledged is lost, nothing is twice, and calls do not notice.
+//!
+//! Away for ten seconds; with `TOLLGATE_LONG` for two minutes.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::shim::Shim;
+use super::{call, ready, store};
+use crate::acknowledged::{Clients, Told};
+use crate::harness::{PATIENCE, USUAL, World, free_port};
+
+const AWAY: Duration = Duration::from_secs(10);
+const AWAY_LONG: Duration = Duration::from_secs(120);
+const PAUSE: Duration = Duration::from_millis(20);
+/// How much slower than before the slowest of a hundred calls may be: far above the noise of a busy
+/// machine, and far below any time-out of the store's.
+const P99_SLACK: Duration = Duration::from_millis(250);
+
+/// A gateway with a collector, and the collector's HTTP port.
+fn world(shim: &Shim, queue: &str) -> (World, u16) {
+    let (grpc, http) = (free_port(), free_port());
+    let collector = format!("collector: {{ grpc_port: {grpc}, http_port: {http} }}\n");
+    let queue = format!("path: \"{{folder}}/queue\"{queue}");
+    (World::new(&format!("{USUAL}{collector}{}", store(shim, &queue))), http)
+}
+
+/// Calls for this long; how long the slowest of a hundred took.
+fn p99_of_calls(world: &World, lasting: Duration) -> Duration {
+    let until = Instant::now() + lasting;
+    let mut took = Vec::new();
+    while Instant::now() < until {
+        let began = Instant::now();
+        call(world);
+        took.push(began.elapsed());
+        std::thread::sleep(PAUSE);
+    }
+    took.sort_unstable();
+    took[took.len() * 99 / 100]
+}
+
+fn metric(world: &World, line: &str) -> f64 {
+    let text = world.running().metrics();
+    let found = text.lines().find_map(|it| it.strip_prefix(line)?.rsplit_once(' '));
+    found.unwrap_or_else(|| panic!("{line} is not in {text}")).1.parse().unwrap()
+}
+
+#[test]
+fn real_engine_fake_server_an_outage_loses_nothing_and_calls_do_not_notice() {
+    let Some(mut shim) = Shim::start() else { return };
+    let (world, http) = world(&shim, "");
+    let away = std::env::var_os("TOLLGATE_LONG").map_or(AWAY, |_| AWAY_LONG);
+    let told = Arc::new(Told::default());
+    let clients = Clients::start(http, fastrand::u64(..1 << 40), PAUSE, &told);
+    let before = p99_of_calls(&world, away / 4);
+    shim.kill();
+    let during = p99_of_calls(&world, away);
+    assert_eq!(ready(&world), (200, "ready".to_owned()));
+    assert!(metric(&world, "gateway_store_queue_oldest_age_seconds") > away.as_secs_f64() / 2.0);
+    assert!(metric(&world, "gateway_store_queue_waiting{") > 0.0);
+    assert!(metric(&world, "gateway_store_queue_retries_total") > 0.0);
+    let waiting = told.len();
+    shim.revive();
+    let back = Instant::now();
+    clients.stop();
+    assert!(world.running().flush(PATIENCE), "rows still wait");
+    let drained = back.elapsed();
+    let acknowledged = told.judge(&shim, "away");
+    assert_eq!(told.refused.load(Ordering::Relaxed), 0, "there was room");
+    let mut acks = std::mem::take(&mut *told.took.lock().unwrap());
+    acks.sort_unstable();
+    let ack = acks[acks.len() * 99 / 100];
+    eprintln!(
+        "away for {away:?}: {waiting} spans acknowledged by then, {acknowledged} in all, p99 of an \
+         acknowledgement {ack:?}, sent {drained:?} after the server was back; p99 of calls \
+         {before:?} before, {during:?} during"
+    );
+    assert!(during < before + P99_SLACK, "p99 of calls: {before:?} before, {during:?} during");
+}
+
+#[test]
+fn real_engine_fake_server_slow_refusing_and_forgetful_servers_lose_and_double_nothing() {
+    let Some(shim) = Shim::start() else { return };
+    let (world, http) = world(&shim, "");
+    let told = Arc::new(Told::default());
+    let before = p99_of_calls(&world, Duration::from_secs(2));
+    for fault in [
+        "commit_reset&n=3",
+        "error&status=500&code=252&n=3",
+        "slow&ms=2500&n=1",
+        "commit_error&status=500&code=241&n=2",
+        "reset&n=2",
+        // Somebody has taken the rights away, and gives them back.
+        "error&status=403&code=516&n=3",
+    ] {
+        shim.fail(&format!("kind={fault}&on=insert"));
+        let clients = Clients::start(http, fastrand::u64(..1 << 40), PAUSE, &told);
+        let during = p99_of_calls(&world, Duration::from_secs(1));
+        clients.stop();
+        assert!(world.running().flush(PATIENCE), "{fault}: rows still wait");
+        told.judge(&shim, fault);
+        assert!(during < before + P99_SLACK, "{fault}: {before:?} before, {during:?} during");
+    }
+    let sent = metric(&world, "gateway_store_queue_rows_total{result=\"sent\"");
+    assert!(sent > told.len() as f64, "the calls' own spans are there, too");
+    assert!(metric(&world, "gateway_store_queue_retries_total") >= 13.0);
+    assert_eq!(metric(&world, "gateway_store_queue_rows_total{result=\"dropped\""), 0.0);
+}
+
+#[test]
+fn real_engine_fake_server_a_full_queue_refuses_for_a_while_and_never_acknowledges() {
+    let Some(mut shim) = Shim::start() else { return };
+    let (world, http) = world(&shim, ", bytes_max: 1048576");
+    shim.kill();
+    let told = Arc::new(Told::default());
+    let clients = Clients::start(http, fastrand::u64(..1 << 40), Duration::ZERO, &told);
+    let until = Instant::now() + PATIENCE;
+    while told.refused.load(Ordering::Relaxed) < 20 {
+        assert!(Instant::now() < until, "never full: {} spans", told.len());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    clients.stop();
+    assert!(metric(&world, "gateway_store_queue_bytes") <= 1_048_576.0);
+    assert!(metric(&world, "gateway_store_queue_refusals_total{reason=\"full\"") >= 20.0);
+    // Calls are taken as ever; their spans wait in memory.
+    call(&world);
+    shim.revive();
+    assert!(world.running().flush(PATIENCE), "rows still wait");
+    told.judge(&shim, "full");
+    let until = Instant::now() + PATIENCE;
+    while ready(&world) != (200, "ready".to_owned()) {
+        assert!(Instant::now() < until, "never ready again");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let clients = Clients::start(http, fastrand::u64(..1 << 40), PAUSE, &told);
+    std::thread::sleep(Duration::from_millis(500));
+    clients.stop();
+    assert!(world.running().flush(PATIENCE), "rows still wait");
+    assert!(told.judge(&shim, "after") > 0);
+}
