@@ -1,12 +1,11 @@
-//! The team's own spans beside the gateway's: OTLP in, rows to the store.
-//!
-//! Traces only so far; metrics and logs are answered honestly (404, UNIMPLEMENTED).
+//! The team's own spans, metrics and logs beside the gateway's spans: OTLP in, rows to the store.
 
 mod auth;
 mod convert;
 mod memory_limiter;
 mod pipeline;
 mod receiver;
+mod signal;
 
 use std::future::Future;
 use std::io;
@@ -19,6 +18,7 @@ use tollgate_store::SpanStore;
 pub use auth::{Auth, AuthMode, FetchKeySet, IssuerSettings};
 pub use pipeline::Counters;
 use pipeline::Pipeline;
+pub use signal::SignalKind;
 
 #[cfg(test)]
 mod tests;
@@ -59,12 +59,12 @@ impl Collector {
         Self { pipeline: Arc::new(Pipeline::new(settings, store, auth)) }
     }
 
-    /// What became of what was received.
-    pub fn counters(&self) -> Counters {
-        self.pipeline.counters()
+    /// What became of what was received of `signal`.
+    pub fn counters(&self, signal: SignalKind) -> Counters {
+        self.pipeline.counters(signal)
     }
 
-    /// The HTTP receiver alone: `POST /v1/traces`.
+    /// The HTTP receiver alone: `POST /v1/traces`, `/v1/metrics` and `/v1/logs`.
     pub fn http_router(&self) -> Router {
         receiver::http::router(Arc::clone(&self.pipeline))
     }

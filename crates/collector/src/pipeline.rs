@@ -9,34 +9,33 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
 use prost::Message;
-use tollgate_store::{SpanRow, SpanStore};
+use tollgate_store::SpanStore;
 
 use crate::CollectorSettings;
 use crate::auth::{Auth, Sender, Unauthenticated};
-use crate::convert::{self, Converted};
+use crate::convert::Converted;
 use crate::memory_limiter::{Full, MemoryLimiter, Reservation};
+use crate::signal::{Partial, Signal, SignalKind};
 
-/// The resource attribute without which a span is dropped.
+/// The resource attribute without which nothing is kept.
 pub(crate) const PROJECT_ID: &str = "project.id";
 
-/// What became of what was received.
+/// What became of what was received of one signal: of spans, points or log records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Spans that arrived.
+    /// Those that arrived.
     pub received: u64,
-    /// Spans that are durable, those that were there already included.
+    /// Those that are durable, what was there already included.
     pub stored: u64,
-    /// Spans dropped for want of a `project.id`.
+    /// Those dropped for want of a `project.id`.
     pub dropped_by_filter: u64,
-    /// Spans dropped because their trace id or span id is none.
+    /// Those dropped because no row can be made of them: a span without its ids, a point without a
+    /// value.
     pub dropped_malformed: u64,
-    /// Spans that the store did not take.
+    /// Those that the store did not take.
     pub refused_by_store: u64,
-    /// Requests refused because too much was in memory.
+    /// Requests, of whatever signal, refused because too much was in memory.
     pub refused_by_memory: u64,
 }
 
@@ -60,7 +59,8 @@ pub(crate) struct Pipeline {
     pub(crate) auth: Auth,
     memory_limiter: MemoryLimiter,
     store: Arc<dyn SpanStore>,
-    counts: Counts,
+    /// In the order of [`SignalKind::ALL`].
+    counts: [Counts; SignalKind::ALL.len()],
 }
 
 #[derive(Default)]
@@ -77,7 +77,7 @@ struct Counts {
 impl Pipeline {
     pub(crate) fn new(settings: CollectorSettings, store: Arc<dyn SpanStore>, auth: Auth) -> Self {
         let memory_limiter = MemoryLimiter::new(settings.memory_limit_bytes);
-        Self { settings, auth, memory_limiter, store, counts: Counts::default() }
+        Self { settings, auth, memory_limiter, store, counts: Default::default() }
     }
 
     /// For a receiver to count in what it reads.
@@ -86,86 +86,96 @@ impl Pipeline {
     }
 
     /// Takes one export, whose bytes `reserved` holds. Without a sender it was never looked at.
-    pub(crate) async fn take(
+    pub(crate) async fn take<S: Signal>(
         &self,
         sender: Option<&Sender>,
-        mut request: ExportTraceServiceRequest,
+        mut request: S::Request,
         mut reserved: Reservation,
-    ) -> Result<ExportTraceServiceResponse, Refusal> {
+    ) -> Result<S::Response, Refusal> {
         let sender = sender.ok_or(Refusal::Unauthenticated(Unauthenticated::Missing))?;
-        sender.stamp(request.resource_spans.iter_mut().map(|spans| &mut spans.resource));
-        limit_memory(&request, &mut reserved)?;
-        let Converted { rows, malformed } = convert::rows(request);
-        count(&self.counts.received, rows.len() + malformed);
-        count(&self.counts.dropped_malformed, malformed);
-        let (kept, filtered) = self.filter(rows);
-        self.export(kept).await?;
-        Ok(answer(malformed, filtered))
+        sender.stamp(S::resources(&mut request));
+        limit_memory::<S>(&request, &mut reserved)?;
+        let Converted { rows, malformed } = S::convert(request);
+        let counts = self.counts(S::KIND);
+        count(&counts.received, rows.len() + malformed);
+        count(&counts.dropped_malformed, malformed);
+        let (kept, filtered) = self.filter::<S>(rows);
+        self.export::<S>(kept).await?;
+        Ok(S::response(partial::<S>(malformed, filtered)))
     }
 
-    pub(crate) fn counters(&self) -> Counters {
+    pub(crate) fn counters(&self, signal: SignalKind) -> Counters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counts = self.counts(signal);
         Counters {
-            received: read(&self.counts.received),
-            stored: read(&self.counts.stored),
-            dropped_by_filter: read(&self.counts.dropped_by_filter),
-            dropped_malformed: read(&self.counts.dropped_malformed),
-            refused_by_store: read(&self.counts.refused_by_store),
+            received: read(&counts.received),
+            stored: read(&counts.stored),
+            dropped_by_filter: read(&counts.dropped_by_filter),
+            dropped_malformed: read(&counts.dropped_malformed),
+            refused_by_store: read(&counts.refused_by_store),
             refused_by_memory: self.memory_limiter.refused(),
         }
     }
 
-    fn filter(&self, mut rows: Vec<SpanRow>) -> (Vec<SpanRow>, usize) {
+    const fn counts(&self, signal: SignalKind) -> &Counts {
+        let [traces, metrics, logs] = &self.counts;
+        match signal {
+            SignalKind::Traces => traces,
+            SignalKind::Metrics => metrics,
+            SignalKind::Logs => logs,
+        }
+    }
+
+    fn filter<S: Signal>(&self, mut rows: Vec<S::Row>) -> (Vec<S::Row>, usize) {
         let before = rows.len();
-        rows.retain(|row| row.resource_attribute(PROJECT_ID).is_some_and(|id| !id.is_empty()));
+        rows.retain(|row| S::resource_attribute(row, PROJECT_ID).is_some_and(|id| !id.is_empty()));
         let dropped = before - rows.len();
-        count(&self.counts.dropped_by_filter, dropped);
+        count(&self.counts(S::KIND).dropped_by_filter, dropped);
         (rows, dropped)
     }
 
-    async fn export(&self, rows: Vec<SpanRow>) -> Result<(), Refusal> {
-        let spans = rows.len();
-        let Err(error) = self.store.insert(rows).await else {
-            count(&self.counts.stored, spans);
+    async fn export<S: Signal>(&self, rows: Vec<S::Row>) -> Result<(), Refusal> {
+        let (items, counts) = (rows.len(), self.counts(S::KIND));
+        let Err(error) = S::insert(&*self.store, rows).await else {
+            count(&counts.stored, items);
             return Ok(());
         };
-        count(&self.counts.refused_by_store, spans);
+        count(&counts.refused_by_store, items);
         // The sender learns that it failed; how our disk is doing is the operator's business.
-        tracing::warn!(%error, spans, "the store did not take an export");
+        let signal = S::KIND.name();
+        tracing::warn!(%error, items, signal, "the store did not take an export");
         Err(if error.is_retryable() { Refusal::StoreUnavailable } else { Refusal::StoreRefused })
     }
 }
 
 /// Counts in what the request becomes: rows repeat their resource, so a small one can become large.
-fn limit_memory(
-    request: &ExportTraceServiceRequest,
+fn limit_memory<S: Signal>(
+    request: &S::Request,
     reserved: &mut Reservation,
 ) -> Result<(), Refusal> {
-    let bytes = request.encoded_len().saturating_add(convert::repeated_bytes(request));
+    let bytes = request.encoded_len().saturating_add(S::repeated_bytes(request));
     Ok(reserved.grow(bytes)?)
 }
 
-fn count(counter: &AtomicU64, spans: usize) {
-    counter.fetch_add(spans as u64, Ordering::Relaxed);
+fn count(counter: &AtomicU64, items: usize) {
+    counter.fetch_add(items as u64, Ordering::Relaxed);
 }
 
 /// A partial success only where there is something to say: senders log it.
-fn answer(malformed: usize, filtered: usize) -> ExportTraceServiceResponse {
+fn partial<S: Signal>(malformed: usize, filtered: usize) -> Option<Partial> {
     if malformed + filtered == 0 {
-        return ExportTraceServiceResponse::default();
+        return None;
     }
+    let items = S::ITEMS;
     let mut reasons = Vec::new();
     if filtered > 0 {
-        reasons.push(format!("{filtered} spans lack the resource attribute {PROJECT_ID}"));
+        reasons.push(format!("{filtered} {items} lack the resource attribute {PROJECT_ID}"));
     }
     if malformed > 0 {
-        reasons.push(format!("{malformed} spans have no valid trace id or span id"));
+        reasons.push(format!("{malformed} {items} {}", S::MALFORMED));
     }
-    let partial_success = Some(ExportTracePartialSuccess {
-        rejected_spans: i64::try_from(malformed + filtered).unwrap_or(i64::MAX),
-        error_message: reasons.join("; "),
-    });
-    ExportTraceServiceResponse { partial_success }
+    let rejected = i64::try_from(malformed + filtered).unwrap_or(i64::MAX);
+    Some(Partial { rejected, message: reasons.join("; ") })
 }
 
 // === impl Refusal ===
@@ -176,9 +186,9 @@ impl Refusal {
         match self {
             Self::MemoryFull => "the collector is at its memory limit; try again later",
             Self::Unauthenticated(why) => why.message(),
-            Self::TooLarge => "the request is too large; send fewer spans at once",
-            Self::StoreUnavailable => "the span store is not available; try again later",
-            Self::StoreRefused => "the span store refuses these spans",
+            Self::TooLarge => "the request is too large; send less at once",
+            Self::StoreUnavailable => "the store is not available; try again later",
+            Self::StoreRefused => "the store refuses these rows",
         }
     }
 }

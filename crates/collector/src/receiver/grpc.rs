@@ -9,6 +9,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{
+    LogsService, LogsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::logs::v1::{
+    ExportLogsServiceRequest, ExportLogsServiceResponse,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
@@ -28,8 +40,11 @@ use super::RETRY_AFTER_SECONDS;
 use crate::auth::{AuthLayer, Sender, Unauthenticated};
 use crate::memory_limiter::Reservation;
 use crate::pipeline::{Pipeline, Refusal};
+use crate::signal::{Logs, Metrics, Signal, Traces};
 
-struct Traces(Arc<Pipeline>);
+/// The services of all signals.
+#[derive(Clone)]
+struct Services(Arc<Pipeline>);
 
 /// A request body whose bytes are counted in as they arrive.
 struct Reserving {
@@ -50,29 +65,72 @@ pub(crate) async fn serve(
     });
     let auth = AuthLayer::new(pipeline.auth.clone(), |_: &_, why| unauthenticated(why).into_http());
     let body_bytes_max = pipeline.settings.body_bytes_max;
-    let service = TraceServiceServer::new(Traces(pipeline))
+    let services = Services(pipeline);
+    let traces = TraceServiceServer::new(services.clone())
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .max_decoding_message_size(body_bytes_max);
+    let metrics = MetricsServiceServer::new(services.clone())
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .max_decoding_message_size(body_bytes_max);
+    let logs = LogsServiceServer::new(services)
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Zstd)
         .max_decoding_message_size(body_bytes_max);
     Server::builder()
         .layer(auth)
         .layer(reserve)
-        .add_service(service)
+        .add_service(traces)
+        .add_service(metrics)
+        .add_service(logs)
         .serve_with_incoming_shutdown(TcpIncoming::from(listener), shutdown)
         .await
         .map_err(io::Error::other)
 }
 
+// === impl Services ===
+
+impl Services {
+    async fn take<S: Signal>(
+        &self,
+        request: Request<S::Request>,
+    ) -> Result<Response<S::Response>, Status> {
+        // The body, and what it had reserved, is gone; the message it became is counted anew.
+        let sender = request.extensions().get::<Sender>().cloned();
+        let request = request.into_inner();
+        let taken = self.0.take::<S>(sender.as_ref(), request, self.0.reserve()).await;
+        taken.map(Response::new).map_err(|refusal| status(&refusal))
+    }
+}
+
 #[tonic::async_trait]
-impl TraceService for Traces {
+impl TraceService for Services {
     async fn export(
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        // The body, and what it had reserved, is gone; the message it became is counted anew.
-        let sender = request.extensions().get::<Sender>().cloned();
-        let taken = self.0.take(sender.as_ref(), request.into_inner(), self.0.reserve()).await;
-        taken.map(Response::new).map_err(|refusal| status(&refusal))
+        self.take::<Traces>(request).await
+    }
+}
+
+#[tonic::async_trait]
+impl MetricsService for Services {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        self.take::<Metrics>(request).await
+    }
+}
+
+#[tonic::async_trait]
+impl LogsService for Services {
+    async fn export(
+        &self,
+        request: Request<ExportLogsServiceRequest>,
+    ) -> Result<Response<ExportLogsServiceResponse>, Status> {
+        self.take::<Logs>(request).await
     }
 }
 

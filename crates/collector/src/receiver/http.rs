@@ -15,9 +15,6 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
 use prost::Message;
 use serde_json::json;
 use tonic::Code;
@@ -26,6 +23,7 @@ use super::RETRY_AFTER_SECONDS;
 use crate::auth::{AuthLayer, Sender, Unauthenticated};
 use crate::memory_limiter::Reservation;
 use crate::pipeline::{Pipeline, Refusal};
+use crate::signal::{Logs, Metrics, Signal, Traces};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -46,7 +44,9 @@ struct Failure {
 pub(crate) fn router(pipeline: Arc<Pipeline>) -> Router {
     let auth = AuthLayer::new(pipeline.auth.clone(), unauthenticated);
     Router::new()
-        .route("/v1/traces", post(traces))
+        .route("/v1/traces", post(receive::<Traces>))
+        .route("/v1/metrics", post(receive::<Metrics>))
+        .route("/v1/logs", post(receive::<Logs>))
         .fallback(unknown)
         .layer(auth)
         .with_state(pipeline)
@@ -57,7 +57,7 @@ fn unauthenticated(headers: &HeaderMap, why: Unauthenticated) -> Response {
     Failure::from(Refusal::Unauthenticated(why)).answer(encoding)
 }
 
-async fn traces(
+async fn receive<S: Signal>(
     State(pipeline): State<Arc<Pipeline>>,
     sender: Option<Extension<Sender>>,
     headers: HeaderMap,
@@ -72,8 +72,8 @@ async fn traces(
         return unsupported.answer(Encoding::Json);
     };
     let sender = sender.map(|Extension(sender)| sender);
-    match export(&pipeline, sender.as_ref(), encoding, &headers, body).await {
-        Ok(response) => success(encoding, &response),
+    match export::<S>(&pipeline, sender.as_ref(), encoding, &headers, body).await {
+        Ok(response) => success::<S>(encoding, &response),
         Err(failure) => failure.answer(encoding),
     }
 }
@@ -82,30 +82,29 @@ async fn unknown(headers: HeaderMap) -> Response {
     let failure = Failure {
         status: StatusCode::NOT_FOUND,
         code: Code::Unimplemented,
-        message: "only /v1/traces is received here",
+        message: "only /v1/traces, /v1/metrics and /v1/logs are received here",
     };
     failure.answer(Encoding::of(&headers).unwrap_or(Encoding::Json))
 }
 
-async fn export(
+async fn export<S: Signal>(
     pipeline: &Pipeline,
     sender: Option<&Sender>,
     encoding: Encoding,
     headers: &HeaderMap,
     body: Body,
-) -> Result<ExportTraceServiceResponse, Failure> {
+) -> Result<S::Response, Failure> {
     let bytes_max = pipeline.settings.body_bytes_max;
     let mut reserved = pipeline.reserve();
     let body = read(body, bytes_max, &mut reserved).await?;
     let body = inflate(headers, body, bytes_max)?;
     reserved.grow(body.len()).map_err(Refusal::from)?;
     let request = match encoding {
-        Encoding::Protobuf => ExportTraceServiceRequest::decode(body).ok(),
+        Encoding::Protobuf => S::Request::decode(body).ok(),
         Encoding::Json => serde_json::from_slice(&body).ok(),
     };
-    let request =
-        request.ok_or_else(|| Failure::bad("the body is no ExportTraceServiceRequest"))?;
-    Ok(pipeline.take(sender, request, reserved).await?)
+    let request = request.ok_or_else(|| Failure::bad(S::NO_REQUEST))?;
+    Ok(pipeline.take::<S>(sender, request, reserved).await?)
 }
 
 /// The body as sent, at most `bytes_max` bytes of it.
@@ -152,16 +151,16 @@ fn inflate(headers: &HeaderMap, body: Bytes, bytes_max: usize) -> Result<Bytes, 
     if read > bytes_max { Err(Refusal::TooLarge.into()) } else { Ok(inflated.into()) }
 }
 
-fn success(encoding: Encoding, response: &ExportTraceServiceResponse) -> Response {
-    let body = match (encoding, &response.partial_success) {
+fn success<S: Signal>(encoding: Encoding, response: &S::Response) -> Response {
+    let body = match (encoding, S::partial(response)) {
         (Encoding::Protobuf, _) => response.encode_to_vec(),
         // In JSON a message that is not there is left out.
         (Encoding::Json, None) => b"{}".to_vec(),
         (Encoding::Json, Some(partial)) => json!({
             "partialSuccess": {
                 // 64-bit numbers are strings in protobuf's JSON.
-                "rejectedSpans": partial.rejected_spans.to_string(),
-                "errorMessage": partial.error_message,
+                S::REJECTED: partial.rejected.to_string(),
+                "errorMessage": partial.message,
             }
         })
         .to_string()

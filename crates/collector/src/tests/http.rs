@@ -11,33 +11,33 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{Refusing, Running, bad_row, disk_full, export, export_of, span};
-use crate::{CollectorSettings, Counters};
+use crate::{CollectorSettings, Counters, SignalKind};
 
-const PROTOBUF: &str = "content-type: application/x-protobuf";
-const JSON: &str = "content-type: application/json";
+pub(super) const PROTOBUF: &str = "content-type: application/x-protobuf";
+pub(super) const JSON: &str = "content-type: application/json";
 
 type Compress = fn(&[u8]) -> Vec<u8>;
 
-struct Answer {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) head: String,
+    pub(super) body: Vec<u8>,
 }
 
 impl Answer {
-    fn json(&self) -> serde_json::Value {
+    pub(super) fn json(&self) -> serde_json::Value {
         assert!(self.head.contains("content-type: application/json"), "{}", self.head);
         serde_json::from_slice(&self.body).unwrap()
     }
 
     /// The `google.rpc.Status` of a protobuf answer.
-    fn rpc_status(&self) -> tonic_types::Status {
+    pub(super) fn rpc_status(&self) -> tonic_types::Status {
         assert!(self.head.contains(PROTOBUF), "{}", self.head);
         tonic_types::Status::decode(&self.body[..]).unwrap()
     }
 }
 
-async fn post_to(to: SocketAddr, path: &str, headers: &str, body: &[u8]) -> Answer {
+pub(super) async fn post_to(to: SocketAddr, path: &str, headers: &str, body: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(to).await.unwrap();
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: c\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n\r\n",
@@ -99,7 +99,7 @@ async fn protobuf_and_json_in_every_compression_reach_the_store_and_are_answered
         assert_eq!((spans[0].name.as_str(), spans[0].duration_ns), ("step", 2_000));
         assert_eq!(spans[0].service_name, "rag");
         let expected = Counters { received: 2, stored: 2, ..Counters::default() };
-        assert_eq!(running.collector.counters(), expected);
+        assert_eq!(running.collector.counters(SignalKind::Traces), expected);
     }
 }
 
@@ -145,7 +145,7 @@ async fn spans_that_are_dropped_are_counted_and_reported() {
         dropped_malformed: 2,
         ..Counters::default()
     };
-    assert_eq!(running.collector.counters(), expected);
+    assert_eq!(running.collector.counters(SignalKind::Traces), expected);
     assert_eq!(running.stored().await.len(), 1);
 }
 
@@ -215,13 +215,13 @@ async fn what_cannot_be_read_is_refused_for_good_and_in_kind() {
         let answer = post(running.http, headers, b"x").await;
         assert_eq!((answer.status, &answer.json()["code"]), (415, &3.into()));
     }
-    assert_eq!(running.collector.counters(), Counters::default());
+    assert_eq!(running.collector.counters(SignalKind::Traces), Counters::default());
 }
 
 #[tokio::test]
-async fn metrics_and_logs_are_not_pretended_to() {
+async fn other_paths_are_not_pretended_to() {
     let running = Running::new(CollectorSettings::default()).await;
-    for path in ["/v1/metrics", "/v1/logs", "/"] {
+    for path in ["/v1development/profiles", "/v1/traces/", "/"] {
         let answer = post_to(running.http, path, PROTOBUF, b"").await;
         assert_eq!((answer.status, answer.rpc_status().code), (404, 12), "{path}");
         let answer = post_to(running.http, path, JSON, b"{}").await;
@@ -247,7 +247,7 @@ async fn a_full_memory_is_worth_another_try_and_a_request_that_never_fits_is_not
             assert_eq!(answer.status, expected, "{memory_limit_bytes} {others_bytes}");
             assert_eq!(answer.head.contains("retry-after: 1"), expected == 503);
         }
-        assert_eq!(running.collector.counters().refused_by_memory, 2 * refused);
+        assert_eq!(running.collector.counters(SignalKind::Traces).refused_by_memory, 2 * refused);
     }
 }
 
@@ -260,7 +260,7 @@ async fn a_store_that_fails_is_worth_another_try_and_one_that_refuses_is_not() {
         assert_eq!((answer.status, answer.rpc_status().code), (status, code));
         assert_eq!(answer.head.contains("retry-after: 1"), status == 503);
         assert!(!answer.rpc_status().message.contains("secret"));
-        let counters = running.collector.counters();
+        let counters = running.collector.counters(SignalKind::Traces);
         assert_eq!((counters.stored, counters.refused_by_store), (0, 1));
     }
 }

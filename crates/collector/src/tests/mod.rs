@@ -2,6 +2,7 @@
 
 mod grpc;
 mod http;
+mod signals;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,14 +17,15 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tollgate_store::sql::{SqlQuery, Table};
 use tollgate_store::{
-    SpanRow, SpanStore, Sqlite, SqliteSettings, StoreError, TraceFilter, TraceSummary,
+    LogRow, MetricRow, SpanRow, SpanStore, Sqlite, SqliteSettings, StoreError, TraceFilter,
+    TraceSummary,
 };
 
 use crate::{Auth, Collector, CollectorSettings};
 
 pub(super) const TRACE: &str = "0102030405060708090a0b0c0d0e0f10";
 
-fn attribute(key: &str, value: &str) -> KeyValue {
+pub(super) fn attribute(key: &str, value: &str) -> KeyValue {
     let value = Some(AnyValue { value: Some(Value::StringValue(value.to_owned())) });
     KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
 }
@@ -115,6 +117,14 @@ pub(super) struct Refusing(pub(super) StoreError);
 #[async_trait]
 impl SpanStore for Refusing {
     async fn insert(&self, _: Vec<SpanRow>) -> Result<u64, StoreError> {
+        Err(self.0.clone())
+    }
+
+    async fn insert_metrics(&self, _: Vec<MetricRow>) -> Result<u64, StoreError> {
+        Err(self.0.clone())
+    }
+
+    async fn insert_logs(&self, _: Vec<LogRow>) -> Result<u64, StoreError> {
         Err(self.0.clone())
     }
 
