@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tollgate_config::StoreSettings;
 use tollgate_store::{
-    ClickHouse, ClickHouseSettings, Password, SpanStore, Sqlite, SqliteSettings, StoreError,
+    ClickHouse, ClickHouseSettings, Password, SignalTableNames, SpanStore, Sqlite, SqliteSettings,
+    StoreError,
 };
 
 /// How long the start waits for the server.
@@ -69,7 +70,7 @@ pub(crate) fn clickhouse(settings: &StoreSettings) -> Result<Option<ClickHouse>,
         user,
         password,
         ca_file,
-        traces_table,
+        tables,
         retention_days,
     } = settings
     else {
@@ -81,7 +82,15 @@ pub(crate) fn clickhouse(settings: &StoreSettings) -> Result<Option<ClickHouse>,
         user: user.clone(),
         password: password.as_ref().map(|secret| Password::from(secret.expose().to_owned())),
         ca_file: ca_file.clone(),
-        traces_table: traces_table.clone(),
+        traces_table: tables.traces.clone(),
+        signal_tables: SignalTableNames {
+            gauge: tables.metrics_gauge.clone(),
+            sum: tables.metrics_sum.clone(),
+            histogram: tables.metrics_histogram.clone(),
+            exponential_histogram: tables.metrics_exponential_histogram.clone(),
+            summary: tables.metrics_summary.clone(),
+            logs: tables.logs.clone(),
+        },
         retention_days: *retention_days,
         ..ClickHouseSettings::default()
     })

@@ -15,8 +15,8 @@ use crate::harness::{
 /// A gateway with a collector that wants tokens.
 pub(crate) struct Ingest {
     pub(crate) world: World,
-    grpc: u16,
-    http: SocketAddr,
+    pub(crate) grpc: u16,
+    pub(crate) http: SocketAddr,
 }
 
 impl Ingest {
@@ -45,7 +45,7 @@ impl Ingest {
     }
 
     /// A new key, as it is printed.
-    fn key(&self, arguments: &[&str]) -> String {
+    pub(crate) fn key(&self, arguments: &[&str]) -> String {
         let output = self.tollgate(&[&["key", "new"], arguments].concat());
         let out = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
@@ -57,7 +57,7 @@ impl Ingest {
         post(self.world.control, "/v1/ingest-token/exchange", &[], &body.to_string())
     }
 
-    fn token(&self, key: &str) -> String {
+    pub(crate) fn token(&self, key: &str) -> String {
         let answer = self.ask(&json!({ "credential": key }));
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()["token"].as_str().unwrap().to_owned()

@@ -18,7 +18,7 @@ use tollgate_store::SpanStore;
 pub use auth::{Auth, AuthMode, FetchKeySet, IssuerSettings};
 pub use pipeline::Counters;
 use pipeline::Pipeline;
-pub use signal::SignalKind;
+pub use signal::{SignalKind, rows_in};
 
 #[cfg(test)]
 mod tests;

@@ -81,12 +81,12 @@ fn store_hash(store: Option<&StoreSettings>) -> u64 {
             user,
             password,
             ca_file,
-            traces_table,
+            tables,
             retention_days,
         } => {
             let password = password.as_ref().map(|secret| secret.expose());
             let ca_file = ca_file.as_ref().map(file_hash);
-            fingerprint((url, database, user, password, ca_file, traces_table, retention_days))
+            fingerprint((url, database, user, password, ca_file, tables, retention_days))
         }
     }))
 }

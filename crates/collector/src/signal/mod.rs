@@ -9,7 +9,7 @@ use std::future::Future;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 use serde::de::DeserializeOwned;
-use tollgate_store::{SpanStore, StoreError};
+use tollgate_store::{LogRow, MetricRow, SpanRow, SpanStore, StoreError};
 
 use crate::convert::Converted;
 pub(crate) use logs::Logs;
@@ -79,6 +79,32 @@ pub(crate) struct Partial {
     pub(crate) rejected: i64,
     /// Why.
     pub(crate) message: String,
+}
+
+/// How many rows of `signal` a body becomes, and that a store takes them; `None` if it is no request.
+/// Nothing is kept: for those who want to know what a body is, fuzzing first of all.
+///
+/// # Errors
+/// [`StoreError::BadRow`], which would be a mistake of ours.
+pub fn rows_in(signal: SignalKind, is_json: bool, body: &[u8]) -> Option<Result<usize, StoreError>> {
+    match signal {
+        SignalKind::Traces => checked::<Traces>(is_json, body, SpanRow::check),
+        SignalKind::Metrics => checked::<Metrics>(is_json, body, MetricRow::check),
+        SignalKind::Logs => checked::<Logs>(is_json, body, LogRow::check),
+    }
+}
+
+fn checked<S: Signal>(
+    is_json: bool,
+    body: &[u8],
+    check: impl Fn(&S::Row) -> Result<(), StoreError>,
+) -> Option<Result<usize, StoreError>> {
+    let request: S::Request = match is_json {
+        true => serde_json::from_slice(body).ok()?,
+        false => S::Request::decode(body).ok()?,
+    };
+    let rows = S::convert(request).rows;
+    Some(rows.iter().try_for_each(check).map(|()| rows.len()))
 }
 
 // === impl SignalKind ===

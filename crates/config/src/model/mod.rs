@@ -16,7 +16,7 @@ pub(crate) use routing::{
     VariantEntry,
 };
 pub(crate) use server::{CacheEntry, ControlEntry, LimitsEntry, SecurityEntry, ServerEntry};
-pub(crate) use storage::{CollectorEntry, PriceEntry, StoreEntry, StoreKind};
+pub(crate) use storage::{CollectorEntry, PriceEntry, StoreEntry, StoreKind, TablesEntry};
 pub(crate) use telemetry::{GenAiEntry, OtlpEntry, OtlpTlsEntry, Profiles, TelemetryEntry};
 
 use crate::error::{Place, Problem};

@@ -118,6 +118,7 @@ impl ClickHouse {
     /// [`StoreError::Schema`] for settings that can never work.
     pub fn new(settings: ClickHouseSettings) -> Result<Self, StoreError> {
         let http = Http::new(&settings)?;
+        signals::check_names(&settings)?;
         let names = Names::new(&settings);
         let (prepared, signals, closed) =
             (OnceCell::new(), OnceCell::new(), AtomicBool::new(false));

@@ -39,6 +39,23 @@ pub(super) struct PreparedSignals {
     has_event_name: bool,
 }
 
+/// Two kinds of rows in one table would be neither's.
+///
+/// # Errors
+/// [`StoreError::Schema`].
+pub(super) fn check_names(settings: &ClickHouseSettings) -> Result<(), StoreError> {
+    let names = Kind::ALL.into_iter().map(|kind| settings.signal_tables.of(kind));
+    let mut names: Vec<_> = names.chain([settings.traces_table.as_str()]).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair.first() == pair.last()).and_then(|pair| pair.first()) {
+        Some(twice) => {
+            let reason = format!("two of the store's tables are called `{twice}`");
+            Err(StoreError::Schema { reason })
+        }
+        None => Ok(()),
+    }
+}
+
 /// Creates what is absent and checks what is there.
 pub(super) async fn prepare(
     http: &Http,

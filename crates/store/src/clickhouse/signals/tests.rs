@@ -57,3 +57,14 @@ fn a_query_of_other_tables_is_not_about_metrics_or_logs() {
     assert_eq!(renamed(&settings, "otel_logs").as_deref(), Some("`otel`.`team's`"));
     assert_eq!(renamed(&settings, "otel_metrics_sum"), None);
 }
+
+#[test]
+fn two_tables_of_one_name_are_refused() {
+    let mut settings = ClickHouseSettings::default();
+    assert_eq!(check_names(&settings), Ok(()));
+    settings.signal_tables.sum = "otel_metrics_gauge".to_owned();
+    let error = check_names(&settings).unwrap_err().to_string();
+    assert_eq!(error, "two of the store's tables are called `otel_metrics_gauge`");
+    settings.signal_tables.sum = settings.traces_table.clone();
+    assert!(check_names(&settings).is_err());
+}
