@@ -166,7 +166,7 @@ pub enum StoreSettings {
         /// Authorities to trust instead of the system's (PEM).
         ca_file: Option<PathBuf>,
         /// The names of the tables.
-        tables: Tables,
+        tables: Box<Tables>,
         /// How long spans are kept, in days; 90 by default.
         retention_days: u32,
     },

@@ -86,7 +86,11 @@ pub(crate) struct Partial {
 ///
 /// # Errors
 /// [`StoreError::BadRow`], which would be a mistake of ours.
-pub fn rows_in(signal: SignalKind, is_json: bool, body: &[u8]) -> Option<Result<usize, StoreError>> {
+pub fn rows_in(
+    signal: SignalKind,
+    is_json: bool,
+    body: &[u8],
+) -> Option<Result<usize, StoreError>> {
     match signal {
         SignalKind::Traces => checked::<Traces>(is_json, body, SpanRow::check),
         SignalKind::Metrics => checked::<Metrics>(is_json, body, MetricRow::check),

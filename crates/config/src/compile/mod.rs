@@ -197,7 +197,7 @@ fn store(entry: &StoreEntry, vault: &Vault) -> Option<StoreSettings> {
             user: or(&entry.user, CLICKHOUSE_USER),
             password: entry.password.as_ref().and_then(|source| vault.get(&source.value)),
             ca_file: entry.ca_file.as_ref().map(|file| file.value.clone().into()),
-            tables: tables(&entry.tables),
+            tables: Box::new(tables(&entry.tables)),
             retention_days,
         }),
     }
