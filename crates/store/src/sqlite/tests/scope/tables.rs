@@ -59,7 +59,8 @@ impl Queries {
                 format!("SELECT a.s AS s, b.p AS p FROM ({a}) AS a {join} ({b}) AS b ON {on}")
             }
             3 => {
-                format!("SELECT s, p FROM ({} UNION ALL {})", self.query(depth), self.query(depth))
+                let (a, b) = (self.query(depth), self.query(depth));
+                format!("SELECT s, p FROM ({a}) UNION ALL SELECT s, p FROM ({b})")
             }
             4 => format!(
                 "WITH w AS ({}) SELECT x.s AS s, y.p AS p FROM w AS x JOIN w AS y ON x.p = y.p",
@@ -93,7 +94,7 @@ impl Queries {
     fn tables(&mut self) -> String {
         let ((a, text), (b, _)) = (self.table(), self.table());
         let join = ["JOIN", "LEFT JOIN"][self.below(2)];
-        let on = ["a.ScopeName = b.ScopeName", "a.ServiceName != b.ServiceName"][self.below(2)];
+        let on = ["a.ServiceName = b.ServiceName", "a.ServiceName != b.ServiceName"][self.below(2)];
         format!(
             "SELECT a.{text} AS s, b.ServiceName AS p FROM {a} AS a {join} {b} AS b ON {on}",
             // A function's argument has no table before it here.
