@@ -47,7 +47,7 @@ impl Collecting {
         let store = store.ok_or("the collector needs a store: `store: { kind: none }` has none")?;
         let intake = Arc::new(Intake::new(settings, Some(&store))?);
         let (stop, stopping) = watch::channel(false);
-        let control = settings.control.addr;
+        let (control, keys_required) = (settings.control.addr, settings.keys.required);
         let (counted, drained) = (Arc::clone(&intake), stopping.clone());
         let state = ConsoleState {
             store: Some(Arc::clone(&store)),
@@ -58,7 +58,7 @@ impl Collecting {
                 (false, true) => Ok(()),
             }),
             targets: Arc::new(|| serde_json::Value::Array(Vec::new())),
-            query_keys: intake.query_keys(),
+            query_keys: intake.query_keys(move || keys_required),
         };
         intake.serve_control(&runtime, state, control, stopping.clone())?;
         let collector = intake.serve_collector(&runtime, stopping)?;

@@ -99,9 +99,9 @@ async fn receive(
     let codec = Codec::named(codec).ok_or(Refusal::Encoding)?;
     let mut reserved = pipeline.admit()?;
     let body = body::read(body, pipeline.settings.limits.body_bytes_max, &mut reserved).await?;
-    let weigh = |body: &[u8]| match encoding {
-        Encoding::Protobuf => weigh(body, &TRACES),
-        Encoding::Json => weigh_json(body),
+    let weigh = |body: &[u8], bytes_max| match encoding {
+        Encoding::Protobuf => weigh(body, &TRACES, bytes_max),
+        Encoding::Json => weigh_json(body, bytes_max),
     };
     let body = body::open(pipeline, codec, body, weigh, &mut reserved)?;
     let body_bytes = body.len();

@@ -59,9 +59,10 @@ async fn what_would_take_too_much_memory_is_not_decoded() {
     let events = vec![Event::default(); 10_000];
     let request = export_of(vec![Span { events, ..span() }], Some("p"));
     let (protobuf, json) = (request.encode_to_vec(), serde_json::to_vec(&request).unwrap());
-    for (headers, body, weight) in
-        [(PROTOBUF, &protobuf, weigh(&protobuf, &TRACES)), (JSON, &json, weigh_json(&json))]
-    {
+    for (headers, body, weight) in [
+        (PROTOBUF, &protobuf, weigh(&protobuf, &TRACES, usize::MAX)),
+        (JSON, &json, weigh_json(&json, usize::MAX)),
+    ] {
         for (decoded_bytes_max, expected) in [(weight, 200), (weight - 1, 413)] {
             let running =
                 Running::new(with(Limits { decoded_bytes_max, ..Limits::default() })).await;
@@ -75,7 +76,10 @@ async fn what_would_take_too_much_memory_is_not_decoded() {
             );
         }
     }
-    let limits = Limits { decoded_bytes_max: weigh(&protobuf, &TRACES) - 1, ..Limits::default() };
+    let limits = Limits {
+        decoded_bytes_max: weigh(&protobuf, &TRACES, usize::MAX) - 1,
+        ..Limits::default()
+    };
     let running = Running::new(with(limits)).await;
     let mut client = TraceServiceClient::connect(format!("http://{}", running.grpc)).await.unwrap();
     let status = client.export(request).await.unwrap_err();
