@@ -4,6 +4,8 @@
 //! `filters/src/request/stack.rs`, that of the body filters in `filters/src/response/pipeline.rs`.
 
 pub mod cli;
+mod collecting;
+mod intake;
 mod keys;
 mod observe;
 mod proxy;
@@ -17,4 +19,5 @@ mod store_sink;
 mod targets;
 mod tool_links;
 
+pub use collecting::Collecting;
 pub use running::Running;

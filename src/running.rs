@@ -6,17 +6,15 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tollgate_collector::{Auth, Collector, CollectorSettings};
 use tollgate_config::Settings;
 use tollgate_console::ConsoleState;
 use tollgate_filters::request::InFlight;
 use tollgate_routing::Registry;
 use tollgate_store::SpanStore;
 
-use crate::keys::{self, Desk};
+use crate::intake::Intake;
 use crate::observe::Observe;
 use crate::reload::{self, Reload, Reloader, Source};
 use crate::server::ProxyServer;
@@ -38,7 +36,7 @@ const POLL: Duration = Duration::from_millis(10);
 /// A running gateway with its control plane. Dropping it stops everything.
 pub struct Running {
     shared: Arc<Shared>,
-    access: Arc<Access>,
+    intake: Arc<Intake>,
     store: Option<Arc<dyn SpanStore>>,
     addresses: Addresses,
     reloader: Option<Arc<Reloader>>,
@@ -46,13 +44,6 @@ pub struct Running {
     stop_rest: watch::Sender<bool>,
     proxy: Option<JoinHandle<()>>,
     runtime: Option<Runtime>,
-}
-
-/// Who may send, and where they get their tokens.
-struct Access {
-    desk: Arc<Desk>,
-    /// None where there is no collector.
-    auth: Option<Auth>,
 }
 
 /// Where everything listens.
@@ -101,25 +92,18 @@ impl Running {
             Observe::start(&settings, store.clone(), in_flight.clone(), &runtime, &stopping)?;
         let server_settings = settings.server.clone();
         let control = settings.control.addr;
-        let collector = settings.collector.clone();
-        let access = Arc::new(Access::new(&settings)?);
+        let intake = Arc::new(Intake::new(&settings, store.as_ref())?);
         let snapshot = Snapshot::new(settings, in_flight.clone(), &live)?;
         let shared = Shared::new(snapshot, in_flight, live, observe);
 
-        let console = console_state(&shared, &access, store.clone(), is_found);
-        serve_control(&runtime, console, &access, control, stopping.clone())?;
+        let console = console_state(&shared, &intake, store.clone(), is_found);
+        intake.serve_control(&runtime, console, control, stopping.clone())?;
         let reloader = source.map(|source| Arc::new(Reloader::new(source, Arc::clone(&shared))));
         if let Some(reloader) = &reloader {
             let _inside = runtime.enter();
             reload::spawn(Arc::clone(reloader), stopping.clone());
         }
-        let collector = match (collector, &store) {
-            (Some(settings), Some(store)) => {
-                let auth = access.auth.clone().unwrap_or_else(Auth::off);
-                Some(serve_collector(&runtime, &settings, Arc::clone(store), auth, stopping)?)
-            }
-            _ => None,
-        };
+        let collector = intake.serve_collector(&runtime, stopping)?;
         if let Some(store) = &store {
             runtime.spawn(prune(Arc::clone(store)));
         }
@@ -133,7 +117,7 @@ impl Running {
         let addresses = Addresses { gateway: server_settings.addr, control, collector };
         Ok(Self {
             shared,
-            access,
+            intake,
             store,
             addresses,
             reloader,
@@ -167,7 +151,7 @@ impl Running {
 
     /// The text of `/metrics`.
     pub fn metrics(&self) -> String {
-        self.access.metrics(&self.shared)
+        metrics(&self.shared, &self.intake)
     }
 
     /// Waits until every span that was handed over has reached its destinations, at most `max`.
@@ -212,7 +196,11 @@ impl Running {
         self.stop_rest.send_replace(true);
         self.shared.observe.finish(FLUSH_MAX);
         if let Some(store) = self.store.take() {
-            runtime.block_on(store.close());
+            runtime.block_on(async {
+                // What was taken is acknowledged before the store is closed.
+                let _late = tokio::time::timeout(FLUSH_MAX, self.intake.ended()).await;
+                store.close().await;
+            });
         }
         runtime.shutdown_timeout(Duration::from_secs(1));
     }
@@ -224,100 +212,32 @@ impl Drop for Running {
     }
 }
 
-// === impl Access ===
-
-impl Access {
-    fn new(settings: &Settings) -> Result<Self, String> {
-        let exchange = keys::exchange(&settings.keys);
-        let auth = settings.collector.as_ref().map(|it| keys::auth(&it.auth, &exchange));
-        Ok(Self { desk: Arc::new(Desk::new(exchange)), auth: auth.transpose()? })
-    }
-
-    /// The text of `/metrics`.
-    fn metrics(&self, shared: &Shared) -> String {
-        let mut text = shared.observe.render_metrics();
-        text.push_str(&keys::metrics(&self.desk, self.auth.as_ref()));
-        text
-    }
-}
-
 fn console_state(
     shared: &Arc<Shared>,
-    access: &Arc<Access>,
+    intake: &Arc<Intake>,
     store: Option<Arc<dyn SpanStore>>,
     is_store_found: Arc<dyn Fn() -> bool + Send + Sync>,
 ) -> ConsoleState {
     let (metrics, ready, live) = (Arc::clone(shared), Arc::clone(shared), shared.live.clone());
-    let counted = Arc::clone(access);
+    let (counted, in_force) = (Arc::clone(intake), Arc::clone(shared));
     ConsoleState {
         store,
-        metrics: Arc::new(move || counted.metrics(&metrics)),
+        metrics: Arc::new(move || self::metrics(&metrics, &counted)),
         ready: Arc::new(move || match (ready.is_draining(), is_store_found()) {
             (true, _) => Err("draining"),
             (false, false) => Err("waiting for the store"),
             (false, true) => Ok(()),
         }),
         targets: Arc::new(move || targets::json(&live)),
+        query_keys: intake.query_keys(move || in_force.snapshot.load().settings.keys.required),
     }
 }
 
-fn serve_control(
-    runtime: &Runtime,
-    state: ConsoleState,
-    access: &Access,
-    addr: SocketAddr,
-    stopping: watch::Receiver<bool>,
-) -> Result<(), String> {
-    let listener = listen(runtime, addr)?;
-    let router = tollgate_console::router(state).merge(keys::router(Arc::clone(&access.desk)));
-    // The exchange limits tries by address, and SQL is answered on loopback alone.
-    let router = router.into_make_service_with_connect_info::<SocketAddr>();
-    runtime.spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(stopped(stopping)).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the control plane ended");
-        }
-    });
-    Ok(())
+fn metrics(shared: &Shared, intake: &Intake) -> String {
+    shared.observe.render_metrics() + &intake.metrics()
 }
 
-fn serve_collector(
-    runtime: &Runtime,
-    settings: &tollgate_config::Collector,
-    store: Arc<dyn SpanStore>,
-    auth: Auth,
-    stopping: watch::Receiver<bool>,
-) -> Result<(SocketAddr, SocketAddr), String> {
-    let (grpc_addr, http_addr) = (settings.grpc_addr, settings.http_addr);
-    let (grpc, http) = (listen(runtime, grpc_addr)?, listen(runtime, http_addr)?);
-    let collector = Collector::with_auth(
-        CollectorSettings {
-            memory_limit_bytes: settings.memory_bytes_max,
-            ..CollectorSettings::default()
-        },
-        store,
-        auth,
-    );
-    runtime.spawn(async move {
-        if let Err(error) = collector.serve(http, grpc, stopped(stopping)).await {
-            tracing::error!(%error, "the collector ended");
-        }
-    });
-    Ok((grpc_addr, http_addr))
-}
-
-fn listen(runtime: &Runtime, addr: SocketAddr) -> Result<TcpListener, String> {
-    runtime
-        .block_on(TcpListener::bind(addr))
-        .map_err(|error| format!("cannot listen on {addr}: {error}"))
-}
-
-async fn stopped(mut stopping: watch::Receiver<bool>) {
-    // A closed channel means the same.
-    let _closed = stopping.wait_for(|stop| *stop).await;
-}
-
-async fn prune(store: Arc<dyn SpanStore>) {
+pub(crate) async fn prune(store: Arc<dyn SpanStore>) {
     let mut every = tokio::time::interval(PRUNE_EVERY);
     loop {
         every.tick().await;
@@ -327,7 +247,7 @@ async fn prune(store: Arc<dyn SpanStore>) {
     }
 }
 
-async fn signal() {
+pub(crate) async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let terminate = signal(SignalKind::terminate());
     match terminate {

@@ -1,6 +1,7 @@
 //! The command line. Exit codes: 0, 1 for a failure, 2 for usage or configuration.
 
 mod check;
+mod collect;
 mod demo;
 mod inspect;
 mod key;
@@ -36,6 +37,8 @@ struct Arguments {
 enum Command {
     /// Run the gateway.
     Serve,
+    /// Run the collector and its store alone, without the gateway.
+    Collect,
     /// Run everything on loopback with a mock provider, send sample calls and show their traces.
     Demo(demo::Options),
     /// Check a configuration file without starting anything, and print its routing table.
@@ -97,6 +100,7 @@ fn run(arguments: Arguments) -> Outcome {
     let config = &arguments.config;
     match arguments.command {
         Command::Serve => serve::run(config),
+        Command::Collect => collect::run(config),
         Command::Demo(options) => demo::run(&options),
         Command::Check { file } => check::run(&file),
         Command::Route(options) => route::run(config, &options),
@@ -134,6 +138,22 @@ pub(crate) fn load(path: &Path) -> Result<Settings, Failure> {
         let _gone = writeln!(io::stderr(), "{warning}");
     }
     Ok(settings)
+}
+
+/// Loads what does not concern requests; its warnings go to standard error. Nothing that requests
+/// need has to be there: no provider, no key of one.
+pub(crate) fn load_part(path: &Path) -> Result<Settings, Failure> {
+    let (settings, warnings) = read_part(path)?;
+    for warning in warnings {
+        let _gone = writeln!(io::stderr(), "{warning}");
+    }
+    Ok(settings)
+}
+
+/// Loads what does not concern requests, and what is odd about it.
+fn read_part(path: &Path) -> Result<(Settings, Vec<Warning>), Failure> {
+    tollgate_config::load_part(path, |name| std::env::var(name).ok())
+        .map_err(|problems| Failure::Usage(problems.to_string()))
 }
 
 /// Loads a configuration, and what is odd about it.

@@ -22,7 +22,7 @@ pub(super) fn run(config: &Path) -> Outcome {
     Ok(())
 }
 
-fn start_log(settings: Log) -> Result<(), String> {
+pub(super) fn start_log(settings: Log) -> Result<(), String> {
     let format = match settings.format {
         LogFormat::Text => log::Format::Text,
         LogFormat::Json => log::Format::Json,

@@ -7,7 +7,7 @@ use tollgate_config::StoreSettings;
 use tollgate_console::{TextOptions, render_list, render_text};
 use tollgate_store::{SpanStore, Sqlite, SqliteSettings, TraceFilter};
 
-use super::{Failure, Outcome, color, load, print, watch};
+use super::{Failure, Outcome, color, load_part, print, watch};
 use crate::span_store;
 
 /// Columns, where the terminal does not say.
@@ -48,7 +48,7 @@ pub(super) fn run(config: &Path, options: &Options) -> Outcome {
 
 /// The configured store, for reading.
 pub(super) fn open(config: &Path) -> Result<Box<dyn SpanStore>, Failure> {
-    let Some(settings) = load(config)?.store else {
+    let Some(settings) = load_part(config)?.store else {
         return Err(Failure::failed("no span store is configured (store: { kind: none })"));
     };
     if let Some(store) = span_store::clickhouse(&settings).map_err(Failure::failed)? {

@@ -4,6 +4,7 @@
 
 mod fetch;
 mod rate_limit;
+mod readers;
 mod router;
 
 use std::fmt::Write;
@@ -14,6 +15,7 @@ use tollgate_config as config;
 use tollgate_keys::token::Rules;
 use tollgate_keys::{Exchange, KeyRing};
 
+pub(crate) use readers::query_keys;
 pub(crate) use router::{Desk, router};
 
 /// What the collector asks about senders. Reads key sets that are in files.

@@ -28,7 +28,8 @@ impl Ingest {
     pub(crate) fn with(collector: &str) -> Self {
         let (grpc, http) = (free_port(), free_port());
         let world = World::new(&format!(
-            "{USUAL}collector: {{ grpc_port: {grpc}, http_port: {http}, {collector} }}\n"
+            // Tests may share a process, whose memory is all of theirs.
+            "{USUAL}collector: {{ grpc_port: {grpc}, http_port: {http}, memory_limit_mib: 16384, {collector} }}\n"
         ));
         Self { world, grpc, http: SocketAddr::from(([127, 0, 0, 1], http)) }
     }

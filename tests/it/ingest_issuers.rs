@@ -9,24 +9,24 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::trace_id;
 use crate::ingest::{Ingest, now_s};
 
 /// An issuer with one key for ES256.
-struct Issuer {
+pub(crate) struct Issuer {
     pair: EcdsaKeyPair,
 }
 
 impl Issuer {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (algorithm, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
         Self { pair: EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap() }
     }
 
-    fn key_set(&self) -> String {
+    pub(crate) fn key_set(&self) -> String {
         let (x, y) = self.pair.public_key().as_ref()[1..].split_at(32);
         let (x, y) = (BASE64.encode(x), BASE64.encode(y));
         json!({ "keys": [{ "kty": "EC", "crv": "P-256", "kid": "k1", "x": x, "y": y }] })
@@ -34,10 +34,14 @@ impl Issuer {
     }
 
     fn token(&self, issuer: &str, kid: &str, life_s: u64) -> String {
-        let header = json!({ "alg": "ES256", "kid": kid }).to_string();
         let claims =
             json!({ "iss": issuer, "aud": "tollgate", "sub": "team", "exp": now_s() + life_s });
-        let signed = format!("{}.{}", BASE64.encode(header), BASE64.encode(claims.to_string()));
+        self.signed(&json!({ "alg": "ES256", "kid": kid }), &claims)
+    }
+
+    /// Whatever it says, with a good signature.
+    pub(crate) fn signed(&self, header: &Value, claims: &Value) -> String {
+        let signed = [header, claims].map(|part| BASE64.encode(part.to_string())).join(".");
         let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
         format!("authorization: Bearer {signed}.{}", BASE64.encode(signature))
     }

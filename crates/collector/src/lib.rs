@@ -1,49 +1,40 @@
 //! The team's own spans, metrics and logs beside the gateway's spans: OTLP in, rows to the store.
 
 mod auth;
+mod batch;
 mod convert;
+mod counts;
+mod inflate;
+mod limit;
 mod memory_limiter;
 mod pipeline;
 mod receiver;
+mod refusal;
+mod settings;
 mod signal;
+mod weigh;
 
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tollgate_store::SpanStore;
 
 pub use auth::{Auth, AuthMode, FetchKeySet, IssuerSettings};
-pub use pipeline::Counters;
+pub use counts::Counters;
+pub use memory_limiter::MemoryUse;
 use pipeline::Pipeline;
+pub use settings::{BatchSettings, CollectorSettings, Limits, MemoryLimits};
 pub use signal::{SignalKind, rows_in};
 
 #[cfg(test)]
 mod tests;
 
-/// What the collector needs to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CollectorSettings {
-    /// Above this many bytes being worked on, new data is refused; 512 MiB by default.
-    pub memory_limit_bytes: usize,
-    /// The largest request, compressed or not; 16 MiB by default.
-    pub body_bytes_max: usize,
-}
-
 /// OTLP receivers in front of the store. A clone is the same collector.
 #[derive(Clone)]
 pub struct Collector {
     pipeline: Arc<Pipeline>,
-}
-
-// === impl CollectorSettings ===
-
-impl Default for CollectorSettings {
-    fn default() -> Self {
-        Self { memory_limit_bytes: 512 << 20, body_bytes_max: 16 << 20 }
-    }
 }
 
 // === impl Collector ===
@@ -64,9 +55,19 @@ impl Collector {
         self.pipeline.counters(signal)
     }
 
-    /// The HTTP receiver alone: `POST /v1/traces`, `/v1/metrics` and `/v1/logs`.
-    pub fn http_router(&self) -> Router {
-        receiver::http::router(Arc::clone(&self.pipeline))
+    /// Requests that were refused, by stage and reason; every reason is there.
+    pub fn refusals(&self) -> Vec<(&'static str, &'static str, u64)> {
+        self.pipeline.refusals()
+    }
+
+    /// What is in memory, and how often there was no room.
+    pub fn memory(&self) -> MemoryUse {
+        self.pipeline.memory()
+    }
+
+    /// Writes to the store, by what they were begun for; every cause is there.
+    pub fn writes(&self) -> [(&'static str, u64); 3] {
+        self.pipeline.writes()
     }
 
     /// Serves both protocols until `shutdown`, then answers what was begun.
@@ -82,13 +83,13 @@ impl Collector {
         use futures_util::FutureExt;
 
         let shutdown = shutdown.shared();
-        let http = axum::serve(http, self.http_router()).with_graceful_shutdown(shutdown.clone());
+        let router = receiver::http::router(Arc::clone(&self.pipeline));
+        let http = axum::serve(http, router).with_graceful_shutdown(shutdown.clone());
         let grpc = receiver::grpc::serve(Arc::clone(&self.pipeline), grpc, shutdown);
-        let auth = self.pipeline.auth.clone();
         let served = async { tokio::join!(http.into_future(), grpc) };
         tokio::select! {
             (http, grpc) = served => http.and(grpc),
-            () = auth.keep_key_sets() => Ok(()),
+            () = self.pipeline.run() => Ok(()),
         }
     }
 }

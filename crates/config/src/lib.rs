@@ -5,6 +5,7 @@
 
 mod auth;
 mod capture;
+mod collector;
 mod compile;
 mod error;
 mod fields;
@@ -21,18 +22,20 @@ mod validate;
 mod variables;
 mod vault;
 
+pub(crate) use model::Part;
 use std::io::Read;
 use std::path::Path;
 
 pub use auth::{AuthMode, CollectorAuth, Issuer, Jwks, Keys};
 pub use capture::Capture;
+pub use collector::{Collector, IntakeBatch, IntakeLimits};
 pub use error::{Place, Position, Problem, Problems, Warning};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use log::{Log, LogFormat, LogLevel};
 pub use report::report;
 pub use settings::{
-    Cache, Collector, Control, GenAi, GenAiExporter, Limits, Price, Security, Server, Settings,
-    StoreSettings, Tables, TlsFiles, ToolLinks,
+    Cache, Control, GenAi, GenAiExporter, Limits, Price, Security, Server, Settings, StoreSettings,
+    Tables, TlsFiles, ToolLinks,
 };
 
 #[cfg(test)]
@@ -52,6 +55,22 @@ pub fn load_file(
     let name = path.display().to_string();
     match read_file(path) {
         Ok(bytes) => load_bytes(&name, &bytes, &environment),
+        Err(error) => Err(Problems::unreadable(&name, &error)),
+    }
+}
+
+/// Reads of a file only what does not concern requests: listeners, collector, store, keys, log.
+/// Everything else may be missing, and whatever it says is not looked at. Blocks on the file system.
+///
+/// # Errors
+/// Everything that is wrong with what is read.
+pub fn load_part(
+    path: &Path,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<(Settings, Vec<Warning>), Problems> {
+    let name = path.display().to_string();
+    match read_file(path) {
+        Ok(bytes) => compile_bytes(&name, &bytes, &environment, Part::WithoutRequests),
         Err(error) => Err(Problems::unreadable(&name, &error)),
     }
 }
@@ -78,7 +97,7 @@ pub fn load_str(
     text: &str,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<(Settings, Vec<Warning>), Problems> {
-    compile_text(name, text, &environment)
+    compile_text(name, text, &environment, Part::Whole)
 }
 
 /// Entry for fuzzing: whatever the bytes, loading and showing them ends without a panic.
@@ -101,8 +120,17 @@ pub fn load_bytes(
     bytes: &[u8],
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Settings, Vec<Warning>), Problems> {
+    compile_bytes(name, bytes, environment, Part::Whole)
+}
+
+fn compile_bytes(
+    name: &str,
+    bytes: &[u8],
+    environment: vault::Environment<'_>,
+    part: Part,
+) -> Result<(Settings, Vec<Warning>), Problems> {
     match std::str::from_utf8(bytes) {
-        Ok(text) => compile_text(name, text, environment),
+        Ok(text) => compile_text(name, text, environment, part),
         Err(error) => {
             let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
             let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -117,12 +145,13 @@ fn compile_text(
     name: &str,
     text: &str,
     environment: vault::Environment<'_>,
+    part: Part,
 ) -> Result<(Settings, Vec<Warning>), Problems> {
     let mut findings = validate::Findings::default();
-    let Some(root) = load::parse(text, &mut findings.problems) else {
+    let Some(mut root) = load::parse(text, &mut findings.problems) else {
         return Err(Problems::sorted(name, findings.problems));
     };
-    let document = model::read(&root, &mut findings.problems);
+    let document = model::read(&mut root, part, &mut findings.problems);
     validate::run(&document, &mut findings);
     let vault = vault::Vault::fill(&document, environment, &mut findings.problems);
     let capture_content = capture_content(environment, &mut findings.problems);

@@ -12,8 +12,9 @@ use tollgate_routing::Table;
 use tollgate_telemetry::Profile;
 use tollgate_telemetry::export::OtlpSettings;
 
-use crate::auth::{CollectorAuth, Keys};
+use crate::auth::Keys;
 use crate::capture::Capture;
+use crate::collector::Collector;
 use crate::fingerprint::Fingerprint;
 use crate::log::Log;
 
@@ -189,19 +190,6 @@ pub struct Tables {
     pub metrics_summary: String,
     /// Log records; `otel_logs` by default.
     pub logs: String,
-}
-
-/// `collector`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Collector {
-    /// OTLP over gRPC; 127.0.0.1:4317 by default.
-    pub grpc_addr: SocketAddr,
-    /// OTLP over HTTP; 127.0.0.1:4318 by default.
-    pub http_addr: SocketAddr,
-    /// Above this many bytes in memory, new data is refused; 512 MiB by default.
-    pub memory_bytes_max: usize,
-    /// Who may send.
-    pub auth: CollectorAuth,
 }
 
 /// `security`.

@@ -123,6 +123,8 @@ fn the_default_file_is_loaded_whole() {
     let collector = settings.collector.as_ref().unwrap();
     assert_eq!((collector.grpc_addr.port(), collector.http_addr.port()), (4317, 4318));
     assert_eq!(collector.memory_bytes_max, 512 << 20);
+    assert_eq!(collector.memory_soft_bytes, (512 << 20) - (512 << 20) / 5);
+    assert_eq!((collector.limits, collector.batch), Default::default());
     assert_eq!(settings.limits.body_bytes_max, 32 << 20);
     assert_eq!(settings.limits.in_flight_max, 4096);
 }

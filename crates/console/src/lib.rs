@@ -20,6 +20,7 @@ use serde_json::json;
 use tollgate_store::SpanStore;
 
 pub use answer::{answer_json, render_csv, render_json, render_table};
+pub use query::{NotOpened, Opens, QueryKeys};
 pub use waterfall::{Bar, TextOptions, layout, render_list, render_rows, render_text};
 
 /// What the pages show.
@@ -33,10 +34,12 @@ pub struct ConsoleState {
     pub ready: Arc<dyn Fn() -> Result<(), &'static str> + Send + Sync>,
     /// The live state of every target, as a list of objects.
     pub targets: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
+    /// Who may ask in SQL.
+    pub query_keys: QueryKeys,
 }
 
 /// The control plane's routes. Nothing here changes anything. Served with the peer's address, so that
-/// queries are answered to this machine.
+/// queries without a key are answered to this machine alone.
 pub fn router(state: ConsoleState) -> Router {
     let pages = Router::new()
         .route("/", get(page::index))
@@ -46,13 +49,17 @@ pub fn router(state: ConsoleState) -> Router {
         .route("/api/targets", get(targets))
         .route("/api/traces", get(api::list))
         .route("/api/traces/{id}", get(api::one))
-        .route("/v1/query", post(query::query).layer(DefaultBodyLimit::max(query::BODY_BYTES_MAX)))
         .layer(middleware::map_response(private))
         // Outermost: a foreign name in `Host` is a page that rebinds its own name to us.
         .layer(middleware::from_fn(host::check));
+    let query = post(query::query).layer(DefaultBodyLimit::max(query::BODY_BYTES_MAX));
+    let questions = Router::new()
+        .route("/v1/query", query)
+        .layer(middleware::map_response(private))
+        .layer(middleware::from_fn(host::check_without_key));
     // Probes come by whatever name a cluster gives, and learn nothing worth hiding.
     let probes = Router::new().route("/health", get(health)).route("/ready", get(ready));
-    pages.merge(probes).with_state(state)
+    pages.merge(questions).merge(probes).with_state(state)
 }
 
 /// What calls said is for the reader of this page: for no cache, no other site, no guessed type.

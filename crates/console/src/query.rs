@@ -1,12 +1,13 @@
 //! `POST /v1/query`: a question in SQL, answered as JSON.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, Extension, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,6 +24,31 @@ const TIME_MAX: Duration = Duration::from_secs(10);
 /// The largest body: the longest query with every byte escaped, and what is around it.
 pub(crate) const BODY_BYTES_MAX: usize = 6 * SQL_BYTES_MAX + 1024;
 
+/// Whose rows an `Authorization`, sent from an address, opens. May block.
+pub type Opens = dyn Fn(IpAddr, &[u8]) -> Result<Scope, NotOpened> + Send + Sync;
+
+/// Who may ask in SQL.
+#[derive(Clone)]
+pub struct QueryKeys {
+    /// Whether this machine, too, needs a key.
+    pub required: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Tells what a key is good for.
+    pub opens: Arc<Opens>,
+}
+
+/// Why a key opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotOpened {
+    /// It is none of ours, or no longer good.
+    Unknown,
+    /// It is good for something else.
+    WrongScope,
+    /// There were too many bad ones from this address.
+    TooMany,
+    /// Nobody can tell.
+    Unavailable,
+}
+
 /// A question as it is sent.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,12 +60,14 @@ pub(crate) struct Question {
 pub(crate) async fn query(
     State(state): State<ConsoleState>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    headers: HeaderMap,
     question: Result<Json<Question>, JsonRejection>,
 ) -> Response {
-    // Everybody's rows are for who is on this machine. The peer's address tells, not a header.
-    if !peer.is_some_and(|Extension(ConnectInfo(peer))| peer.ip().to_canonical().is_loopback()) {
-        return refused(StatusCode::FORBIDDEN, "queries are answered to this machine only");
-    }
+    let peer = peer.map(|Extension(ConnectInfo(peer))| peer.ip().to_canonical());
+    let scope = match scope(state.query_keys, peer, &headers).await {
+        Ok(scope) => scope,
+        Err(response) => return *response,
+    };
     let Some(store) = state.store else {
         let message = "no span store is configured (store: { kind: none })";
         return refused(StatusCode::NOT_FOUND, message);
@@ -50,7 +78,7 @@ pub(crate) async fn query(
     };
     let query = SqlQuery {
         text: question.query,
-        scope: Scope::All,
+        scope,
         rows_max: question.rows_max.unwrap_or(ROWS_MAX).min(ROWS_MAX),
         time_max: TIME_MAX,
     };
@@ -58,6 +86,26 @@ pub(crate) async fn query(
         Ok(table) => Json(answer_json(&table)).into_response(),
         Err(error) => failure(&error),
     }
+}
+
+/// Whose rows may be read. The peer's address tells who is on this machine, not a header.
+async fn scope(
+    keys: QueryKeys,
+    peer: Option<IpAddr>,
+    headers: &HeaderMap,
+) -> Result<Scope, Box<Response>> {
+    let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+    let opened = match (shown.next(), shown.next(), peer) {
+        (None, _, Some(peer)) if peer.is_loopback() && !(keys.required)() => return Ok(Scope::All),
+        (Some(key), None, Some(peer)) => {
+            let key = key.clone();
+            let opened = tokio::task::spawn_blocking(move || (keys.opens)(peer, key.as_bytes()));
+            opened.await.unwrap_or(Err(NotOpened::Unavailable))
+        }
+        // Without a key, or with two of which another might read the other one.
+        _ => Err(NotOpened::Unknown),
+    };
+    opened.map_err(|why| Box::new(why.answer()))
 }
 
 fn failure(error: &StoreError) -> Response {
@@ -79,4 +127,36 @@ fn refused(status: StatusCode, message: &str) -> Response {
 
 fn told(message: &str) -> Value {
     json!({ "error": message })
+}
+
+// === impl NotOpened ===
+
+impl NotOpened {
+    fn answer(self) -> Response {
+        let (status, message, extra) = match self {
+            Self::Unknown => (
+                StatusCode::UNAUTHORIZED,
+                "send a key with the scope query:read as `Authorization: Bearer KEY`",
+                Some((header::WWW_AUTHENTICATE, "Bearer")),
+            ),
+            Self::WrongScope => {
+                (StatusCode::FORBIDDEN, "the key does not have the scope query:read", None)
+            }
+            Self::TooMany => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too many keys that open nothing: wait a second",
+                Some((header::RETRY_AFTER, "1")),
+            ),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "keys cannot be judged now: try again later",
+                Some((header::RETRY_AFTER, "1")),
+            ),
+        };
+        let mut response = refused(status, message);
+        if let Some((name, value)) = extra {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
 }

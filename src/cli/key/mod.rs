@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use tollgate_keys::token::is_project;
 use tollgate_keys::{Environment, KeyRecord, KeyStore, KeyStoreError, NewKey, Scope, now_s};
 
-use super::{Failure, Outcome, load, print};
+use super::{Failure, Outcome, load_part, print};
 
 /// The longest name, in characters.
 const NAME_CHARS_MAX: usize = 128;
@@ -63,7 +63,7 @@ enum Env {
 }
 
 pub(super) fn run(config: &Path, options: &Options) -> Outcome {
-    let settings = load(config)?;
+    let settings = load_part(config)?;
     let path = &settings.keys.path;
     match &options.command {
         Command::New(new) => make(&KeyStore::create(path).map_err(Failure::failed)?, new),

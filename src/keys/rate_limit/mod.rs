@@ -29,7 +29,13 @@ struct Bucket {
 // === impl RateLimit ===
 
 impl RateLimit {
-    /// Whether this address may try once more.
+    /// Whether this address has a try left, without taking it.
+    pub(super) fn has_tries(&self, address: IpAddr, now: Instant) -> bool {
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.get(&customer(address)).is_none_or(|bucket| bucket.after(now) >= 1.0)
+    }
+
+    /// Takes one try of this address, if it has one.
     pub(super) fn admits(&self, address: IpAddr, now: Instant) -> bool {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let customer = customer(address);

@@ -23,6 +23,15 @@ fn ten_tries_pass_and_the_eleventh_waits_a_tenth_of_a_second() {
 }
 
 #[test]
+fn asking_whether_there_are_tries_takes_none() {
+    let (limit, now) = (RateLimit::default(), Instant::now());
+    assert!((0..20).all(|_| limit.has_tries(ip("192.0.2.1"), now)));
+    assert_eq!((0..20).filter(|_| limit.admits(ip("192.0.2.1"), now)).count(), 10);
+    assert!(!limit.has_tries(ip("192.0.2.1"), now));
+    assert!(limit.has_tries(ip("192.0.2.1"), now + Duration::from_millis(110)));
+}
+
+#[test]
 fn one_customers_many_addresses_count_as_one() {
     let (limit, now) = (RateLimit::default(), Instant::now());
     let tries = |prefix: &str| {

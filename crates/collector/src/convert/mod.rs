@@ -19,6 +19,10 @@ use tollgate_store::{EventRow, LinkRow, SpanKind, SpanRow, StatusCode};
 #[cfg(test)]
 mod tests;
 
+/// How many attributes, events and links a span once had beside those that it has, as OpenTelemetry
+/// names it where there is no field for it ("Mapping to non-OTLP Formats").
+const DROPPED: [&str; 3] =
+    ["otel.dropped_attributes_count", "otel.dropped_events_count", "otel.dropped_links_count"];
 const TRACE_ID_BYTES: usize = 16;
 const SPAN_ID_BYTES: usize = 8;
 
@@ -64,6 +68,11 @@ pub(crate) fn repeated_bytes(request: &ExportTraceServiceRequest) -> usize {
 fn row(span: Span, scope: &InstrumentationScope, resource: &[(String, String)]) -> Option<SpanRow> {
     let status = span.status.unwrap_or_default();
     let service = resource.iter().find(|(key, _)| key == "service.name");
+    let dropped =
+        [span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count];
+    let dropped = DROPPED.into_iter().zip(dropped).filter(|(_, count)| *count > 0);
+    let mut attributes = pairs(span.attributes);
+    attributes.extend(dropped.map(|(name, count)| (name.to_owned(), count.to_string())));
     Some(SpanRow {
         timestamp_ns: signed(span.start_time_unix_nano),
         duration_ns: signed(span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano)),
@@ -78,7 +87,7 @@ fn row(span: Span, scope: &InstrumentationScope, resource: &[(String, String)]) 
         resource_attributes: resource.to_vec(),
         scope_name: scope.name.clone(),
         scope_version: scope.version.clone(),
-        attributes: pairs(span.attributes),
+        attributes,
         status: match status.code {
             1 => StatusCode::Ok,
             2 => StatusCode::Error,

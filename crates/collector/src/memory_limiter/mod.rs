@@ -1,10 +1,16 @@
 //! Refuses new data before the process is in danger.
 //!
-//! Bytes are reserved as they arrive, not once they are all there, and given back when the request
-//! they belong to is over.
+//! Two things are looked at. Bytes in work are reserved as they arrive, not once they are all there,
+//! and given back when the request they belong to is over. What the process holds is polled, and what
+//! was reserved since is added. At the soft limit no new request is begun, at the hard one those at
+//! work are refused, too.
+
+mod process;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::MemoryLimits;
 
 #[cfg(test)]
 mod tests;
@@ -28,28 +34,100 @@ pub(crate) struct Reservation {
     bytes: usize,
 }
 
+/// What is in memory, and how often there was no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// Bytes of requests at work.
+    pub in_work_bytes: usize,
+    /// What the process held when it was last looked at; 0 where the system does not say.
+    pub process_bytes: usize,
+    /// Requests that were not begun.
+    pub refused_soft: u64,
+    /// Requests that were given up.
+    pub refused_hard: u64,
+}
+
 struct State {
-    limit_bytes: usize,
+    limits: MemoryLimits,
     used_bytes: AtomicUsize,
-    refused: AtomicU64,
+    process_bytes: AtomicUsize,
+    /// What was in use when the process was last looked at: `process_bytes` holds it.
+    used_then_bytes: AtomicUsize,
+    refused_soft: AtomicU64,
+    refused_hard: AtomicU64,
 }
 
 // === impl MemoryLimiter ===
 
 impl MemoryLimiter {
-    pub(crate) fn new(limit_bytes: usize) -> Self {
-        let (used_bytes, refused) = Default::default();
-        Self(Arc::new(State { limit_bytes, used_bytes, refused }))
+    pub(crate) fn new(limits: MemoryLimits) -> Self {
+        let (used_bytes, process_bytes, used_then_bytes) = Default::default();
+        let (refused_soft, refused_hard) = Default::default();
+        Self(Arc::new(State {
+            limits,
+            used_bytes,
+            process_bytes,
+            used_then_bytes,
+            refused_soft,
+            refused_hard,
+        }))
     }
 
-    /// Starts with nothing.
+    /// Begins a request, with nothing so far.
+    pub(crate) fn admit(&self) -> Result<Reservation, Full> {
+        let State { limits, used_bytes, refused_soft, .. } = &*self.0;
+        let used = used_bytes.load(Ordering::Relaxed);
+        let held = self.0.held_bytes(used);
+        // What an allocator keeps would refuse for ever: whoever comes alone may use it again.
+        let is_alone = used == 0 && held < limits.hard_bytes;
+        if is_alone || used.max(held) < limits.soft_bytes {
+            return Ok(self.reserve());
+        }
+        refused_soft.fetch_add(1, Ordering::Relaxed);
+        Err(Full::Now)
+    }
+
+    /// Goes on with a request that was begun.
     pub(crate) fn reserve(&self) -> Reservation {
         Reservation { state: Arc::clone(&self.0), bytes: 0 }
     }
 
-    /// Requests that were refused.
-    pub(crate) fn refused(&self) -> u64 {
-        self.0.refused.load(Ordering::Relaxed)
+    /// Looks at the process from time to time; never ends.
+    pub(crate) async fn watch(&self) {
+        let Some(poll_every) = self.0.limits.poll_every else {
+            return std::future::pending().await;
+        };
+        let mut every = tokio::time::interval(poll_every);
+        loop {
+            every.tick().await;
+            self.observe(process::resident_bytes().unwrap_or(0));
+        }
+    }
+
+    pub(crate) fn usage(&self) -> MemoryUse {
+        MemoryUse {
+            in_work_bytes: self.0.used_bytes.load(Ordering::Relaxed),
+            process_bytes: self.0.process_bytes.load(Ordering::Relaxed),
+            refused_soft: self.0.refused_soft.load(Ordering::Relaxed),
+            refused_hard: self.0.refused_hard.load(Ordering::Relaxed),
+        }
+    }
+
+    fn observe(&self, process_bytes: usize) {
+        let used = self.0.used_bytes.load(Ordering::Relaxed);
+        self.0.used_then_bytes.store(used, Ordering::Relaxed);
+        self.0.process_bytes.store(process_bytes, Ordering::Relaxed);
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// What the process holds by now, if so much is in use.
+    fn held_bytes(&self, used_bytes: usize) -> usize {
+        let then = self.used_then_bytes.load(Ordering::Relaxed);
+        let held = self.process_bytes.load(Ordering::Relaxed);
+        held.saturating_add(used_bytes.saturating_sub(then))
     }
 }
 
@@ -58,21 +136,26 @@ impl MemoryLimiter {
 impl Reservation {
     /// Takes `bytes` more. After a refusal the request is over: it counts once.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Full> {
-        let State { limit_bytes, used_bytes, refused } = &*self.state;
-        let taken = used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            used.checked_add(bytes).filter(|total| total <= limit_bytes)
+        let state = &*self.state;
+        let hard_bytes = state.limits.hard_bytes;
+        let taken = state.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+            let used = used.checked_add(bytes)?;
+            (used.max(state.held_bytes(used)) <= hard_bytes).then_some(used)
         });
-        match taken {
-            Ok(_) => {
-                self.bytes += bytes;
-                Ok(())
-            }
-            Err(_) => {
-                refused.fetch_add(1, Ordering::Relaxed);
-                let alone = self.bytes.checked_add(bytes).filter(|total| total <= limit_bytes);
-                Err(if alone.is_some() { Full::Now } else { Full::Always })
-            }
+        if taken.is_ok() {
+            self.bytes += bytes;
+            return Ok(());
         }
+        state.refused_hard.fetch_add(1, Ordering::Relaxed);
+        let alone = self.bytes.checked_add(bytes).filter(|total| *total <= hard_bytes);
+        Err(if alone.is_some() { Full::Now } else { Full::Always })
+    }
+
+    /// Gives `bytes` of them back.
+    pub(crate) fn shrink(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        self.state.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 

@@ -1,6 +1,5 @@
 //! OTLP over HTTP: protobuf and JSON, answered in kind.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use axum::Router;
@@ -8,22 +7,22 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use bytes::{Bytes, BytesMut};
 use http::header::{
     CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, StatusCode};
-use http_body::Body as _;
-use http_body_util::BodyExt;
 use prost::Message;
 use serde_json::json;
 use tonic::Code;
 
-use super::RETRY_AFTER_SECONDS;
+use super::body;
 use crate::auth::{AuthLayer, Sender, Unauthenticated};
+use crate::inflate::Codec;
 use crate::memory_limiter::Reservation;
-use crate::pipeline::{Pipeline, Refusal};
+use crate::pipeline::Pipeline;
+use crate::refusal::{Kind, RETRY_AFTER as RETRY_AFTER_TIME, Refusal};
 use crate::signal::{Logs, Metrics, Signal, Traces};
+use crate::weigh::{weigh, weigh_json};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -44,9 +43,9 @@ struct Failure {
 pub(crate) fn router(pipeline: Arc<Pipeline>) -> Router {
     let auth = AuthLayer::new(pipeline.auth.clone(), unauthenticated);
     Router::new()
-        .route("/v1/traces", post(receive::<Traces>))
-        .route("/v1/metrics", post(receive::<Metrics>))
-        .route("/v1/logs", post(receive::<Logs>))
+        .route("/v1/traces", post(take::<Traces>))
+        .route("/v1/metrics", post(take::<Metrics>))
+        .route("/v1/logs", post(take::<Logs>))
         .fallback(unknown)
         .layer(auth)
         .with_state(pipeline)
@@ -57,24 +56,25 @@ fn unauthenticated(headers: &HeaderMap, why: Unauthenticated) -> Response {
     Failure::from(Refusal::Unauthenticated(why)).answer(encoding)
 }
 
-async fn receive<S: Signal>(
+async fn take<S: Signal>(
     State(pipeline): State<Arc<Pipeline>>,
     sender: Option<Extension<Sender>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let Some(encoding) = Encoding::of(&headers) else {
-        let unsupported = Failure {
-            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            code: Code::InvalidArgument,
-            message: "send application/x-protobuf or application/json",
-        };
-        return unsupported.answer(Encoding::Json);
-    };
+    let encoding = Encoding::of(&headers);
     let sender = sender.map(|Extension(sender)| sender);
-    match export::<S>(&pipeline, sender.as_ref(), encoding, &headers, body).await {
+    let taken = match receive::<S>(&pipeline, encoding, &headers, body).await {
+        Ok((request, reserved)) => pipeline.take::<S>(sender.as_ref(), request, reserved).await,
+        Err(refusal) => {
+            pipeline.refused(refusal);
+            Err(refusal)
+        }
+    };
+    let encoding = encoding.unwrap_or(Encoding::Json);
+    match taken {
         Ok(response) => success::<S>(encoding, &response),
-        Err(failure) => failure.answer(encoding),
+        Err(refusal) => Failure::from(refusal).answer(encoding),
     }
 }
 
@@ -87,68 +87,30 @@ async fn unknown(headers: HeaderMap) -> Response {
     failure.answer(Encoding::of(&headers).unwrap_or(Encoding::Json))
 }
 
-async fn export<S: Signal>(
+/// A request, and the memory that it takes.
+async fn receive<S: Signal>(
     pipeline: &Pipeline,
-    sender: Option<&Sender>,
-    encoding: Encoding,
+    encoding: Option<Encoding>,
     headers: &HeaderMap,
     body: Body,
-) -> Result<S::Response, Failure> {
-    let bytes_max = pipeline.settings.body_bytes_max;
-    let mut reserved = pipeline.reserve();
-    let body = read(body, bytes_max, &mut reserved).await?;
-    let body = inflate(headers, body, bytes_max)?;
-    reserved.grow(body.len()).map_err(Refusal::from)?;
+) -> Result<(S::Request, Reservation), Refusal> {
+    let encoding = encoding.ok_or(Refusal::ContentType)?;
+    let codec = headers.get(CONTENT_ENCODING).map_or(&b"identity"[..], HeaderValue::as_bytes);
+    let codec = Codec::named(codec).ok_or(Refusal::Encoding)?;
+    let mut reserved = pipeline.admit()?;
+    let body = body::read(body, pipeline.settings.limits.body_bytes_max, &mut reserved).await?;
+    let weigh = |body: &[u8], bytes_max| match encoding {
+        Encoding::Protobuf => weigh(body, S::SHAPE, bytes_max),
+        Encoding::Json => weigh_json(body, bytes_max),
+    };
+    let body = body::open(pipeline, codec, body, weigh, &mut reserved)?;
+    let body_bytes = body.len();
     let request = match encoding {
         Encoding::Protobuf => S::Request::decode(body).ok(),
         Encoding::Json => serde_json::from_slice(&body).ok(),
     };
-    let request = request.ok_or_else(|| Failure::bad(S::NO_REQUEST))?;
-    Ok(pipeline.take::<S>(sender, request, reserved).await?)
-}
-
-/// The body as sent, at most `bytes_max` bytes of it.
-async fn read(
-    mut body: Body,
-    bytes_max: usize,
-    reserved: &mut Reservation,
-) -> Result<Bytes, Failure> {
-    if body.size_hint().lower() > bytes_max as u64 {
-        return Err(Refusal::TooLarge.into());
-    }
-    let mut read = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Failure::bad("the body ended early"))?;
-        let Ok(data) = frame.into_data() else { continue };
-        if read.len() + data.len() > bytes_max {
-            return Err(Refusal::TooLarge.into());
-        }
-        reserved.grow(data.len()).map_err(Refusal::from)?;
-        read.extend_from_slice(&data);
-    }
-    Ok(read.freeze())
-}
-
-/// The body without its compression, at most `bytes_max` bytes of it.
-fn inflate(headers: &HeaderMap, body: Bytes, bytes_max: usize) -> Result<Bytes, Failure> {
-    let damaged = |_| Failure::bad("the compressed body is damaged");
-    let encoding = headers.get(CONTENT_ENCODING).map_or(&b"identity"[..], HeaderValue::as_bytes);
-    let source: Box<dyn Read + '_> = match encoding {
-        b"identity" => return Ok(body),
-        b"gzip" => Box::new(flate2::read::MultiGzDecoder::new(&body[..])),
-        b"deflate" => Box::new(flate2::read::ZlibDecoder::new(&body[..])),
-        b"zstd" => Box::new(zstd::stream::read::Decoder::with_buffer(&body[..]).map_err(damaged)?),
-        _ => {
-            return Err(Failure {
-                status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                code: Code::InvalidArgument,
-                message: "send gzip, deflate, zstd or no compression",
-            });
-        }
-    };
-    let mut inflated = Vec::new();
-    let read = source.take(bytes_max as u64 + 1).read_to_end(&mut inflated).map_err(damaged)?;
-    if read > bytes_max { Err(Refusal::TooLarge.into()) } else { Ok(inflated.into()) }
+    reserved.shrink(body_bytes);
+    Ok((request.ok_or(Refusal::Undecodable)?, reserved))
 }
 
 fn success<S: Signal>(encoding: Encoding, response: &S::Response) -> Response {
@@ -191,10 +153,6 @@ impl Encoding {
 // === impl Failure ===
 
 impl Failure {
-    const fn bad(message: &'static str) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code: Code::InvalidArgument, message }
-    }
-
     /// A `google.rpc.Status` in kind.
     fn answer(&self, encoding: Encoding) -> Response {
         let (code, message) = (self.code as i32, self.message);
@@ -215,7 +173,9 @@ impl Failure {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_TIME.as_secs()));
         }
         response
     }
@@ -223,15 +183,14 @@ impl Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        let (status, code) = match refusal {
-            Refusal::MemoryFull
-            | Refusal::StoreUnavailable
-            | Refusal::Unauthenticated(Unauthenticated::Unavailable) => {
-                (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable)
-            }
-            Refusal::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, Code::Unauthenticated),
-            Refusal::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted),
-            Refusal::StoreRefused => (StatusCode::INTERNAL_SERVER_ERROR, Code::Internal),
+        let (status, code) = match refusal.kind() {
+            Kind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
+            Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, Code::Unauthenticated),
+            Kind::Unsupported => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument),
+            Kind::Invalid => (StatusCode::BAD_REQUEST, Code::InvalidArgument),
+            Kind::Slow => (StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded),
+            Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted),
+            Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, Code::Internal),
         };
         Self { status, code, message: refusal.message() }
     }

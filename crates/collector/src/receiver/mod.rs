@@ -1,7 +1,6 @@
 //! The two protocols of OTLP.
 
+mod body;
 pub(crate) mod grpc;
 pub(crate) mod http;
-
-/// How long a sender should wait before it tries again, in seconds.
-const RETRY_AFTER_SECONDS: u64 = 1;
+mod message;

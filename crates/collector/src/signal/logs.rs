@@ -7,7 +7,10 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use tollgate_store::{LogRow, SpanStore, StoreError};
 
 use super::{Partial, Signal, SignalKind};
+use crate::batch::Batch;
 use crate::convert::{Converted, logs};
+use crate::pipeline::Batches;
+use crate::weigh::{LOGS, Shape};
 
 /// The signal of logs.
 pub(crate) struct Logs;
@@ -18,7 +21,7 @@ impl Signal for Logs {
     type Row = LogRow;
 
     const KIND: SignalKind = SignalKind::Logs;
-    const NO_REQUEST: &'static str = "the body is no ExportLogsServiceRequest";
+    const SHAPE: &'static Shape = &LOGS;
     const ITEMS: &'static str = "log records";
     const MALFORMED: &'static str = "are malformed";
     const REJECTED: &'static str = "rejectedLogRecords";
@@ -37,6 +40,10 @@ impl Signal for Logs {
 
     fn resource_attribute<'r>(row: &'r LogRow, key: &str) -> Option<&'r str> {
         row.origin.resource_attribute(key)
+    }
+
+    fn batch(batches: &Batches) -> &Batch<LogRow> {
+        &batches.logs
     }
 
     async fn insert(store: &dyn SpanStore, rows: Vec<LogRow>) -> Result<u64, StoreError> {

@@ -7,7 +7,10 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use tollgate_store::{MetricRow, SpanStore, StoreError};
 
 use super::{Partial, Signal, SignalKind};
+use crate::batch::Batch;
 use crate::convert::{Converted, metrics};
+use crate::pipeline::Batches;
+use crate::weigh::{METRICS, Shape};
 
 /// The signal of metrics.
 pub(crate) struct Metrics;
@@ -18,7 +21,7 @@ impl Signal for Metrics {
     type Row = MetricRow;
 
     const KIND: SignalKind = SignalKind::Metrics;
-    const NO_REQUEST: &'static str = "the body is no ExportMetricsServiceRequest";
+    const SHAPE: &'static Shape = &METRICS;
     const ITEMS: &'static str = "data points";
     const MALFORMED: &'static str = "have no time, no value or a count above 2^63";
     const REJECTED: &'static str = "rejectedDataPoints";
@@ -37,6 +40,10 @@ impl Signal for Metrics {
 
     fn resource_attribute<'r>(row: &'r MetricRow, key: &str) -> Option<&'r str> {
         row.origin.resource_attribute(key)
+    }
+
+    fn batch(batches: &Batches) -> &Batch<MetricRow> {
+        &batches.metrics
     }
 
     async fn insert(store: &dyn SpanStore, rows: Vec<MetricRow>) -> Result<u64, StoreError> {

@@ -11,7 +11,11 @@ use prost::Message;
 use serde::de::DeserializeOwned;
 use tollgate_store::{LogRow, MetricRow, SpanRow, SpanStore, StoreError};
 
+use crate::batch::Batch;
 use crate::convert::Converted;
+use crate::limit::Limited;
+use crate::pipeline::Batches;
+use crate::weigh::Shape;
 pub(crate) use logs::Logs;
 pub(crate) use metrics::Metrics;
 pub(crate) use traces::Traces;
@@ -19,7 +23,7 @@ pub(crate) use traces::Traces;
 /// One of the three signals, as the stages of the pipeline and both protocols see it.
 pub(crate) trait Signal: Send + Sync + 'static {
     /// What a sender sends.
-    type Request: Message + Default + DeserializeOwned + 'static;
+    type Request: Message + Default + DeserializeOwned + Limited + 'static;
     /// What it is answered.
     type Response: Message + Default + 'static;
     /// What the store keeps.
@@ -27,8 +31,8 @@ pub(crate) trait Signal: Send + Sync + 'static {
 
     /// Which one.
     const KIND: SignalKind;
-    /// The answer to a body that is none.
-    const NO_REQUEST: &'static str;
+    /// What a request is in memory.
+    const SHAPE: &'static Shape;
     /// What is sent, in the plural.
     const ITEMS: &'static str;
     /// What is wrong with those that are malformed.
@@ -47,6 +51,9 @@ pub(crate) trait Signal: Send + Sync + 'static {
 
     /// The value of the resource's attribute `key`.
     fn resource_attribute<'r>(row: &'r Self::Row, key: &str) -> Option<&'r str>;
+
+    /// Where its rows wait to be written.
+    fn batch(batches: &Batches) -> &Batch<Self::Row>;
 
     /// Keeps the rows.
     fn insert(

@@ -7,7 +7,10 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use tollgate_store::{SpanRow, SpanStore, StoreError};
 
 use super::{Partial, Signal, SignalKind};
+use crate::batch::Batch;
 use crate::convert::{self, Converted};
+use crate::pipeline::Batches;
+use crate::weigh::{Shape, TRACES};
 
 /// The signal of spans.
 pub(crate) struct Traces;
@@ -18,7 +21,7 @@ impl Signal for Traces {
     type Row = SpanRow;
 
     const KIND: SignalKind = SignalKind::Traces;
-    const NO_REQUEST: &'static str = "the body is no ExportTraceServiceRequest";
+    const SHAPE: &'static Shape = &TRACES;
     const ITEMS: &'static str = "spans";
     const MALFORMED: &'static str = "have no valid trace id or span id";
     const REJECTED: &'static str = "rejectedSpans";
@@ -37,6 +40,10 @@ impl Signal for Traces {
 
     fn resource_attribute<'r>(row: &'r SpanRow, key: &str) -> Option<&'r str> {
         row.resource_attribute(key)
+    }
+
+    fn batch(batches: &Batches) -> &Batch<SpanRow> {
+        &batches.traces
     }
 
     async fn insert(store: &dyn SpanStore, rows: Vec<SpanRow>) -> Result<u64, StoreError> {

@@ -10,8 +10,9 @@ use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Refusing, Running, bad_row, disk_full, export, export_of, span};
-use crate::{CollectorSettings, Counters, SignalKind};
+use super::{Refusing, Running, bad_row, bad_tables, disk_full, export, export_of, span};
+use crate::weigh::{TRACES, weigh};
+use crate::{CollectorSettings, Counters, Limits, MemoryLimits};
 
 pub(super) const PROTOBUF: &str = "content-type: application/x-protobuf";
 pub(super) const JSON: &str = "content-type: application/json";
@@ -54,7 +55,7 @@ pub(super) async fn post_to(to: SocketAddr, path: &str, headers: &str, body: &[u
     Answer { status, head, body: answer[split + 4..].to_vec() }
 }
 
-async fn post(to: SocketAddr, headers: &str, body: &[u8]) -> Answer {
+pub(super) async fn post(to: SocketAddr, headers: &str, body: &[u8]) -> Answer {
     post_to(to, "/v1/traces", headers, body).await
 }
 
@@ -68,6 +69,11 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+fn with_body_bytes_max(body_bytes_max: usize) -> CollectorSettings {
+    let limits = Limits { body_bytes_max, ..Limits::default() };
+    CollectorSettings { limits, ..CollectorSettings::default() }
 }
 
 fn compressions() -> [(&'static str, Compress); 4] {
@@ -99,7 +105,7 @@ async fn protobuf_and_json_in_every_compression_reach_the_store_and_are_answered
         assert_eq!((spans[0].name.as_str(), spans[0].duration_ns), ("step", 2_000));
         assert_eq!(spans[0].service_name, "rag");
         let expected = Counters { received: 2, stored: 2, ..Counters::default() };
-        assert_eq!(running.collector.counters(SignalKind::Traces), expected);
+        assert_eq!(running.collector.counters(crate::SignalKind::Traces), expected);
     }
 }
 
@@ -145,7 +151,7 @@ async fn spans_that_are_dropped_are_counted_and_reported() {
         dropped_malformed: 2,
         ..Counters::default()
     };
-    assert_eq!(running.collector.counters(SignalKind::Traces), expected);
+    assert_eq!(running.collector.counters(crate::SignalKind::Traces), expected);
     assert_eq!(running.stored().await.len(), 1);
 }
 
@@ -155,10 +161,10 @@ async fn a_body_may_be_as_large_as_the_limit_before_and_after_inflating() {
     for (name, compress) in compressions() {
         let headers = format!("{PROTOBUF}\r\ncontent-encoding: {name}");
         for (body_bytes_max, expected) in [(body.len(), 200), (body.len() - 1, 413)] {
-            let settings = CollectorSettings { body_bytes_max, ..CollectorSettings::default() };
-            let running = Running::new(settings).await;
+            let running = Running::new(with_body_bytes_max(body_bytes_max)).await;
             let answer = post(running.http, &headers, &compress(&body)).await;
             assert_eq!(answer.status, expected, "{name}");
+            assert_eq!(running.refusal("body_bytes_max"), u64::from(expected == 413));
         }
     }
 }
@@ -178,8 +184,7 @@ async fn bombs_are_refused() {
 
 #[tokio::test]
 async fn a_chunked_body_over_the_limit_is_refused_while_it_comes() {
-    let settings = CollectorSettings { body_bytes_max: 1000, ..CollectorSettings::default() };
-    let running = Running::new(settings).await;
+    let running = Running::new(with_body_bytes_max(1_000)).await;
     let mut stream = TcpStream::connect(running.http).await.unwrap();
     let head = format!(
         "POST /v1/traces HTTP/1.1\r\nhost: c\r\n{PROTOBUF}\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -215,7 +220,7 @@ async fn what_cannot_be_read_is_refused_for_good_and_in_kind() {
         let answer = post(running.http, headers, b"x").await;
         assert_eq!((answer.status, &answer.json()["code"]), (415, &3.into()));
     }
-    assert_eq!(running.collector.counters(SignalKind::Traces), Counters::default());
+    assert_eq!(running.collector.counters(crate::SignalKind::Traces), Counters::default());
 }
 
 #[tokio::test]
@@ -232,35 +237,46 @@ async fn other_paths_are_not_pretended_to() {
 #[tokio::test]
 async fn a_full_memory_is_worth_another_try_and_a_request_that_never_fits_is_not() {
     let body = export().encode_to_vec();
-    // Read, inflated, converted: each counts.
-    let needed = 3 * body.len() + crate::convert::repeated_bytes(&export());
-    for (memory_limit_bytes, others_bytes, expected, refused) in
+    let decoded = weigh(&body, &TRACES, usize::MAX);
+    // The body and what it becomes; then that and its rows.
+    let needed = decoded + body.len().max(crate::convert::repeated_bytes(&export()));
+    for (hard_bytes, others_bytes, expected, refused) in
         [(needed, 0, 200, 0), (needed - 1, 0, 413, 1), (needed, 1, 503, 1), (needed + 1, 1, 200, 0)]
     {
-        let settings = CollectorSettings { memory_limit_bytes, ..CollectorSettings::default() };
+        let memory = MemoryLimits { soft_bytes: hard_bytes, hard_bytes, poll_every: None };
+        let settings = CollectorSettings { memory, ..CollectorSettings::default() };
         let running = Running::new(settings).await;
         let mut others = running.collector.pipeline.reserve();
         others.grow(others_bytes).unwrap();
         // Twice, for the first must give everything back.
         for _ in 0..2 {
             let answer = post(running.http, PROTOBUF, &body).await;
-            assert_eq!(answer.status, expected, "{memory_limit_bytes} {others_bytes}");
+            assert_eq!(answer.status, expected, "{hard_bytes} {others_bytes}");
             assert_eq!(answer.head.contains("retry-after: 1"), expected == 503);
         }
-        assert_eq!(running.collector.counters(SignalKind::Traces).refused_by_memory, 2 * refused);
+        assert_eq!(
+            running.collector.counters(crate::SignalKind::Traces).refused_by_memory,
+            2 * refused
+        );
+        assert_eq!(running.collector.memory().in_work_bytes, others_bytes);
     }
 }
 
 #[tokio::test]
-async fn a_store_that_fails_is_worth_another_try_and_one_that_refuses_is_not() {
-    for (error, status, code) in [(disk_full(), 503, 14), (bad_row(), 500, 13)] {
+async fn only_a_store_that_may_recover_is_worth_another_try_and_only_a_row_is_the_senders_fault() {
+    for (error, status, code, reason) in [
+        (disk_full(), 503, 14, "unavailable"),
+        (bad_row(), 400, 3, "refused"),
+        (bad_tables(), 500, 13, "failed"),
+    ] {
         let store = Arc::new(Refusing(error));
         let running = Running::over(CollectorSettings::default(), store).await;
         let answer = post(running.http, PROTOBUF, &export().encode_to_vec()).await;
         assert_eq!((answer.status, answer.rpc_status().code), (status, code));
         assert_eq!(answer.head.contains("retry-after: 1"), status == 503);
         assert!(!answer.rpc_status().message.contains("secret"));
-        let counters = running.collector.counters(SignalKind::Traces);
+        let counters = running.collector.counters(crate::SignalKind::Traces);
         assert_eq!((counters.stored, counters.refused_by_store), (0, 1));
+        assert_eq!(running.refusal(reason), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! Both protocols on real sockets, into a real store. Shared here: a running collector.
 
 mod grpc;
+mod hostile;
 mod http;
 mod signals;
 
@@ -25,7 +26,7 @@ use crate::{Auth, Collector, CollectorSettings};
 
 pub(super) const TRACE: &str = "0102030405060708090a0b0c0d0e0f10";
 
-pub(super) fn attribute(key: &str, value: &str) -> KeyValue {
+pub(crate) fn attribute(key: &str, value: &str) -> KeyValue {
     let value = Some(AnyValue { value: Some(Value::StringValue(value.to_owned())) });
     KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
 }
@@ -106,6 +107,12 @@ impl Running {
         Self { collector, store, http: http_addr, grpc: grpc_addr, stop, serving, _folder }
     }
 
+    /// Requests refused for this reason.
+    pub(super) fn refusal(&self, reason: &str) -> u64 {
+        let refusals = self.collector.refusals();
+        refusals.iter().find(|(_, known, _)| *known == reason).unwrap().2
+    }
+
     pub(crate) async fn stored(&self) -> Vec<SpanRow> {
         self.store.trace(TRACE).await.unwrap()
     }
@@ -153,4 +160,9 @@ pub(super) fn disk_full() -> StoreError {
 
 pub(super) fn bad_row() -> StoreError {
     StoreError::BadRow { reason: "odd".to_owned() }
+}
+
+/// Nobody who sends can do anything about these.
+pub(super) fn bad_tables() -> StoreError {
+    StoreError::Schema { reason: "secret column is missing".to_owned() }
 }

@@ -27,7 +27,8 @@ use super::http::{JSON, PROTOBUF, post_to};
 use super::{Refusing, Running, attribute, bad_row, disk_full};
 use crate::auth::Sender;
 use crate::signal::{Logs, Metrics};
-use crate::{CollectorSettings, Counters, SignalKind};
+use crate::weigh::{LOGS, METRICS, weigh};
+use crate::{CollectorSettings, Counters, Limits, MemoryLimits, SignalKind};
 
 fn resource(project: Option<&str>) -> Option<Resource> {
     let attributes = project.map(|id| attribute("project.id", id)).into_iter().collect();
@@ -223,7 +224,7 @@ async fn the_senders_project_is_written_over_what_it_says() {
 #[tokio::test]
 async fn a_store_that_fails_is_worth_another_try_and_one_that_refuses_is_not() {
     for (error, status, code) in
-        [(disk_full(), 503, Code::Unavailable), (bad_row(), 500, Code::Internal)]
+        [(disk_full(), 503, Code::Unavailable), (bad_row(), 400, Code::InvalidArgument)]
     {
         let store = Arc::new(Refusing(error));
         let running = Running::over(CollectorSettings::default(), store).await;
@@ -242,13 +243,44 @@ async fn a_store_that_fails_is_worth_another_try_and_one_that_refuses_is_not() {
 
 #[tokio::test]
 async fn what_a_request_becomes_is_counted_in_before_it_is_made() {
-    let request = logs(50, Some("p"));
-    let body = request.encode_to_vec();
-    let needed = 3 * body.len() + crate::convert::logs::repeated_bytes(&request);
-    for (memory_limit_bytes, status) in [(needed, 200), (needed - 1, 413)] {
-        let settings = CollectorSettings { memory_limit_bytes, ..CollectorSettings::default() };
+    let (gauges, records) = (metrics(&[Some(0.5); 50], Some("p")), logs(50, Some("p")));
+    let (gauge_bytes, record_bytes) = (gauges.encode_to_vec(), records.encode_to_vec());
+    let repeated = (
+        crate::convert::metrics::repeated_bytes(&gauges),
+        crate::convert::logs::repeated_bytes(&records),
+    );
+    for (path, body, shape, repeated) in [
+        ("/v1/metrics", gauge_bytes, &METRICS, repeated.0),
+        ("/v1/logs", record_bytes, &LOGS, repeated.1),
+    ] {
+        let needed = weigh(&body, shape, usize::MAX) + body.len().max(repeated);
+        for (hard_bytes, status) in [(needed, 200), (needed - 1, 413)] {
+            let memory = MemoryLimits { soft_bytes: hard_bytes, hard_bytes, poll_every: None };
+            let settings = CollectorSettings { memory, ..CollectorSettings::default() };
+            let running = Running::new(settings).await;
+            let answer = post_to(running.http, path, PROTOBUF, &body).await;
+            assert_eq!(answer.status, status, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn points_and_records_beyond_the_limit_are_rejected_and_the_others_kept() {
+    let limits = Limits { items_max: 3, ..Limits::default() };
+    let settings = CollectorSettings { limits, ..CollectorSettings::default() };
+    for (items, rejected) in [(3, 0), (4, 1)] {
         let running = Running::new(settings).await;
-        let answer = post_to(running.http, "/v1/logs", PROTOBUF, &body).await;
-        assert_eq!(answer.status, status);
+        let gauges = serde_json::to_vec(&metrics(&vec![Some(0.5); items], Some("p"))).unwrap();
+        let records = serde_json::to_vec(&logs(items, Some("p"))).unwrap();
+        for (path, body, field, signal) in [
+            ("/v1/metrics", gauges, "rejectedDataPoints", SignalKind::Metrics),
+            ("/v1/logs", records, "rejectedLogRecords", SignalKind::Logs),
+        ] {
+            let answer = post_to(running.http, path, JSON, &body).await.json();
+            let told = answer["partialSuccess"][field].as_str().unwrap_or("0").to_owned();
+            assert_eq!(told, rejected.to_string(), "{path}");
+            let counters = running.collector.counters(signal);
+            assert_eq!((counters.stored, counters.dropped_by_limit), (3, rejected), "{path}");
+        }
     }
 }

@@ -13,7 +13,8 @@ use http::HeaderName;
 use tollgate_providers::{AuthStyle, Capabilities, Dialect, Provider, catalog};
 use tollgate_routing::Deadlines;
 
-use crate::auth::{CollectorAuth, Keys};
+use crate::auth::Keys;
+use crate::collector::Collector;
 use crate::fields::Entry;
 use crate::fingerprint::Fingerprint;
 use crate::listeners;
@@ -23,8 +24,7 @@ use crate::model::{
 };
 use crate::registry::{base_url, dialect, models_of};
 use crate::settings::{
-    Cache, Collector, Control, Limits, Price, Security, Server, Settings, StoreSettings, Tables,
-    TlsFiles,
+    Cache, Control, Limits, Price, Security, Server, Settings, StoreSettings, Tables, TlsFiles,
 };
 use crate::variables::Variables;
 use crate::vault::Vault;
@@ -37,7 +37,6 @@ const STORE_PATH: &str = "data/tollgate.db";
 const RETENTION_DAYS: u32 = 90;
 const CLICKHOUSE_DATABASE: &str = "otel";
 const CLICKHOUSE_USER: &str = "default";
-const COLLECTOR_MEMORY_MIB: usize = 512;
 const CACHE_TTL_SECS: u64 = 600;
 const CACHE_BYTES_MAX: usize = 256 * 1024 * 1024;
 const CURRENCY: &str = "USD";
@@ -61,14 +60,8 @@ pub(crate) fn settings(
     let addrs: Vec<_> = listeners::of(document).iter().map(listeners::Listener::addr).collect();
     let addr = |index: usize| addrs.get(index).copied();
     let loopback = || std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let collector = document.collector.as_ref().and_then(|collector| {
-        let mib = collector.memory_limit_mib.unwrap_or(COLLECTOR_MEMORY_MIB);
-        let memory_bytes_max = mib.saturating_mul(1024 * 1024);
-        let (grpc_addr, http_addr) = (addr(2)?, addr(3)?);
-        let is_local = grpc_addr.ip().is_loopback() && http_addr.ip().is_loopback();
-        let auth = CollectorAuth::of(document, is_local);
-        Some(Collector { grpc_addr, http_addr, memory_bytes_max, auth })
-    });
+    let collector = addr(2).zip(addr(3));
+    let collector = collector.map(|(grpc, http)| Collector::of(document, grpc, http));
     let store = store(&document.store, vault);
     Settings {
         server: server(&document.server, addr(0).unwrap_or_else(loopback)),

@@ -2,6 +2,7 @@
 
 mod auth;
 mod capture;
+mod collector;
 mod providers;
 mod routing;
 mod server;
@@ -10,21 +11,39 @@ mod telemetry;
 
 pub(crate) use auth::{AuthEntry, IssuerEntry, KeysEntry};
 pub(crate) use capture::CaptureEntry;
+pub(crate) use collector::CollectorEntry;
 pub(crate) use providers::{AuthType, ModelOverride, ProviderEntry};
 pub(crate) use routing::{
     FunctionEntry, HealthEntry, RetryEntry, RouteEntry, RoutingEntry, StepEntry, TargetEntry,
     VariantEntry,
 };
 pub(crate) use server::{CacheEntry, ControlEntry, LimitsEntry, SecurityEntry, ServerEntry};
-pub(crate) use storage::{CollectorEntry, PriceEntry, StoreEntry, StoreKind, TablesEntry};
+pub(crate) use storage::{PriceEntry, StoreEntry, StoreKind, TablesEntry};
 pub(crate) use telemetry::{GenAiEntry, OtlpEntry, OtlpTlsEntry, Profiles, TelemetryEntry};
 
 use crate::error::{Place, Problem};
 use crate::fields::{Entry, Fields, Located};
-use crate::load::Node;
+use crate::load::{Node, Value};
 
 /// The longest time that can be configured, in milliseconds: one day.
 pub(crate) const TIMEOUT_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+
+/// The sections about requests and what is told of them: without a gateway nobody needs them.
+const OF_REQUESTS: [&str; 13] = [
+    "cache",
+    "defaults",
+    "functions",
+    "genai_telemetry",
+    "limits",
+    "models",
+    "pricing",
+    "providers",
+    "routes",
+    "routing",
+    "security",
+    "targets",
+    "telemetry",
+];
 
 /// The whole file.
 #[derive(Debug, Default)]
@@ -49,8 +68,20 @@ pub(crate) struct Document {
     pub(crate) pricing: Vec<Entry<PriceEntry>>,
 }
 
+/// How much of the file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All of it.
+    Whole,
+    /// All but [`OF_REQUESTS`].
+    WithoutRequests,
+}
+
 /// Reads the document, reporting whatever has the wrong shape.
-pub(crate) fn read(root: &Node, problems: &mut Vec<Problem>) -> Document {
+pub(crate) fn read(root: &mut Node, part: Part, problems: &mut Vec<Problem>) -> Document {
+    if let (Part::WithoutRequests, Value::Map(sections)) = (part, &mut root.value) {
+        sections.retain(|(key, _)| !OF_REQUESTS.contains(&key.name.as_str()));
+    }
     let place = Place::new("", root.position);
     let Some(mut fields) = Fields::of(root, &place, problems) else {
         return Document::default();
@@ -71,11 +102,13 @@ pub(crate) fn read(root: &Node, problems: &mut Vec<Problem>) -> Document {
         limits: section(&mut fields, "limits", server::limits),
         telemetry: section(&mut fields, "telemetry", telemetry::telemetry),
         genai: section(&mut fields, "genai_telemetry", telemetry::genai),
-        collector: fields.section("collector", storage::collector).map(|section| section.value),
+        collector: fields.section("collector", collector::collector).map(|section| section.value),
         store: section(&mut fields, "store", storage::store),
         pricing: fields.table("pricing", storage::price),
     };
-    fields.require("providers", "name at least one provider and its models");
+    if part == Part::Whole {
+        fields.require("providers", "name at least one provider and its models");
+    }
     fields.finish();
     document
 }

@@ -1,28 +1,14 @@
-//! `collector`, `store`, `pricing`.
+//! `store`, `pricing`.
 
 use tollgate_providers::SecretSource;
 
 use crate::error::Problem;
 use crate::fields::{Fields, Located};
-use crate::model::AuthEntry;
 
 /// The longest retention, in days: ten years.
 const RETENTION_DAYS_MAX: u64 = 3650;
-/// The largest memory limit of the collector, in MiB.
-const MEMORY_LIMIT_MIB_MAX: u64 = 1024 * 1024;
 /// The highest price for a million tokens.
 const PRICE_MAX: f64 = 1_000_000.0;
-
-/// `collector`.
-#[derive(Debug)]
-pub(crate) struct CollectorEntry {
-    pub(crate) enabled: bool,
-    pub(crate) host: Option<Located<String>>,
-    pub(crate) grpc_port: Option<Located<u16>>,
-    pub(crate) http_port: Option<Located<u16>>,
-    pub(crate) memory_limit_mib: Option<usize>,
-    pub(crate) auth: AuthEntry,
-}
 
 /// Which back end the store has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,17 +55,6 @@ pub(crate) struct PriceEntry {
     pub(crate) cache_write_1h: Option<f64>,
     pub(crate) reasoning: Option<f64>,
     pub(crate) currency: Option<Located<String>>,
-}
-
-pub(super) fn collector(fields: &mut Fields<'_, '_>) -> CollectorEntry {
-    CollectorEntry {
-        enabled: fields.flag("enabled").is_none_or(|flag| flag.value),
-        host: fields.text("host"),
-        grpc_port: super::port(fields, "grpc_port"),
-        http_port: super::port(fields, "http_port"),
-        memory_limit_mib: super::count(fields, "memory_limit_mib", MEMORY_LIMIT_MIB_MAX, "MiB"),
-        auth: super::auth::collector(fields),
-    }
 }
 
 pub(super) fn store(fields: &mut Fields<'_, '_>) -> StoreEntry {

@@ -2,6 +2,7 @@
 
 mod auth;
 mod capture;
+mod collector;
 mod listeners;
 mod pricing;
 mod providers;
@@ -45,6 +46,7 @@ pub(crate) fn run(document: &Document, findings: &mut Findings) {
     pricing::run(document, findings);
     capture::run(document, findings);
     auth::run(document, findings);
+    collector::run(document, findings);
 }
 
 /// Names go into prefixes, headers and attributes.

@@ -12,7 +12,7 @@ use tollgate_store::{SpanRow, SpanStore, Sqlite, SqliteSettings, StatusCode};
 mod query;
 
 use crate::host::is_local_name;
-use crate::{ConsoleState, router};
+use crate::{ConsoleState, QueryKeys, router};
 
 async fn get(path: &str, host: &str, ready: bool) -> String {
     ask("GET", path, host, None, ready).await
@@ -42,6 +42,7 @@ fn state(store: Option<Arc<dyn SpanStore>>, ready: bool) -> ConsoleState {
         metrics: Arc::new(|| "up 1\n".to_owned()),
         ready: Arc::new(move || if ready { Ok(()) } else { Err("draining") }),
         targets: Arc::new(|| serde_json::json!([{ "target": "a", "standing": "in_service" }])),
+        query_keys: QueryKeys { required: Arc::new(|| false), opens: Arc::new(query::opens) },
     }
 }
 

@@ -1,9 +1,12 @@
 //! Questions in SQL over the socket.
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
+use tollgate_store::sql::Scope;
 
 use super::*;
-use crate::query::{BODY_BYTES_MAX, ROWS_MAX};
+use crate::query::{BODY_BYTES_MAX, NotOpened, QueryKeys, ROWS_MAX};
 
 async fn posted(store: Option<Arc<dyn SpanStore>>, head: &str, body: &str) -> (String, Value) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -22,6 +25,18 @@ async fn posted(store: Option<Arc<dyn SpanStore>>, head: &str, body: &str) -> (S
     let answer = String::from_utf8(answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.to_owned(), serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+/// What keys are good for in these tests.
+pub(super) fn opens(_: IpAddr, key: &[u8]) -> Result<Scope, NotOpened> {
+    match key {
+        b"Bearer one" => Ok(Scope::Project("p1".to_owned())),
+        b"Bearer all" => Ok(Scope::All),
+        b"Bearer writer" => Err(NotOpened::WrongScope),
+        b"Bearer often" => Err(NotOpened::TooMany),
+        b"Bearer dark" => Err(NotOpened::Unavailable),
+        _ => Err(NotOpened::Unknown),
+    }
 }
 
 const JSON: &str = "content-type: application/json\r\n";
@@ -94,32 +109,84 @@ async fn a_body_is_as_large_as_it_may_be_and_not_larger() {
     assert!(over.0.starts_with("HTTP/1.1 413"), "{}", over.0);
 }
 
-#[tokio::test]
-async fn a_caller_whose_address_is_not_known_is_refused() {
+/// The status and body of one question from this peer with these headers.
+async fn asked_by(
+    kept: &Kept,
+    peer: Option<&str>,
+    headers: &[(&str, &str)],
+    required: bool,
+) -> (http::Response<()>, Value) {
+    use http_body_util::BodyExt;
     use tower::ServiceExt;
 
+    let mut request = http::Request::post("/v1/query")
+        .header("content-type", "application/json")
+        .body(axum::body::Body::from(r#"{"query":"SELECT SpanName FROM otel_traces"}"#))
+        .unwrap();
+    for (name, value) in headers {
+        let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+        request.headers_mut().append(name, value.parse().unwrap());
+    }
+    if let Some(peer) = peer {
+        let peer: SocketAddr = peer.parse().unwrap();
+        request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+    }
+    let query_keys = QueryKeys { required: Arc::new(move || required), opens: Arc::new(opens) };
+    let state = ConsoleState { query_keys, ..state(Some(kept.store.clone()), true) };
+    let (head, body) = router(state).oneshot(request).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    (http::Response::from_parts(head, ()), serde_json::from_slice(&body).unwrap_or(Value::Null))
+}
+
+#[tokio::test]
+async fn without_a_key_only_this_machine_is_answered() {
     let kept = Kept::with(vec![row("aa", "01", "", 1, 1)], "query-peer").await;
-    let asked = |peer: Option<&str>| {
-        let mut request = http::Request::post("/v1/query")
-            .header("host", "localhost")
-            .header("content-type", "application/json")
-            .body(axum::body::Body::from(r#"{"query":"SELECT count() FROM otel_traces"}"#))
-            .unwrap();
-        if let Some(peer) = peer {
-            let peer: SocketAddr = peer.parse().unwrap();
-            request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
-        }
-        router(state(Some(kept.store.clone()), true)).oneshot(request)
-    };
     for (peer, status) in [
-        (None, 403),
-        (Some("192.0.2.7:1"), 403),
-        (Some("[2001:db8::1]:1"), 403),
-        (Some("[::ffff:192.0.2.7]:1"), 403),
+        (None, 401),
+        (Some("192.0.2.7:1"), 401),
+        (Some("[2001:db8::1]:1"), 401),
+        (Some("[::ffff:192.0.2.7]:1"), 401),
         (Some("127.0.0.1:1"), 200),
         (Some("[::1]:1"), 200),
         (Some("[::ffff:127.0.0.1]:1"), 200),
     ] {
-        assert_eq!(asked(peer).await.unwrap().status().as_u16(), status, "{peer:?}");
+        let (head, _) = asked_by(&kept, peer, &[("host", "localhost")], false).await;
+        assert_eq!(head.status().as_u16(), status, "{peer:?}");
+        assert_eq!(head.headers().contains_key("www-authenticate"), status == 401);
+        let (head, _) = asked_by(&kept, peer, &[("host", "localhost")], true).await;
+        assert_eq!(head.status().as_u16(), 401, "{peer:?} where keys are required");
     }
+}
+
+#[tokio::test]
+async fn a_key_opens_its_projects_rows_to_any_peer_by_any_name_and_no_others() {
+    let of = |id: &str, project: &str| SpanRow {
+        resource_attributes: vec![("project.id".to_owned(), project.to_owned())],
+        ..row("aa", id, "", 1, 1)
+    };
+    let rows = vec![of("01", "p1"), of("02", "p2"), row("aa", "03", "", 1, 1)];
+    let kept = Kept::with(rows, "query-keys").await;
+    for (key, status, rows) in [
+        ("Bearer one", 200, json!([["span 01"]])),
+        ("Bearer all", 200, json!([["span 01"], ["span 02"], ["span 03"]])),
+        ("Bearer writer", 403, Value::Null),
+        ("Bearer often", 429, Value::Null),
+        ("Bearer dark", 503, Value::Null),
+        ("Bearer nobody", 401, Value::Null),
+        ("Basic one", 401, Value::Null),
+        ("", 401, Value::Null),
+    ] {
+        // Whoever shows a key is judged by it, on this machine as elsewhere.
+        for peer in ["192.0.2.7:1", "127.0.0.1:1"] {
+            let headers = [("host", "gateway.example.com"), ("authorization", key)];
+            let (head, mut body) = asked_by(&kept, Some(peer), &headers, false).await;
+            assert_eq!(head.status().as_u16(), status, "{key} from {peer}");
+            assert_eq!(body["rows"].take(), rows, "{key}");
+            assert_eq!(head.headers().contains_key("retry-after"), [429, 503].contains(&status));
+        }
+    }
+    let two = [("host", "a"), ("authorization", "Bearer one"), ("authorization", "Bearer all")];
+    assert_eq!(asked_by(&kept, Some("127.0.0.1:1"), &two, false).await.0.status(), 401);
+    let foreign = [("host", "rebound.example.com")];
+    assert_eq!(asked_by(&kept, Some("127.0.0.1:1"), &foreign, false).await.0.status(), 421);
 }

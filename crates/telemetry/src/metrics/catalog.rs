@@ -2,6 +2,7 @@
 //! folder must all stand here, with the same description.
 
 use super::bounds::{FIRST_TOKEN, GAPS, PER_TOKEN, SECONDS, THROUGHPUT, TOKENS};
+use super::collector;
 use crate::genai::attributes as a;
 
 /// What the catalogue says of a metric.
@@ -297,6 +298,12 @@ pub const METRICS: &[Metric] = &[
         &["result"],
         "Exports whose sender was looked at, by what was found",
     ),
+    collector::REQUESTS_REFUSED,
+    collector::ITEMS,
+    collector::DROPPED,
+    collector::CUT,
+    collector::WRITES,
+    collector::MEMORY_BYTES,
     plain(
         Instrument::Gauge,
         "gateway.config_in_force_since_timestamp",
@@ -313,7 +320,7 @@ pub const METRICS: &[Metric] = &[
     ),
 ];
 
-const fn plain(
+pub(super) const fn plain(
     instrument: Instrument,
     name: &'static str,
     unit: &'static str,

@@ -3,6 +3,7 @@
 mod bounds;
 mod call;
 pub mod catalog;
+mod collector;
 mod instruments;
 mod names;
 mod reloads;
