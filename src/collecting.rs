@@ -54,7 +54,7 @@ impl Collecting {
             metrics.observe_store_queue(move || span_store::counts(&queue));
         }
         let (stop, stopping) = watch::channel(false);
-        let control = settings.control.addr;
+        let (control, keys_required) = (settings.control.addr, settings.keys.required);
         let (counted, shown, drained) =
             (Arc::clone(&intake), Arc::clone(&metrics), stopping.clone());
         let state = ConsoleState {
@@ -65,7 +65,7 @@ impl Collecting {
                 false => ready(),
             }),
             targets: Arc::new(|| serde_json::Value::Array(Vec::new())),
-            query_keys: intake.query_keys(),
+            query_keys: intake.query_keys(move || keys_required),
         };
         intake.serve_control(&runtime, state, control, stopping.clone())?;
         let collector = intake.serve_collector(&runtime, stopping)?;

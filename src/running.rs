@@ -209,7 +209,11 @@ impl Running {
         self.stop_rest.send_replace(true);
         self.shared.observe.finish(FLUSH_MAX);
         if let Some(store) = self.store.take() {
-            runtime.block_on(store.close());
+            runtime.block_on(async {
+                // What was taken is acknowledged before the store is closed.
+                let _late = tokio::time::timeout(FLUSH_MAX, self.intake.ended()).await;
+                store.close().await;
+            });
         }
         runtime.shutdown_timeout(Duration::from_secs(1));
     }
@@ -228,7 +232,7 @@ fn console_state(
     store_ready: Ready,
 ) -> ConsoleState {
     let (metrics, ready, live) = (Arc::clone(shared), Arc::clone(shared), shared.live.clone());
-    let counted = Arc::clone(intake);
+    let (counted, in_force) = (Arc::clone(intake), Arc::clone(shared));
     ConsoleState {
         store,
         metrics: Arc::new(move || self::metrics(&metrics, &counted)),
@@ -237,7 +241,7 @@ fn console_state(
             false => store_ready(),
         }),
         targets: Arc::new(move || targets::json(&live)),
-        query_keys: intake.query_keys(),
+        query_keys: intake.query_keys(move || in_force.snapshot.load().settings.keys.required),
     }
 }
 

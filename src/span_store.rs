@@ -11,8 +11,8 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tollgate_config::{StoreQueue, StoreSettings};
 use tollgate_store::{
-    ClickHouse, ClickHouseSettings, Password, QueuedStore, Recovered, SpanStore, Sqlite,
-    SqliteSettings, StoreError,
+    ClickHouse, ClickHouseSettings, Password, QueuedStore, Recovered, SignalTableNames, SpanStore,
+    Sqlite, SqliteSettings, StoreError,
 };
 use tollgate_telemetry::metrics::StoreQueueCounts;
 
@@ -188,7 +188,7 @@ pub(crate) fn clickhouse(settings: &StoreSettings) -> Result<Option<ClickHouse>,
         user,
         password,
         ca_file,
-        traces_table,
+        tables,
         retention_days,
         queue: _,
     } = settings
@@ -201,7 +201,15 @@ pub(crate) fn clickhouse(settings: &StoreSettings) -> Result<Option<ClickHouse>,
         user: user.clone(),
         password: password.as_ref().map(|secret| Password::from(secret.expose().to_owned())),
         ca_file: ca_file.clone(),
-        traces_table: traces_table.clone(),
+        traces_table: tables.traces.clone(),
+        signal_tables: SignalTableNames {
+            gauge: tables.metrics_gauge.clone(),
+            sum: tables.metrics_sum.clone(),
+            histogram: tables.metrics_histogram.clone(),
+            exponential_histogram: tables.metrics_exponential_histogram.clone(),
+            summary: tables.metrics_summary.clone(),
+            logs: tables.logs.clone(),
+        },
         retention_days: *retention_days,
         ..ClickHouseSettings::default()
     })

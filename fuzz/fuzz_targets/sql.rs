@@ -2,14 +2,17 @@
 //! nothing. What the translator writes must be what SQLite takes.
 #![no_main]
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tollgate_store::sql::{Cell, Scope, SqlQuery, scoped};
-use tollgate_store::{EventRow, SpanRow, SpanStore, Sqlite, SqliteSettings, StoreError};
+use tollgate_store::{
+    EventRow, LogRow, Metric, MetricRow, Origin, Point, SpanRow, SpanStore, Sqlite, SqliteSettings,
+    StoreError,
+};
 
 /// In every text of every row.
 const MARKER: &str = "SECRET";
@@ -40,6 +43,28 @@ static KEPT: LazyLock<Kept> = LazyLock::new(|| {
         ..SpanRow::default()
     });
     runtime.block_on(store.insert(rows.collect())).unwrap();
+    let origin = Arc::new(Origin {
+        service_name: MARKER.to_owned(),
+        resource_attributes: vec![("project.id".to_owned(), MARKER.to_owned())],
+        ..Origin::default()
+    });
+    let point = |point| MetricRow {
+        origin: Arc::clone(&origin),
+        metric: Arc::new(Metric { name: MARKER.to_owned(), ..Metric::default() }),
+        attributes: vec![("k".to_owned(), MARKER.to_owned())],
+        start_ns: 0,
+        time_ns: 1_700_000_000_000_000_000,
+        flags: 0,
+        point,
+        exemplars: Vec::new(),
+    };
+    let points = vec![
+        point(Point::Gauge { value: 0.5 }),
+        point(Point::Summary { count: 1, sum: 0.5, quantiles: vec![(0.5, 0.5)] }),
+    ];
+    runtime.block_on(store.insert_metrics(points)).unwrap();
+    let log = LogRow { origin, body: MARKER.to_owned(), ..LogRow::default() };
+    runtime.block_on(store.insert_logs(vec![log])).unwrap();
     Kept { runtime, store, _folder: folder }
 });
 

@@ -53,7 +53,7 @@ enum Command {
     Inspect(inspect::Options),
     /// Show recent traces, or one as a waterfall.
     Traces(traces::Options),
-    /// Ask the span store in SQL: one SELECT over `otel_traces`, in ClickHouse's dialect.
+    /// Ask the span store in SQL: one SELECT over `otel_traces`, `otel_metrics_*` and `otel_logs`, in ClickHouse's dialect.
     Query(query::Options),
     /// Make, list and revoke keys.
     Key(key::Options),

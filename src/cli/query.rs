@@ -16,7 +16,7 @@ const STANDARD_INPUT: &str = "-";
 
 #[derive(Args, Debug)]
 pub(super) struct Options {
-    /// One SELECT over `otel_traces`; `-` reads it from standard input.
+    /// One SELECT over `otel_traces`, `otel_metrics_*` or `otel_logs`; `-` reads it from standard input.
     query: String,
     /// How the answer is written.
     #[arg(long, value_enum, default_value_t = Format::Table)]

@@ -2,20 +2,25 @@
 
 use std::fmt::Write;
 
-use tollgate_collector::{Collector, Counters, MemoryUse};
+use tollgate_collector::{Collector, Counters, MemoryUse, SignalKind};
 use tollgate_telemetry::metrics::catalog::{Instrument, Metric};
 
 /// One line: its labels, names and values, and its number.
 type Row<const L: usize> = ([(&'static str, &'static str); L], u64);
 
-const TRACES: (&str, &str) = ("signal", "traces");
+/// A signal's label, and what became of it.
+type OfSignal = ((&'static str, &'static str), Counters);
 
 /// Appends the collector's metrics to `text`.
 pub(super) fn write(text: &mut String, collector: &Collector) {
-    let counters = collector.counters();
-    family(text, "gateway.collector.items", &items(&counters));
-    family(text, "gateway.collector.dropped", &dropped(&counters));
-    family(text, "gateway.collector.cut", &cut(&counters));
+    let of = |signal: SignalKind| (("signal", signal.name()), collector.counters(signal));
+    let signals = SignalKind::ALL.map(of);
+    let rows: Vec<_> = signals.iter().flat_map(items).collect();
+    family(text, "gateway.collector.items", &rows);
+    let rows: Vec<_> = signals.iter().flat_map(dropped).collect();
+    family(text, "gateway.collector.dropped", &rows);
+    let rows: Vec<_> = signals.iter().flat_map(cut).collect();
+    family(text, "gateway.collector.cut", &rows);
     let refused = collector.refusals().into_iter();
     let refused = refused.map(|(stage, why, count)| ([("stage", stage), ("reason", why)], count));
     family(text, "gateway.collector.requests_refused", &refused.collect::<Vec<_>>());
@@ -27,32 +32,32 @@ pub(super) fn write(text: &mut String, collector: &Collector) {
     family(text, "gateway.collector.memory_bytes", &memory);
 }
 
-fn items(counters: &Counters) -> [Row<2>; 3] {
+fn items((signal, counters): &OfSignal) -> [Row<2>; 3] {
     [
         ("received", counters.received),
         ("stored", counters.stored),
         ("refused", counters.refused_by_store),
     ]
-    .map(|(result, count)| ([TRACES, ("result", result)], count))
+    .map(|(result, count)| ([*signal, ("result", result)], count))
 }
 
-fn dropped(counters: &Counters) -> [Row<3>; 3] {
+fn dropped((signal, counters): &OfSignal) -> [Row<3>; 3] {
     [
         ("limits", "items_max", counters.dropped_by_limit),
-        ("receiver", "malformed_id", counters.dropped_malformed),
+        ("receiver", "malformed", counters.dropped_malformed),
         ("filter", "no_project", counters.dropped_by_filter),
     ]
-    .map(|(stage, reason, count)| ([TRACES, ("stage", stage), ("reason", reason)], count))
+    .map(|(stage, reason, count)| ([*signal, ("stage", stage), ("reason", reason)], count))
 }
 
-fn cut(counters: &Counters) -> [Row<1>; 4] {
+fn cut((signal, counters): &OfSignal) -> [Row<2>; 4] {
     [
         ("attributes_max", counters.cut_attributes),
         ("events_max", counters.cut_events),
         ("value_bytes_max", counters.cut_values),
         ("value_depth_max", counters.cut_depths),
     ]
-    .map(|(limit, count)| ([("limit", limit)], count))
+    .map(|(limit, count)| ([*signal, ("limit", limit)], count))
 }
 
 fn family<const L: usize>(text: &mut String, name: &str, rows: &[Row<L>]) {

@@ -22,7 +22,6 @@ use crate::keys::{self, Desk};
 pub(crate) struct Intake {
     desk: Arc<Desk>,
     keys: Arc<KeyRing>,
-    keys_required: bool,
     collector: Option<Receiving>,
 }
 
@@ -55,12 +54,7 @@ impl Intake {
             let serving = Mutex::default();
             Ok::<_, String>(Receiving { collector, auth, grpc_addr, http_addr, serving })
         });
-        Ok(Self {
-            desk: Arc::new(Desk::new(exchange)),
-            keys,
-            keys_required: settings.keys.required,
-            collector: collector.transpose()?,
-        })
+        Ok(Self { desk: Arc::new(Desk::new(exchange)), keys, collector: collector.transpose()? })
     }
 
     /// The text of `/metrics`, as far as it is about this.
@@ -73,9 +67,12 @@ impl Intake {
         text
     }
 
-    /// Who may ask in SQL.
-    pub(crate) fn query_keys(&self) -> QueryKeys {
-        keys::query_keys(Arc::clone(&self.keys), self.keys_required)
+    /// Who may ask in SQL; `required` says whether this machine, too, needs a key.
+    pub(crate) fn query_keys(
+        &self,
+        required: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> QueryKeys {
+        keys::query_keys(Arc::clone(&self.keys), required)
     }
 
     /// Serves the control plane until `stopping`.

@@ -18,11 +18,17 @@ struct Readers {
     failures: RateLimit,
 }
 
-/// What the control plane asks of keys that come with a query; `required` of whoever is on this
-/// machine, too.
-pub(crate) fn query_keys(keys: Arc<KeyRing>, required: bool) -> QueryKeys {
+/// What the control plane asks of keys that come with a query; `required` says whether of whoever is
+/// on this machine, too.
+pub(crate) fn query_keys(
+    keys: Arc<KeyRing>,
+    required: impl Fn() -> bool + Send + Sync + 'static,
+) -> QueryKeys {
     let readers = Readers { keys, failures: RateLimit::default() };
-    QueryKeys { required, opens: Arc::new(move |from, header| readers.open(from, header)) }
+    QueryKeys {
+        required: Arc::new(required),
+        opens: Arc::new(move |from, header| readers.open(from, header)),
+    }
 }
 
 // === impl Readers ===

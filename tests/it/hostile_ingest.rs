@@ -125,7 +125,8 @@ impl Target {
     }
 
     fn cut(&self, limit: &str) -> u64 {
-        self.collect.counter(&format!("gateway_collector_cut_total{{limit=\"{limit}\"}}"))
+        self.collect
+            .counter(&format!("gateway_collector_cut_total{{signal=\"traces\",limit=\"{limit}\"}}"))
     }
 
     /// Nothing of the bad ones is left, and a good one is still taken.
@@ -260,7 +261,7 @@ fn what_is_malformed_is_refused_or_reported_and_the_rest_is_kept() {
         let answer = target.post(&[PROTOBUF], &body);
         assert!(answer.status == 200 && answer.text().contains("no valid trace id"));
     }
-    let malformed = r#"{signal="traces",stage="receiver",reason="malformed_id"}"#;
+    let malformed = r#"{signal="traces",stage="receiver",reason="malformed"}"#;
     assert_eq!(target.collect.counter(&format!("gateway_collector_dropped_total{malformed}")), 4);
     let future = Span { start_time_unix_nano: u64::MAX, end_time_unix_nano: 0, ..span(3) };
     assert_eq!(target.post(&[PROTOBUF], &export(vec![future])).status, 200);

@@ -15,8 +15,8 @@ use crate::harness::{
 /// A gateway with a collector that wants tokens.
 pub(crate) struct Ingest {
     pub(crate) world: World,
-    grpc: u16,
-    http: SocketAddr,
+    pub(crate) grpc: u16,
+    pub(crate) http: SocketAddr,
 }
 
 impl Ingest {
@@ -28,7 +28,8 @@ impl Ingest {
     pub(crate) fn with(collector: &str) -> Self {
         let (grpc, http) = (free_port(), free_port());
         let world = World::new(&format!(
-            "{USUAL}collector: {{ grpc_port: {grpc}, http_port: {http}, {collector} }}\n"
+            // Tests may share a process, whose memory is all of theirs.
+            "{USUAL}collector: {{ grpc_port: {grpc}, http_port: {http}, memory_limit_mib: 16384, {collector} }}\n"
         ));
         Self { world, grpc, http: SocketAddr::from(([127, 0, 0, 1], http)) }
     }
@@ -45,7 +46,7 @@ impl Ingest {
     }
 
     /// A new key, as it is printed.
-    fn key(&self, arguments: &[&str]) -> String {
+    pub(crate) fn key(&self, arguments: &[&str]) -> String {
         let output = self.tollgate(&[&["key", "new"], arguments].concat());
         let out = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
@@ -57,7 +58,7 @@ impl Ingest {
         post(self.world.control, "/v1/ingest-token/exchange", &[], &body.to_string())
     }
 
-    fn token(&self, key: &str) -> String {
+    pub(crate) fn token(&self, key: &str) -> String {
         let answer = self.ask(&json!({ "credential": key }));
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()["token"].as_str().unwrap().to_owned()

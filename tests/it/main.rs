@@ -34,6 +34,7 @@ mod hostile_ingest;
 mod http2;
 mod ingest;
 mod ingest_issuers;
+mod ingest_signals;
 mod killed_queue;
 mod logs;
 mod metrics;

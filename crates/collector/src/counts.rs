@@ -4,23 +4,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::limit::Cut;
 use crate::refusal::Refusal;
+use crate::signal::SignalKind;
 
-/// What became of what was received. Items are spans.
+/// What became of what was received of one signal. Items are spans, points or log records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Spans that arrived in requests that were read.
+    /// Items that arrived in requests that were read.
     pub received: u64,
-    /// Spans that are durable, those that were there already included.
+    /// Items that are durable, those that were there already included.
     pub stored: u64,
-    /// Spans rejected because their request had too many.
+    /// Items rejected because their request had too many.
     pub dropped_by_limit: u64,
-    /// Spans dropped for want of a `project.id`.
+    /// Items dropped for want of a `project.id`.
     pub dropped_by_filter: u64,
-    /// Spans dropped because their trace id or span id is none.
+    /// Items dropped because no row can be made of them: a span without its ids, a point without a
+    /// value.
     pub dropped_malformed: u64,
-    /// Spans that the store did not take.
+    /// Items that the store did not take.
     pub refused_by_store: u64,
-    /// Requests refused because too much was in memory.
+    /// Requests, of whatever signal, refused because too much was in memory.
     pub refused_by_memory: u64,
     /// Attributes over the limit.
     pub cut_attributes: u64,
@@ -34,6 +36,14 @@ pub struct Counters {
 
 #[derive(Default)]
 pub(crate) struct Counts {
+    /// In the order of [`SignalKind::ALL`].
+    signals: [SignalCounts; SignalKind::ALL.len()],
+    refused: [AtomicU64; Refusal::COUNTED.len()],
+}
+
+/// What became of one signal.
+#[derive(Default)]
+pub(crate) struct SignalCounts {
     pub(crate) received: AtomicU64,
     pub(crate) stored: AtomicU64,
     pub(crate) dropped_by_filter: AtomicU64,
@@ -44,12 +54,11 @@ pub(crate) struct Counts {
     cut_events: AtomicU64,
     cut_values: AtomicU64,
     cut_depths: AtomicU64,
-    refused: [AtomicU64; Refusal::COUNTED.len()],
 }
 
-// === impl Counts ===
+// === impl SignalCounts ===
 
-impl Counts {
+impl SignalCounts {
     pub(crate) fn cut(&self, cut: &Cut) {
         let Cut { items, attributes, events, values, depths } = *cut;
         add(&self.received, items);
@@ -58,6 +67,19 @@ impl Counts {
         add(&self.cut_events, events);
         add(&self.cut_values, values);
         add(&self.cut_depths, depths);
+    }
+}
+
+// === impl Counts ===
+
+impl Counts {
+    pub(crate) const fn of(&self, signal: SignalKind) -> &SignalCounts {
+        let [traces, metrics, logs] = &self.signals;
+        match signal {
+            SignalKind::Traces => traces,
+            SignalKind::Metrics => metrics,
+            SignalKind::Logs => logs,
+        }
     }
 
     /// A request was refused.
@@ -77,23 +99,24 @@ impl Counts {
         Refusal::COUNTED.into_iter().zip(&self.refused).map(row).collect()
     }
 
-    pub(crate) fn counters(&self) -> Counters {
+    pub(crate) fn counters(&self, signal: SignalKind) -> Counters {
         let of = |wanted: &[Refusal]| {
             let known = Refusal::COUNTED.iter().zip(&self.refused);
             known.filter(|(it, _)| wanted.contains(it)).map(|(_, counter)| read(counter)).sum()
         };
+        let counts = self.of(signal);
         Counters {
-            received: read(&self.received),
-            stored: read(&self.stored),
-            dropped_by_limit: read(&self.dropped_by_limit),
-            dropped_by_filter: read(&self.dropped_by_filter),
-            dropped_malformed: read(&self.dropped_malformed),
-            refused_by_store: read(&self.refused_by_store),
+            received: read(&counts.received),
+            stored: read(&counts.stored),
+            dropped_by_limit: read(&counts.dropped_by_limit),
+            dropped_by_filter: read(&counts.dropped_by_filter),
+            dropped_malformed: read(&counts.dropped_malformed),
+            refused_by_store: read(&counts.refused_by_store),
             refused_by_memory: of(&[Refusal::MemoryFull, Refusal::MemoryNever]),
-            cut_attributes: read(&self.cut_attributes),
-            cut_events: read(&self.cut_events),
-            cut_values: read(&self.cut_values),
-            cut_depths: read(&self.cut_depths),
+            cut_attributes: read(&counts.cut_attributes),
+            cut_events: read(&counts.cut_events),
+            cut_values: read(&counts.cut_values),
+            cut_depths: read(&counts.cut_depths),
         }
     }
 }

@@ -1,6 +1,4 @@
-//! The team's own spans beside the gateway's: OTLP in, rows to the store.
-//!
-//! Traces only so far; metrics and logs are answered honestly (404, UNIMPLEMENTED).
+//! The team's own spans, metrics and logs beside the gateway's spans: OTLP in, rows to the store.
 
 mod auth;
 mod batch;
@@ -13,6 +11,7 @@ mod pipeline;
 mod receiver;
 mod refusal;
 mod settings;
+mod signal;
 mod weigh;
 
 use std::future::Future;
@@ -27,6 +26,7 @@ pub use counts::Counters;
 pub use memory_limiter::MemoryUse;
 use pipeline::Pipeline;
 pub use settings::{BatchSettings, CollectorSettings, Limits, MemoryLimits};
+pub use signal::{SignalKind, rows_in};
 
 #[cfg(test)]
 mod tests;
@@ -50,9 +50,9 @@ impl Collector {
         Self { pipeline: Arc::new(Pipeline::new(settings, store, auth)) }
     }
 
-    /// What became of what was received.
-    pub fn counters(&self) -> Counters {
-        self.pipeline.counters()
+    /// What became of what was received of `signal`.
+    pub fn counters(&self, signal: SignalKind) -> Counters {
+        self.pipeline.counters(signal)
     }
 
     /// Requests that were refused, by stage and reason; every reason is there.

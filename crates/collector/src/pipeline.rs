@@ -7,30 +7,35 @@
 
 use std::sync::Arc;
 
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
-use tollgate_store::{SpanRow, SpanStore, StoreError};
+use tollgate_store::{LogRow, MetricRow, SpanRow, SpanStore, StoreError};
 
 use crate::CollectorSettings;
 use crate::auth::{Auth, Sender, Unauthenticated};
 use crate::batch::Batch;
-use crate::convert::{self, Converted};
+use crate::convert::Converted;
 use crate::counts::{Counters, Counts, add};
 use crate::limit::{Cut, Limited};
 use crate::memory_limiter::{MemoryLimiter, MemoryUse, Reservation};
 use crate::refusal::Refusal;
+use crate::signal::{Logs, Metrics, Partial, Signal, SignalKind, Traces};
 
-/// The resource attribute without which a span is dropped.
+/// The resource attribute without which nothing is kept.
 pub(crate) const PROJECT_ID: &str = "project.id";
 
 pub(crate) struct Pipeline {
     pub(crate) settings: CollectorSettings,
     pub(crate) auth: Auth,
     memory_limiter: MemoryLimiter,
-    batch: Batch<SpanRow>,
+    batches: Batches,
     store: Arc<dyn SpanStore>,
     counts: Counts,
+}
+
+/// The batch stage, one for each signal.
+pub(crate) struct Batches {
+    pub(crate) traces: Batch<SpanRow>,
+    pub(crate) metrics: Batch<MetricRow>,
+    pub(crate) logs: Batch<LogRow>,
 }
 
 // === impl Pipeline ===
@@ -38,13 +43,23 @@ pub(crate) struct Pipeline {
 impl Pipeline {
     pub(crate) fn new(settings: CollectorSettings, store: Arc<dyn SpanStore>, auth: Auth) -> Self {
         let memory_limiter = MemoryLimiter::new(settings.memory);
-        let batch = Batch::new(settings.batch);
-        Self { settings, auth, memory_limiter, batch, store, counts: Counts::default() }
+        let batches = Batches {
+            traces: Batch::new(settings.batch),
+            metrics: Batch::new(settings.batch),
+            logs: Batch::new(settings.batch),
+        };
+        Self { settings, auth, memory_limiter, batches, store, counts: Counts::default() }
     }
 
     /// Keeps the stages going that work for all requests; never ends.
     pub(crate) async fn run(&self) {
-        let exporting = self.batch.run(has_project, |rows| self.export(rows));
+        let exporting = async {
+            tokio::join!(
+                self.run_batch::<Traces>(),
+                self.run_batch::<Metrics>(),
+                self.run_batch::<Logs>()
+            )
+        };
         tokio::join!(self.memory_limiter.watch(), exporting, self.auth.keep_key_sets());
     }
 
@@ -65,53 +80,54 @@ impl Pipeline {
 
     /// Takes one export, whose bytes `reserved` holds. Without a sender it was never looked at. A
     /// refusal is counted.
-    pub(crate) async fn take(
+    pub(crate) async fn take<S: Signal>(
         &self,
         sender: Option<&Sender>,
-        request: ExportTraceServiceRequest,
+        request: S::Request,
         reserved: Reservation,
-    ) -> Result<ExportTraceServiceResponse, Refusal> {
-        let taken = self.keep(sender, request, reserved).await;
-        if let Err(refusal) = taken {
-            self.counts.refused(refusal);
+    ) -> Result<S::Response, Refusal> {
+        let taken = self.keep::<S>(sender, request, reserved).await;
+        if let Err(refusal) = &taken {
+            self.counts.refused(*refusal);
         }
         taken
     }
 
-    async fn keep(
+    async fn keep<S: Signal>(
         &self,
         sender: Option<&Sender>,
-        mut request: ExportTraceServiceRequest,
+        mut request: S::Request,
         mut reserved: Reservation,
-    ) -> Result<ExportTraceServiceResponse, Refusal> {
+    ) -> Result<S::Response, Refusal> {
         let sender = sender.ok_or(Refusal::Unauthenticated(Unauthenticated::Missing))?;
-        sender.stamp(request.resource_spans.iter_mut().map(|spans| &mut spans.resource));
+        sender.stamp(S::resources(&mut request));
         let cut = request.limit(&self.settings.limits);
         // Rows repeat their resource, so a small request can become large.
-        reserved.grow(convert::repeated_bytes(&request))?;
-        let Converted { rows, malformed } = convert::rows(request);
-        self.counts.cut(&cut);
-        add(&self.counts.received, rows.len() + malformed);
-        add(&self.counts.dropped_malformed, malformed);
-        let spans = rows.len();
-        if spans == 0 {
-            return Ok(answer(&cut, malformed, 0));
+        reserved.grow(S::repeated_bytes(&request))?;
+        let Converted { rows, malformed } = S::convert(request);
+        let counts = self.counts.of(S::KIND);
+        counts.cut(&cut);
+        add(&counts.received, rows.len() + malformed);
+        add(&counts.dropped_malformed, malformed);
+        let items = rows.len();
+        if items == 0 {
+            return Ok(answer::<S>(&cut, malformed, 0));
         }
-        match self.batch.add(rows, reserved).await {
+        match S::batch(&self.batches).add(rows, reserved).await {
             Ok(filtered) => {
-                add(&self.counts.dropped_by_filter, filtered);
-                add(&self.counts.stored, spans - filtered);
-                Ok(answer(&cut, malformed, filtered))
+                add(&counts.dropped_by_filter, filtered);
+                add(&counts.stored, items - filtered);
+                Ok(answer::<S>(&cut, malformed, filtered))
             }
             Err(refusal) => {
-                add(&self.counts.refused_by_store, spans);
+                add(&counts.refused_by_store, items);
                 Err(refusal)
             }
         }
     }
 
-    pub(crate) fn counters(&self) -> Counters {
-        self.counts.counters()
+    pub(crate) fn counters(&self, signal: SignalKind) -> Counters {
+        self.counts.counters(signal)
     }
 
     pub(crate) fn refusals(&self) -> Vec<(&'static str, &'static str, u64)> {
@@ -122,43 +138,52 @@ impl Pipeline {
         self.memory_limiter.usage()
     }
 
+    /// Of all signals.
     pub(crate) fn writes(&self) -> [(&'static str, u64); 3] {
-        self.batch.writes()
+        let Batches { traces, metrics, logs } = &self.batches;
+        let mut all = traces.writes();
+        for (sum, more) in all.iter_mut().zip(metrics.writes().into_iter().zip(logs.writes())) {
+            sum.1 += more.0.1 + more.1.1;
+        }
+        all
     }
 
-    async fn export(&self, rows: Vec<SpanRow>) -> Result<(), StoreError> {
-        let spans = rows.len();
-        let inserted = self.store.insert(rows).await;
+    async fn run_batch<S: Signal>(&self) {
+        S::batch(&self.batches).run(has_project::<S>, |rows| self.export::<S>(rows)).await;
+    }
+
+    async fn export<S: Signal>(&self, rows: Vec<S::Row>) -> Result<(), StoreError> {
+        let items = rows.len();
+        let inserted = S::insert(&*self.store, rows).await;
         inserted.map(drop).inspect_err(|error| {
             // The sender learns that it failed; how our disk is doing is the operator's business.
-            tracing::warn!(%error, spans, "the store did not take an export");
+            let signal = S::KIND.name();
+            tracing::warn!(%error, items, signal, "the store did not take an export");
         })
     }
 }
 
-fn has_project(row: &SpanRow) -> bool {
-    row.resource_attribute(PROJECT_ID).is_some_and(|id| !id.is_empty())
+fn has_project<S: Signal>(row: &S::Row) -> bool {
+    S::resource_attribute(row, PROJECT_ID).is_some_and(|id| !id.is_empty())
 }
 
 /// A partial success only where there is something to say: senders log it.
-fn answer(cut: &Cut, malformed: usize, filtered: usize) -> ExportTraceServiceResponse {
+fn answer<S: Signal>(cut: &Cut, malformed: usize, filtered: usize) -> S::Response {
     let rejected = cut.items + malformed + filtered;
     if rejected == 0 {
-        return ExportTraceServiceResponse::default();
+        return S::response(None);
     }
+    let items = S::ITEMS;
     let mut reasons = Vec::new();
     if cut.items > 0 {
-        reasons.push(format!("{} spans are over the limit of one request", cut.items));
+        reasons.push(format!("{} {items} are over the limit of one request", cut.items));
     }
     if filtered > 0 {
-        reasons.push(format!("{filtered} spans lack the resource attribute {PROJECT_ID}"));
+        reasons.push(format!("{filtered} {items} lack the resource attribute {PROJECT_ID}"));
     }
     if malformed > 0 {
-        reasons.push(format!("{malformed} spans have no valid trace id or span id"));
+        reasons.push(format!("{malformed} {items} {}", S::MALFORMED));
     }
-    let partial_success = Some(ExportTracePartialSuccess {
-        rejected_spans: i64::try_from(rejected).unwrap_or(i64::MAX),
-        error_message: reasons.join("; "),
-    });
-    ExportTraceServiceResponse { partial_success }
+    let rejected = i64::try_from(rejected).unwrap_or(i64::MAX);
+    S::response(Some(Partial { rejected, message: reasons.join("; ") }))
 }

@@ -32,7 +32,7 @@ pub struct Collector {
 }
 
 /// `collector.limits`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IntakeLimits {
     /// The largest body, compressed or not; 16 MiB by default.
     pub body_bytes_max: usize,
@@ -53,7 +53,7 @@ pub struct IntakeLimits {
 }
 
 /// `collector.batch`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IntakeBatch {
     /// So many spans that wait are written at once; 2,048 by default.
     pub items_max: usize,

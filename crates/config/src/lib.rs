@@ -37,7 +37,7 @@ pub use redis::Redis;
 pub use report::report;
 pub use settings::{
     Cache, Control, GenAi, GenAiExporter, Limits, Price, Security, Server, Settings, StoreQueue,
-    StoreSettings, TlsFiles, ToolLinks,
+    StoreSettings, Tables, TlsFiles, ToolLinks,
 };
 
 #[cfg(test)]

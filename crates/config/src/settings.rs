@@ -169,8 +169,8 @@ pub enum StoreSettings {
         password: Option<Secret>,
         /// Authorities to trust instead of the system's (PEM).
         ca_file: Option<PathBuf>,
-        /// The spans' table; `otel_traces` by default.
-        traces_table: String,
+        /// The names of the tables.
+        tables: Box<Tables>,
         /// How long spans are kept, in days; 90 by default.
         retention_days: u32,
         /// What spans wait in; there is one by default.
@@ -186,6 +186,25 @@ pub struct StoreQueue {
     /// The most bytes in it; 1 GiB by default.
     pub bytes_max: u64,
 }
+/// `store.tables`: the Collector's exporter's names by default.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tables {
+    /// Spans; `otel_traces` by default.
+    pub traces: String,
+    /// Gauges; `otel_metrics_gauge` by default.
+    pub metrics_gauge: String,
+    /// Sums; `otel_metrics_sum` by default.
+    pub metrics_sum: String,
+    /// Histograms; `otel_metrics_histogram` by default.
+    pub metrics_histogram: String,
+    /// Exponential histograms; `otel_metrics_exponential_histogram` by default.
+    pub metrics_exponential_histogram: String,
+    /// Summaries; `otel_metrics_summary` by default.
+    pub metrics_summary: String,
+    /// Log records; `otel_logs` by default.
+    pub logs: String,
+}
+
 /// `security`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Security {

@@ -20,7 +20,7 @@ use serde_json::json;
 use tollgate_store::SpanStore;
 
 pub use answer::{answer_json, render_csv, render_json, render_table};
-pub use query::{NotOpened, QueryKeys};
+pub use query::{NotOpened, Opens, QueryKeys};
 pub use waterfall::{Bar, TextOptions, layout, render_list, render_rows, render_text};
 
 /// What the pages show.

@@ -24,13 +24,16 @@ const TIME_MAX: Duration = Duration::from_secs(10);
 /// The largest body: the longest query with every byte escaped, and what is around it.
 pub(crate) const BODY_BYTES_MAX: usize = 6 * SQL_BYTES_MAX + 1024;
 
+/// Whose rows an `Authorization`, sent from an address, opens. May block.
+pub type Opens = dyn Fn(IpAddr, &[u8]) -> Result<Scope, NotOpened> + Send + Sync;
+
 /// Who may ask in SQL.
 #[derive(Clone)]
 pub struct QueryKeys {
     /// Whether this machine, too, needs a key.
-    pub required: bool,
-    /// Whose rows this `Authorization`, from this address, opens. May block.
-    pub opens: Arc<dyn Fn(IpAddr, &[u8]) -> Result<Scope, NotOpened> + Send + Sync>,
+    pub required: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Tells what a key is good for.
+    pub opens: Arc<Opens>,
 }
 
 /// Why a key opens nothing.
@@ -93,7 +96,7 @@ async fn scope(
 ) -> Result<Scope, Box<Response>> {
     let mut shown = headers.get_all(header::AUTHORIZATION).iter();
     let opened = match (shown.next(), shown.next(), peer) {
-        (None, _, Some(peer)) if peer.is_loopback() && !keys.required => return Ok(Scope::All),
+        (None, _, Some(peer)) if peer.is_loopback() && !(keys.required)() => return Ok(Scope::All),
         (Some(key), None, Some(peer)) => {
             let key = key.clone();
             let opened = tokio::task::spawn_blocking(move || (keys.opens)(peer, key.as_bytes()));

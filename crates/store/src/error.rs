@@ -70,7 +70,7 @@ pub enum StoreError {
         path: String,
     },
     /// A row that no store could give back.
-    #[error("bad span row: {reason}")]
+    #[error("bad row: {reason}")]
     BadRow {
         /// What is wrong with it.
         reason: String,

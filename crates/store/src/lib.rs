@@ -11,6 +11,7 @@ mod error;
 mod query;
 mod questions;
 mod queued;
+mod signals;
 mod span_row;
 pub mod sql;
 mod sqlite;
@@ -19,13 +20,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 
-pub use clickhouse::{ClickHouse, ClickHouseSettings, Password};
+pub use clickhouse::{ClickHouse, ClickHouseSettings, Password, SignalTableNames};
 pub use error::StoreError;
 pub use query::{LIMIT_DEFAULT, LIMIT_MAX, PREFIX_HEX_MIN, TraceFilter, TraceSummary};
 pub use questions::{
     GROUPS_MAX, ModelLatency, Percentiles, ProviderErrors, Usage, UsageBy, Window,
 };
 pub use queued::{Forwarder, QueuedStore, Recovered, Sent, Stats as QueueStats};
+pub use signals::{Buckets, Distribution, ExemplarRow, LogRow, Metric, MetricRow, Origin, Point};
 pub use span_row::{CONTENT_KEYS, EventRow, LinkRow, SpanKind, SpanRow, StatusCode};
 pub use sqlite::{Sqlite, SqliteSettings};
 
@@ -38,6 +40,22 @@ pub trait SpanStore: Send + Sync {
     /// # Errors
     /// All rows are kept or none. [`StoreError::is_retryable`] tells whether trying again may help.
     async fn insert(&self, rows: Vec<SpanRow>) -> Result<u64, StoreError>;
+
+    /// Keeps `rows` and returns how many of them were new where the back end can tell: the very same
+    /// point is kept once. Returns only once the rows would survive a power failure.
+    ///
+    /// # Errors
+    /// All rows are kept or none, but for ClickHouse, where that holds for each kind of point.
+    /// [`StoreError::is_retryable`] tells whether trying again may help.
+    async fn insert_metrics(&self, rows: Vec<MetricRow>) -> Result<u64, StoreError>;
+
+    /// Keeps `rows` and returns how many. A record has no id: the same one sent twice is there twice,
+    /// unless the back end knows the batch again. Returns only once the rows would survive a power
+    /// failure.
+    ///
+    /// # Errors
+    /// All rows are kept or none. [`StoreError::is_retryable`] tells whether trying again may help.
+    async fn insert_logs(&self, rows: Vec<LogRow>) -> Result<u64, StoreError>;
 
     /// The traces that match, newest start first.
     ///
@@ -52,7 +70,8 @@ pub trait SpanStore: Send + Sync {
     /// [`StoreError::BadTraceId`], [`StoreError::AmbiguousTraceId`], or what the back end says.
     async fn trace(&self, trace_id: &str) -> Result<Vec<SpanRow>, StoreError>;
 
-    /// Answers a question in SQL: one `SELECT` over `otel_traces` in ClickHouse's dialect.
+    /// Answers a question in SQL: one `SELECT` over `otel_traces`, `otel_metrics_*` and
+    /// `otel_logs` in ClickHouse's dialect.
     ///
     /// # Errors
     /// [`StoreError::Sql`] for a query that is not known, [`StoreError::TimedOut`], or what the back
@@ -83,8 +102,8 @@ pub trait SpanStore: Send + Sync {
         questions::errors_by_provider(self, window).await
     }
 
-    /// Drops every span that started longer ago than the retention, seen from `now_ns` (Unix time
-    /// in nanoseconds). Returns how many.
+    /// Drops every span that started longer ago than the retention, and every point and log record
+    /// that is as old, seen from `now_ns` (Unix time in nanoseconds). Returns how many.
     ///
     /// # Errors
     /// What the back end says; what was dropped until then stays dropped.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tollgate_config::{GenAiExporter, Redis, Settings, StoreSettings, fingerprint};
+use tollgate_config::{Collector, GenAiExporter, Redis, Settings, StoreSettings, fingerprint};
 use tollgate_telemetry::export::{OtlpConnection, OtlpSettings};
 
 #[cfg(test)]
@@ -37,6 +37,10 @@ impl Fixed {
             ("collector.grpc_port", fingerprint(collector.map(|it| it.grpc_addr.port()))),
             ("collector.http_port", fingerprint(collector.map(|it| it.http_addr.port()))),
             ("collector.memory_limit_mib", fingerprint(collector.map(|it| it.memory_bytes_max))),
+            ("collector.memory_soft_limit_mib", fingerprint(collector.and_then(soft_limit))),
+            ("collector.memory_poll_ms", fingerprint(collector.map(|it| it.memory_poll))),
+            ("collector.limits", fingerprint(collector.map(|it| it.limits))),
+            ("collector.batch", fingerprint(collector.map(|it| it.batch))),
             ("collector.auth", fingerprint(collector.map(|it| it.auth.mode))),
             ("collector.issuers", fingerprint(collector.map(|it| &it.auth.issuers))),
             ("keys.path", fingerprint(key_path(settings))),
@@ -55,6 +59,12 @@ impl Fixed {
         let pairs = self.0.iter().zip(&new.0);
         pairs.filter(|(old, new)| old != new).map(|((name, _), _)| *name).collect()
     }
+}
+
+/// The soft limit, as far as it does not follow from the hard one.
+fn soft_limit(collector: &Collector) -> Option<usize> {
+    let usual = collector.memory_bytes_max - collector.memory_bytes_max / 5;
+    Some(collector.memory_soft_bytes).filter(|soft| *soft != usual)
 }
 
 /// Where keys are, as far as it does not follow from where spans are.
@@ -82,13 +92,13 @@ fn store_hash(store: Option<&StoreSettings>) -> u64 {
             user,
             password,
             ca_file,
-            traces_table,
+            tables,
             retention_days,
             queue,
         } => {
             let password = password.as_ref().map(|secret| secret.expose());
             let ca_file = ca_file.as_ref().map(file_hash);
-            let tables = (traces_table, retention_days);
+            let tables = (tables, retention_days);
             fingerprint((url, database, user, password, ca_file, tables, queue))
         }
     }))

@@ -48,6 +48,10 @@ fn each_change_names_its_field() {
         ("grpc_port: 4317", "grpc_port: 4316", "collector.grpc_port"),
         ("http_port: 4318", "http_port: 4315", "collector.http_port"),
         ("4318 }", "4318, memory_limit_mib: 9 }", "collector.memory_limit_mib"),
+        ("4318 }", "4318, memory_soft_limit_mib: 9 }", "collector.memory_soft_limit_mib"),
+        ("4318 }", "4318, memory_poll_ms: 500 }", "collector.memory_poll_ms"),
+        ("4318 }", "4318, limits: { items_max: 9 } }", "collector.limits"),
+        ("4318 }", "4318, batch: { items_max: 9 } }", "collector.batch"),
         ("4318 }", "4318, auth: required }", "collector.auth"),
         (
             "4318 }",

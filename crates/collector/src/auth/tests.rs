@@ -266,7 +266,11 @@ async fn over_grpc_a_good_token_is_stamped_on_every_resource_and_a_bad_one_refus
         assert!(status.message().contains(message), "{status}");
     }
     assert_eq!(running.stored().await.len(), 0);
-    assert_eq!(running.collector.counters().received, 0, "the first stage is the first");
+    assert_eq!(
+        running.collector.counters(crate::SignalKind::Traces).received,
+        0,
+        "the first stage is the first"
+    );
 
     let mut request = ExportTraceServiceRequest::default();
     for (at, claimed) in [Some("theirs"), None, Some("mine"), Some("")].into_iter().enumerate() {
@@ -291,7 +295,7 @@ async fn over_grpc_a_good_token_is_stamped_on_every_resource_and_a_bad_one_refus
         assert_eq!(projects, [&("project.id".to_owned(), "mine".to_owned())], "{row:?}");
     }
     assert_eq!((auth.accepted(), refusals(&auth, "missing")), (1, 1));
-    let shown = format!("{:?}", running.collector.counters());
+    let shown = format!("{:?}", running.collector.counters(crate::SignalKind::Traces));
     assert!(!shown.contains(&token));
 }
 

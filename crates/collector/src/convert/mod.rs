@@ -1,4 +1,8 @@
-//! OTLP spans as rows, with attribute values as the Collector's ClickHouse exporter writes them.
+//! OTLP as rows, with attribute values as the Collector's ClickHouse exporter writes them.
+
+pub(crate) mod logs;
+pub(crate) mod metrics;
+mod origin;
 
 use std::fmt::Write;
 
@@ -22,15 +26,15 @@ const DROPPED: [&str; 3] =
 const TRACE_ID_BYTES: usize = 16;
 const SPAN_ID_BYTES: usize = 8;
 
-/// A request's spans.
-pub(crate) struct Converted {
-    pub(crate) rows: Vec<SpanRow>,
-    /// Spans without a valid trace id or span id: there is nothing to keep them under.
+/// What a request has.
+pub(crate) struct Converted<R> {
+    pub(crate) rows: Vec<R>,
+    /// What no row can be made of: spans without a valid trace id or span id, points without a value.
     pub(crate) malformed: usize,
 }
 
 /// Every span with valid ids.
-pub(crate) fn rows(request: ExportTraceServiceRequest) -> Converted {
+pub(crate) fn rows(request: ExportTraceServiceRequest) -> Converted<SpanRow> {
     let mut converted = Converted { rows: Vec::new(), malformed: 0 };
     for ResourceSpans { resource, scope_spans, .. } in request.resource_spans {
         let resource = pairs(resource.unwrap_or_default().attributes);

@@ -11,9 +11,6 @@ use http::header::{
     CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, StatusCode};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
 use prost::Message;
 use serde_json::json;
 use tonic::Code;
@@ -24,7 +21,8 @@ use crate::inflate::Codec;
 use crate::memory_limiter::Reservation;
 use crate::pipeline::Pipeline;
 use crate::refusal::{Kind, RETRY_AFTER as RETRY_AFTER_TIME, Refusal};
-use crate::weigh::{TRACES, weigh, weigh_json};
+use crate::signal::{Logs, Metrics, Signal, Traces};
+use crate::weigh::{weigh, weigh_json};
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -45,7 +43,9 @@ struct Failure {
 pub(crate) fn router(pipeline: Arc<Pipeline>) -> Router {
     let auth = AuthLayer::new(pipeline.auth.clone(), unauthenticated);
     Router::new()
-        .route("/v1/traces", post(traces))
+        .route("/v1/traces", post(take::<Traces>))
+        .route("/v1/metrics", post(take::<Metrics>))
+        .route("/v1/logs", post(take::<Logs>))
         .fallback(unknown)
         .layer(auth)
         .with_state(pipeline)
@@ -56,7 +56,7 @@ fn unauthenticated(headers: &HeaderMap, why: Unauthenticated) -> Response {
     Failure::from(Refusal::Unauthenticated(why)).answer(encoding)
 }
 
-async fn traces(
+async fn take<S: Signal>(
     State(pipeline): State<Arc<Pipeline>>,
     sender: Option<Extension<Sender>>,
     headers: HeaderMap,
@@ -64,8 +64,8 @@ async fn traces(
 ) -> Response {
     let encoding = Encoding::of(&headers);
     let sender = sender.map(|Extension(sender)| sender);
-    let taken = match receive(&pipeline, encoding, &headers, body).await {
-        Ok((request, reserved)) => pipeline.take(sender.as_ref(), request, reserved).await,
+    let taken = match receive::<S>(&pipeline, encoding, &headers, body).await {
+        Ok((request, reserved)) => pipeline.take::<S>(sender.as_ref(), request, reserved).await,
         Err(refusal) => {
             pipeline.refused(refusal);
             Err(refusal)
@@ -73,7 +73,7 @@ async fn traces(
     };
     let encoding = encoding.unwrap_or(Encoding::Json);
     match taken {
-        Ok(response) => success(encoding, &response),
+        Ok(response) => success::<S>(encoding, &response),
         Err(refusal) => Failure::from(refusal).answer(encoding),
     }
 }
@@ -82,47 +82,47 @@ async fn unknown(headers: HeaderMap) -> Response {
     let failure = Failure {
         status: StatusCode::NOT_FOUND,
         code: Code::Unimplemented,
-        message: "only /v1/traces is received here",
+        message: "only /v1/traces, /v1/metrics and /v1/logs are received here",
     };
     failure.answer(Encoding::of(&headers).unwrap_or(Encoding::Json))
 }
 
 /// A request, and the memory that it takes.
-async fn receive(
+async fn receive<S: Signal>(
     pipeline: &Pipeline,
     encoding: Option<Encoding>,
     headers: &HeaderMap,
     body: Body,
-) -> Result<(ExportTraceServiceRequest, Reservation), Refusal> {
+) -> Result<(S::Request, Reservation), Refusal> {
     let encoding = encoding.ok_or(Refusal::ContentType)?;
     let codec = headers.get(CONTENT_ENCODING).map_or(&b"identity"[..], HeaderValue::as_bytes);
     let codec = Codec::named(codec).ok_or(Refusal::Encoding)?;
     let mut reserved = pipeline.admit()?;
     let body = body::read(body, pipeline.settings.limits.body_bytes_max, &mut reserved).await?;
-    let weigh = |body: &[u8]| match encoding {
-        Encoding::Protobuf => weigh(body, &TRACES),
-        Encoding::Json => weigh_json(body),
+    let weigh = |body: &[u8], bytes_max| match encoding {
+        Encoding::Protobuf => weigh(body, S::SHAPE, bytes_max),
+        Encoding::Json => weigh_json(body, bytes_max),
     };
     let body = body::open(pipeline, codec, body, weigh, &mut reserved)?;
     let body_bytes = body.len();
     let request = match encoding {
-        Encoding::Protobuf => ExportTraceServiceRequest::decode(body).ok(),
+        Encoding::Protobuf => S::Request::decode(body).ok(),
         Encoding::Json => serde_json::from_slice(&body).ok(),
     };
     reserved.shrink(body_bytes);
     Ok((request.ok_or(Refusal::Undecodable)?, reserved))
 }
 
-fn success(encoding: Encoding, response: &ExportTraceServiceResponse) -> Response {
-    let body = match (encoding, &response.partial_success) {
+fn success<S: Signal>(encoding: Encoding, response: &S::Response) -> Response {
+    let body = match (encoding, S::partial(response)) {
         (Encoding::Protobuf, _) => response.encode_to_vec(),
         // In JSON a message that is not there is left out.
         (Encoding::Json, None) => b"{}".to_vec(),
         (Encoding::Json, Some(partial)) => json!({
             "partialSuccess": {
                 // 64-bit numbers are strings in protobuf's JSON.
-                "rejectedSpans": partial.rejected_spans.to_string(),
-                "errorMessage": partial.error_message,
+                S::REJECTED: partial.rejected.to_string(),
+                "errorMessage": partial.message,
             }
         })
         .to_string()

@@ -133,7 +133,9 @@ async fn message(
         1 if codec != Codec::Identity => codec,
         _ => return Err(Refusal::Damaged),
     };
-    let weigh = |body: &[u8]| shape(path).map_or(body.len(), |shape| weigh(body, shape));
+    let weigh = |body: &[u8], bytes_max| {
+        shape(path).map_or(body.len(), |shape| weigh(body, shape, bytes_max))
+    };
     let message = body::open(pipeline, codec, body, weigh, &mut reserved)?;
     Ok((message, reserved))
 }

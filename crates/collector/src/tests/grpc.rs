@@ -3,10 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
@@ -22,7 +18,7 @@ use crate::{CollectorSettings, Counters, Limits, MemoryLimits};
 const CODECS: [CompressionEncoding; 3] =
     [CompressionEncoding::Gzip, CompressionEncoding::Deflate, CompressionEncoding::Zstd];
 
-async fn connect(running: &Running) -> Channel {
+pub(super) async fn connect(running: &Running) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{}", running.grpc)).unwrap();
     endpoint.connect().await.unwrap()
 }
@@ -48,19 +44,7 @@ async fn spans_that_are_dropped_are_counted_and_reported() {
     let answer = client.export(export_of(vec![span(); 3], None)).await.unwrap().into_inner();
     assert_eq!(answer.partial_success.unwrap().rejected_spans, 3);
     let expected = Counters { received: 3, dropped_by_filter: 3, ..Counters::default() };
-    assert_eq!(running.collector.counters(), expected);
-}
-
-#[tokio::test]
-async fn metrics_and_logs_are_not_pretended_to() {
-    let running = Running::new(CollectorSettings::default()).await;
-    let channel = connect(&running).await;
-    let metrics = MetricsServiceClient::new(channel.clone())
-        .export(ExportMetricsServiceRequest::default())
-        .await;
-    assert_eq!(metrics.unwrap_err().code(), Code::Unimplemented);
-    let logs = LogsServiceClient::new(channel).export(ExportLogsServiceRequest::default()).await;
-    assert_eq!(logs.unwrap_err().code(), Code::Unimplemented);
+    assert_eq!(running.collector.counters(crate::SignalKind::Traces), expected);
 }
 
 #[tokio::test]
@@ -142,7 +126,7 @@ async fn what_cannot_be_read_is_the_senders_fault_and_counted() {
         assert_eq!((status.code(), retry_delay(&status)), (code, None), "{status:?}");
         assert_eq!(running.refusal(reason), before + 1, "{reason}");
     }
-    assert_eq!(running.collector.counters(), Counters::default());
+    assert_eq!(running.collector.counters(crate::SignalKind::Traces), Counters::default());
     assert_eq!(running.collector.memory().in_work_bytes, 0, "all was given back");
 }
 
@@ -164,7 +148,7 @@ async fn a_full_memory_is_worth_another_try_and_a_request_that_never_fits_is_not
         assert_eq!(retry_delay(&status), Some(Duration::from_secs(1)));
     }
     let expected = Counters { refused_by_memory: 3, ..Counters::default() };
-    assert_eq!(running.collector.counters(), expected);
+    assert_eq!(running.collector.counters(crate::SignalKind::Traces), expected);
     assert_eq!(running.collector.memory().refused_soft, 1);
     client.export(export()).await.unwrap();
 

@@ -34,7 +34,7 @@ async fn spans_beyond_the_limit_are_rejected_and_the_others_are_kept() {
         assert_eq!(partial.error_message.contains("over the limit"), rejected > 0);
         assert_eq!(running.stored().await.len(), 3);
     }
-    let counters = running.collector.counters();
+    let counters = running.collector.counters(crate::SignalKind::Traces);
     assert_eq!((counters.received, counters.stored, counters.dropped_by_limit), (13, 9, 4));
 }
 
@@ -51,7 +51,7 @@ async fn attributes_beyond_the_limit_are_cut_and_the_row_says_how_many() {
     let dropped = "otel.dropped_attributes_count";
     assert_eq!((stored[0].attributes.len(), stored[0].attribute(dropped)), (128, None));
     assert_eq!((stored[1].attributes.len(), stored[1].attribute(dropped)), (129, Some("99872")));
-    assert_eq!(running.collector.counters().cut_attributes, 99_872);
+    assert_eq!(running.collector.counters(crate::SignalKind::Traces).cut_attributes, 99_872);
 }
 
 #[tokio::test]
@@ -59,9 +59,10 @@ async fn what_would_take_too_much_memory_is_not_decoded() {
     let events = vec![Event::default(); 10_000];
     let request = export_of(vec![Span { events, ..span() }], Some("p"));
     let (protobuf, json) = (request.encode_to_vec(), serde_json::to_vec(&request).unwrap());
-    for (headers, body, weight) in
-        [(PROTOBUF, &protobuf, weigh(&protobuf, &TRACES)), (JSON, &json, weigh_json(&json))]
-    {
+    for (headers, body, weight) in [
+        (PROTOBUF, &protobuf, weigh(&protobuf, &TRACES, usize::MAX)),
+        (JSON, &json, weigh_json(&json, usize::MAX)),
+    ] {
         for (decoded_bytes_max, expected) in [(weight, 200), (weight - 1, 413)] {
             let running =
                 Running::new(with(Limits { decoded_bytes_max, ..Limits::default() })).await;
@@ -70,12 +71,15 @@ async fn what_would_take_too_much_memory_is_not_decoded() {
             assert!(!answer.head.contains("retry-after"));
             assert_eq!(running.refusal("decoded_bytes_max"), u64::from(expected == 413));
             assert_eq!(
-                running.collector.counters().cut_events,
+                running.collector.counters(crate::SignalKind::Traces).cut_events,
                 if expected == 200 { 8_976 } else { 0 }
             );
         }
     }
-    let limits = Limits { decoded_bytes_max: weigh(&protobuf, &TRACES) - 1, ..Limits::default() };
+    let limits = Limits {
+        decoded_bytes_max: weigh(&protobuf, &TRACES, usize::MAX) - 1,
+        ..Limits::default()
+    };
     let running = Running::new(with(limits)).await;
     let mut client = TraceServiceClient::connect(format!("http://{}", running.grpc)).await.unwrap();
     let status = client.export(request).await.unwrap_err();
@@ -103,7 +107,7 @@ async fn two_bytes_for_a_span_do_not_buy_gigabytes() {
     let answer = post(running.http, JSON, json.as_bytes()).await;
     assert_eq!(answer.status, 413);
     assert_eq!(running.refusal("decoded_bytes_max"), 2);
-    assert_eq!(running.collector.counters().received, 0);
+    assert_eq!(running.collector.counters(crate::SignalKind::Traces).received, 0);
 }
 
 #[tokio::test]
@@ -121,7 +125,7 @@ async fn a_value_nested_deeper_than_a_stack_bears_is_refused_and_one_over_the_li
         )
     };
     assert_eq!(post(running.http, JSON, body(17).as_bytes()).await.status, 200);
-    assert_eq!(running.collector.counters().cut_depths, 1);
+    assert_eq!(running.collector.counters(crate::SignalKind::Traces).cut_depths, 1);
     let expected = format!("{}null{}", "[".repeat(16), "]".repeat(16));
     assert_eq!(running.stored().await[0].attribute("a"), Some(&*expected));
     for depth in [1_000, 100_000] {
@@ -179,7 +183,7 @@ async fn whatever_becomes_of_a_request_on_its_way_it_is_not_our_failure() {
     }
     assert!(seen[&200] > 10 && seen[&400] > 10, "{seen:?}");
     assert_eq!(running.collector.memory().in_work_bytes, 0);
-    let counters = running.collector.counters();
+    let counters = running.collector.counters(crate::SignalKind::Traces);
     let accounted = counters.stored + counters.dropped_by_filter + counters.dropped_malformed;
     assert_eq!((counters.received, counters.refused_by_store), (accounted, 0));
 }

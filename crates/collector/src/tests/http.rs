@@ -26,7 +26,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    fn json(&self) -> serde_json::Value {
+    pub(super) fn json(&self) -> serde_json::Value {
         assert!(self.head.contains("content-type: application/json"), "{}", self.head);
         serde_json::from_slice(&self.body).unwrap()
     }
@@ -38,7 +38,7 @@ impl Answer {
     }
 }
 
-async fn post_to(to: SocketAddr, path: &str, headers: &str, body: &[u8]) -> Answer {
+pub(super) async fn post_to(to: SocketAddr, path: &str, headers: &str, body: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(to).await.unwrap();
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: c\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n\r\n",
@@ -105,7 +105,7 @@ async fn protobuf_and_json_in_every_compression_reach_the_store_and_are_answered
         assert_eq!((spans[0].name.as_str(), spans[0].duration_ns), ("step", 2_000));
         assert_eq!(spans[0].service_name, "rag");
         let expected = Counters { received: 2, stored: 2, ..Counters::default() };
-        assert_eq!(running.collector.counters(), expected);
+        assert_eq!(running.collector.counters(crate::SignalKind::Traces), expected);
     }
 }
 
@@ -151,7 +151,7 @@ async fn spans_that_are_dropped_are_counted_and_reported() {
         dropped_malformed: 2,
         ..Counters::default()
     };
-    assert_eq!(running.collector.counters(), expected);
+    assert_eq!(running.collector.counters(crate::SignalKind::Traces), expected);
     assert_eq!(running.stored().await.len(), 1);
 }
 
@@ -220,13 +220,13 @@ async fn what_cannot_be_read_is_refused_for_good_and_in_kind() {
         let answer = post(running.http, headers, b"x").await;
         assert_eq!((answer.status, &answer.json()["code"]), (415, &3.into()));
     }
-    assert_eq!(running.collector.counters(), Counters::default());
+    assert_eq!(running.collector.counters(crate::SignalKind::Traces), Counters::default());
 }
 
 #[tokio::test]
-async fn metrics_and_logs_are_not_pretended_to() {
+async fn other_paths_are_not_pretended_to() {
     let running = Running::new(CollectorSettings::default()).await;
-    for path in ["/v1/metrics", "/v1/logs", "/"] {
+    for path in ["/v1development/profiles", "/v1/traces/", "/"] {
         let answer = post_to(running.http, path, PROTOBUF, b"").await;
         assert_eq!((answer.status, answer.rpc_status().code), (404, 12), "{path}");
         let answer = post_to(running.http, path, JSON, b"{}").await;
@@ -237,7 +237,7 @@ async fn metrics_and_logs_are_not_pretended_to() {
 #[tokio::test]
 async fn a_full_memory_is_worth_another_try_and_a_request_that_never_fits_is_not() {
     let body = export().encode_to_vec();
-    let decoded = weigh(&body, &TRACES);
+    let decoded = weigh(&body, &TRACES, usize::MAX);
     // The body and what it becomes; then that and its rows.
     let needed = decoded + body.len().max(crate::convert::repeated_bytes(&export()));
     for (hard_bytes, others_bytes, expected, refused) in
@@ -254,7 +254,10 @@ async fn a_full_memory_is_worth_another_try_and_a_request_that_never_fits_is_not
             assert_eq!(answer.status, expected, "{hard_bytes} {others_bytes}");
             assert_eq!(answer.head.contains("retry-after: 1"), expected == 503);
         }
-        assert_eq!(running.collector.counters().refused_by_memory, 2 * refused);
+        assert_eq!(
+            running.collector.counters(crate::SignalKind::Traces).refused_by_memory,
+            2 * refused
+        );
         assert_eq!(running.collector.memory().in_work_bytes, others_bytes);
     }
 }
@@ -272,7 +275,7 @@ async fn only_a_store_that_may_recover_is_worth_another_try_and_only_a_row_is_th
         assert_eq!((answer.status, answer.rpc_status().code), (status, code));
         assert_eq!(answer.head.contains("retry-after: 1"), status == 503);
         assert!(!answer.rpc_status().message.contains("secret"));
-        let counters = running.collector.counters();
+        let counters = running.collector.counters(crate::SignalKind::Traces);
         assert_eq!((counters.stored, counters.refused_by_store), (0, 1));
         assert_eq!(running.refusal(reason), 1);
     }

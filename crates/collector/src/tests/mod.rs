@@ -3,6 +3,7 @@
 mod grpc;
 mod hostile;
 mod http;
+mod signals;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tollgate_store::sql::{SqlQuery, Table};
 use tollgate_store::{
-    SpanRow, SpanStore, Sqlite, SqliteSettings, StoreError, TraceFilter, TraceSummary,
+    LogRow, MetricRow, SpanRow, SpanStore, Sqlite, SqliteSettings, StoreError, TraceFilter,
+    TraceSummary,
 };
 
 use crate::{Auth, Collector, CollectorSettings};
@@ -122,6 +124,14 @@ pub(super) struct Refusing(pub(super) StoreError);
 #[async_trait]
 impl SpanStore for Refusing {
     async fn insert(&self, _: Vec<SpanRow>) -> Result<u64, StoreError> {
+        Err(self.0.clone())
+    }
+
+    async fn insert_metrics(&self, _: Vec<MetricRow>) -> Result<u64, StoreError> {
+        Err(self.0.clone())
+    }
+
+    async fn insert_logs(&self, _: Vec<LogRow>) -> Result<u64, StoreError> {
         Err(self.0.clone())
     }
 

@@ -41,11 +41,13 @@ struct Walk {
     named: usize,
 }
 
-/// Bytes that `body` becomes.
-pub(crate) fn weigh(body: &[u8]) -> usize {
+/// Bytes that `body` becomes; once more than `bytes_max` it looks no further.
+pub(crate) fn weigh(body: &[u8], bytes_max: usize) -> usize {
     let mut walk = Walk { bytes: body.len(), stack: [0; DEPTH_MAX], depth: 0, named: 0 };
     let mut rest = body;
-    while let Some((byte, after)) = rest.split_first() {
+    while walk.bytes <= bytes_max
+        && let Some((byte, after)) = rest.split_first()
+    {
         rest = match byte {
             b'"' => walk.text(after),
             _ => {

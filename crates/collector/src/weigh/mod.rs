@@ -13,10 +13,9 @@ pub(crate) use shapes::{LOGS, METRICS, TRACES};
 #[cfg(test)]
 mod tests;
 
-/// What a number is charged: more than it takes, for its place in a growing list.
-const NUMBER_BYTES: usize = 16;
-/// What a text takes beside its bytes.
-const ALLOCATION_BYTES: usize = 16;
+/// What any field is charged: more than a number takes, for its place in a growing list; what a text
+/// takes beside its bytes.
+const FIELD_BYTES: usize = 16;
 /// Lists grow by doubling.
 const GROWTH: usize = 2;
 /// As deep as the decoder goes.
@@ -35,37 +34,61 @@ enum Field {
     Packed,
 }
 
-/// Bytes that `body`, a message of this shape, becomes.
-pub(crate) fn weigh(body: &[u8], shape: &Shape) -> usize {
-    message(body, shape, 0)
+/// What was found so far.
+struct Scales {
+    bytes: usize,
+    bytes_max: usize,
 }
 
-fn message(mut rest: &[u8], shape: &Shape, depth: usize) -> usize {
-    let mut bytes = shape.bytes.saturating_mul(GROWTH);
-    while let Some((key, after)) = varint(rest) {
-        let field = shape.fields.iter().find(|(tag, _)| *tag == key >> 3).map(|(_, field)| field);
-        let taken = match key & 7 {
-            0 => varint(after).map(|(_, after)| (NUMBER_BYTES, after)),
-            1 => after.split_at_checked(8).map(|(_, after)| (NUMBER_BYTES, after)),
-            5 => after.split_at_checked(4).map(|(_, after)| (NUMBER_BYTES, after)),
-            2 => piece(after).map(|(piece, after)| (value(piece, field, depth), after)),
-            // A group's fields count as the message's: too much, if anything.
-            3 | 4 => Some((0, after)),
-            _ => None,
-        };
-        let Some((taken, after)) = taken else { break };
-        bytes = bytes.saturating_add(taken);
-        rest = after;
+/// Bytes that `body`, a message of this shape, becomes; once more than `bytes_max` it looks no
+/// further.
+pub(crate) fn weigh(body: &[u8], shape: &Shape, bytes_max: usize) -> usize {
+    let mut scales = Scales { bytes: 0, bytes_max };
+    scales.message(body, shape, 0);
+    scales.bytes
+}
+
+// === impl Scales ===
+
+impl Scales {
+    fn message(&mut self, mut rest: &[u8], shape: &Shape, depth: usize) {
+        self.add(shape.bytes.saturating_mul(GROWTH));
+        while self.bytes <= self.bytes_max
+            && let Some((key, after)) = varint(rest)
+        {
+            let after = match key & 7 {
+                0 => varint(after).map(|(_, after)| after),
+                1 => after.get(8..),
+                5 => after.get(4..),
+                2 => piece(after).map(|(piece, after)| {
+                    let field = shape.fields.iter().find(|(tag, _)| *tag == key >> 3);
+                    self.value(piece, field.map(|(_, field)| field), depth);
+                    after
+                }),
+                // A group's fields count as the message's: too much, if anything.
+                3 | 4 => Some(after),
+                _ => None,
+            };
+            let Some(after) = after else { return };
+            // Of what has a length this is its place in a list.
+            self.add(FIELD_BYTES);
+            rest = after;
+        }
     }
-    bytes
-}
 
-fn value(piece: &[u8], field: Option<&Field>, depth: usize) -> usize {
-    match field {
-        Some(Field::Message(shape)) if depth < DEPTH_MAX => message(piece, shape, depth + 1),
-        Some(Field::Message(_)) => 0,
-        Some(Field::Packed) => piece.len().saturating_mul(NUMBER_BYTES),
-        None => piece.len() + ALLOCATION_BYTES,
+    fn value(&mut self, piece: &[u8], field: Option<&Field>, depth: usize) {
+        match field {
+            Some(Field::Message(shape)) if depth < DEPTH_MAX => {
+                self.message(piece, shape, depth + 1);
+            }
+            Some(Field::Message(_)) => {}
+            Some(Field::Packed) => self.add(piece.len().saturating_mul(FIELD_BYTES)),
+            None => self.add(piece.len()),
+        }
+    }
+
+    fn add(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 }
 

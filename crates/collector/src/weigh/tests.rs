@@ -6,8 +6,16 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
-use super::{LOGS, METRICS, Shape, TRACES, weigh, weigh_json};
+use super::{LOGS, METRICS, Shape, TRACES};
 use crate::tests::{export_of, span};
+
+fn weigh(body: &[u8], shape: &Shape) -> usize {
+    super::weigh(body, shape, usize::MAX)
+}
+
+fn weigh_json(body: &[u8]) -> usize {
+    super::weigh_json(body, usize::MAX)
+}
 
 /// A field that holds a message.
 fn field(tag: u64, content: &[u8]) -> Vec<u8> {
@@ -84,6 +92,18 @@ fn json_is_charged_by_the_names_that_objects_stand_behind() {
     assert!(weigh_json(spans("nobody").as_bytes()) < 200_000);
     let quoted = format!(r#"{{"a":"{}"}}"#, r#"\"spans\":[{},{}"#.repeat(1_000));
     assert!(weigh_json(quoted.as_bytes()) < quoted.len() + 1_000, "what is said is no structure");
+}
+
+#[test]
+fn once_it_is_too_much_the_walk_goes_no_further() {
+    let many = bomb(&[1, 2, 2], 1_000_000);
+    let span = 2 * size_of::<Span>() + 64;
+    assert!((1_000..1_000 + span).contains(&super::weigh(&many, &TRACES, 1_000)));
+    let whole = weigh(&many, &TRACES);
+    assert_eq!(super::weigh(&many, &TRACES, whole), whole);
+    let json = format!(r#"{{"spans":[{}{{}}]}}"#, "{},".repeat(1_000_000));
+    let met = super::weigh_json(json.as_bytes(), 10_000_000);
+    assert!((10_000_000..10_000_000 + span).contains(&met));
 }
 
 #[test]

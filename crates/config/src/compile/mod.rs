@@ -20,11 +20,13 @@ use crate::fingerprint::Fingerprint;
 use crate::listeners;
 use crate::model::{
     AuthType, CacheEntry, Document, LimitsEntry, ProviderEntry, ServerEntry, StoreEntry, StoreKind,
+    TablesEntry,
 };
 use crate::redis::Redis;
 use crate::registry::{base_url, dialect, models_of};
 use crate::settings::{
-    Cache, Control, Limits, Price, Security, Server, Settings, StoreQueue, StoreSettings, TlsFiles,
+    Cache, Control, Limits, Price, Security, Server, Settings, StoreQueue, StoreSettings, Tables,
+    TlsFiles,
 };
 use crate::variables::Variables;
 use crate::vault::Vault;
@@ -37,7 +39,6 @@ const STORE_PATH: &str = "data/tollgate.db";
 const RETENTION_DAYS: u32 = 90;
 const CLICKHOUSE_DATABASE: &str = "otel";
 const CLICKHOUSE_USER: &str = "default";
-const CLICKHOUSE_TRACES: &str = "otel_traces";
 const QUEUE_PATH: &str = "data/queue";
 const QUEUE_BYTES_MAX: u64 = 1 << 30;
 const CACHE_TTL_SECS: u64 = 600;
@@ -194,13 +195,31 @@ fn store(entry: &StoreEntry, vault: &Vault) -> Option<StoreSettings> {
             user: or(&entry.user, CLICKHOUSE_USER),
             password: entry.password.as_ref().and_then(|source| vault.get(&source.value)),
             ca_file: entry.ca_file.as_ref().map(|file| file.value.clone().into()),
-            traces_table: or(&entry.traces_table, CLICKHOUSE_TRACES),
+            tables: Box::new(tables(&entry.tables)),
             retention_days,
             queue: entry.queue.enabled.then(|| StoreQueue {
                 path: or(&entry.queue.path, QUEUE_PATH).into(),
                 bytes_max: entry.queue.bytes_max.unwrap_or(QUEUE_BYTES_MAX),
             }),
         }),
+    }
+}
+
+fn tables(entry: &TablesEntry) -> Tables {
+    let or = |written: &Option<String>, default: &str| {
+        written.clone().unwrap_or_else(|| default.to_owned())
+    };
+    Tables {
+        traces: or(&entry.traces, "otel_traces"),
+        metrics_gauge: or(&entry.metrics_gauge, "otel_metrics_gauge"),
+        metrics_sum: or(&entry.metrics_sum, "otel_metrics_sum"),
+        metrics_histogram: or(&entry.metrics_histogram, "otel_metrics_histogram"),
+        metrics_exponential_histogram: or(
+            &entry.metrics_exponential_histogram,
+            "otel_metrics_exponential_histogram",
+        ),
+        metrics_summary: or(&entry.metrics_summary, "otel_metrics_summary"),
+        logs: or(&entry.logs, "otel_logs"),
     }
 }
 

@@ -277,15 +277,14 @@ fn clickhouse_has_its_names_and_its_authority() {
         );
         crate::load_str("f", &text, |_| None).map(|(settings, _)| settings.store)
     };
-    let Ok(Some(StoreSettings::ClickHouse { database, user, traces_table, ca_file, .. })) =
-        store("")
+    let Ok(Some(StoreSettings::ClickHouse { database, user, tables, ca_file, .. })) = store("")
     else {
         panic!()
     };
-    assert_eq!((&*database, &*user, &*traces_table), ("otel", "default", "otel_traces"));
+    assert_eq!((&*database, &*user, &*tables.traces), ("otel", "default", "otel_traces"));
     assert!(ca_file.is_none());
-    let Ok(Some(StoreSettings::ClickHouse { traces_table, .. })) =
-        store(", tables: { traces: llm }")
+    let Ok(Some(StoreSettings::ClickHouse { tables, .. })) =
+        store(", tables: { traces: llm, metrics_sum: sums, logs: said }")
     else {
         panic!()
     };
@@ -300,7 +299,8 @@ fn clickhouse_has_its_names_and_its_authority() {
             .map(|(path, bytes_max): (&str, _)| StoreQueue { path: path.into(), bytes_max });
         assert_eq!(queue, expected, "{fields}");
     }
-    assert_eq!(traces_table, "llm");
+    assert_eq!((&*tables.traces, &*tables.metrics_sum, &*tables.logs), ("llm", "sums", "said"));
+    assert_eq!(tables.metrics_gauge, "otel_metrics_gauge");
     for (fields, said) in [
         (", tables: { spans: llm }", "spans"),
         (", queue: { bytes_max: 1048575 }", "1048576"),

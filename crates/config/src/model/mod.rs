@@ -20,7 +20,7 @@ pub(crate) use routing::{
 pub(crate) use server::{
     CacheEntry, ControlEntry, LimitsEntry, RedisEntry, SecurityEntry, ServerEntry,
 };
-pub(crate) use storage::{PriceEntry, StoreEntry, StoreKind};
+pub(crate) use storage::{PriceEntry, StoreEntry, StoreKind, TablesEntry};
 pub(crate) use telemetry::{GenAiEntry, OtlpEntry, OtlpTlsEntry, Profiles, TelemetryEntry};
 
 use crate::error::{Place, Problem};

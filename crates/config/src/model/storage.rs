@@ -32,7 +32,7 @@ pub(crate) struct StoreEntry {
     pub(crate) user: Option<String>,
     pub(crate) password: Option<Located<SecretSource>>,
     pub(crate) ca_file: Option<Located<String>>,
-    pub(crate) traces_table: Option<String>,
+    pub(crate) tables: TablesEntry,
     pub(crate) queue: QueueEntry,
 }
 
@@ -42,6 +42,18 @@ pub(crate) struct QueueEntry {
     pub(crate) enabled: bool,
     pub(crate) path: Option<String>,
     pub(crate) bytes_max: Option<u64>,
+}
+
+/// `store.tables`.
+#[derive(Debug, Default)]
+pub(crate) struct TablesEntry {
+    pub(crate) traces: Option<String>,
+    pub(crate) metrics_gauge: Option<String>,
+    pub(crate) metrics_sum: Option<String>,
+    pub(crate) metrics_histogram: Option<String>,
+    pub(crate) metrics_exponential_histogram: Option<String>,
+    pub(crate) metrics_summary: Option<String>,
+    pub(crate) logs: Option<String>,
 }
 
 /// `pricing.<model>`, for a million tokens.
@@ -74,9 +86,7 @@ pub(super) fn store(fields: &mut Fields<'_, '_>) -> StoreEntry {
         user: fields.text("user").map(|user| user.value),
         password: fields.secret("password"),
         ca_file: fields.text("ca_file"),
-        traces_table: fields
-            .section("tables", |tables| tables.text("traces").map(|name| name.value))
-            .and_then(|tables| tables.value),
+        tables: fields.section("tables", tables).map(|tables| tables.value).unwrap_or_default(),
         queue: fields.section("queue", queue).map(|queue| queue.value).unwrap_or_default(),
     };
     if kind.is_none() && fields.has("kind") {
@@ -93,6 +103,19 @@ pub(super) fn store(fields: &mut Fields<'_, '_>) -> StoreEntry {
         StoreKind::None => {}
     }
     store
+}
+
+fn tables(fields: &mut Fields<'_, '_>) -> TablesEntry {
+    let mut name = |field| fields.text(field).map(|name| name.value);
+    TablesEntry {
+        traces: name("traces"),
+        metrics_gauge: name("metrics_gauge"),
+        metrics_sum: name("metrics_sum"),
+        metrics_histogram: name("metrics_histogram"),
+        metrics_exponential_histogram: name("metrics_exponential_histogram"),
+        metrics_summary: name("metrics_summary"),
+        logs: name("logs"),
+    }
 }
 
 fn queue(fields: &mut Fields<'_, '_>) -> QueueEntry {

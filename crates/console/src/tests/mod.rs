@@ -42,7 +42,7 @@ fn state(store: Option<Arc<dyn SpanStore>>, ready: bool) -> ConsoleState {
         metrics: Arc::new(|| "up 1\n".to_owned()),
         ready: Arc::new(move || if ready { Ok(()) } else { Err("draining") }),
         targets: Arc::new(|| serde_json::json!([{ "target": "a", "standing": "in_service" }])),
-        query_keys: QueryKeys { required: false, opens: Arc::new(query::opens) },
+        query_keys: QueryKeys { required: Arc::new(|| false), opens: Arc::new(query::opens) },
     }
 }
 

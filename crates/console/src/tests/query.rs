@@ -131,7 +131,7 @@ async fn asked_by(
         let peer: SocketAddr = peer.parse().unwrap();
         request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
     }
-    let query_keys = QueryKeys { required, opens: Arc::new(opens) };
+    let query_keys = QueryKeys { required: Arc::new(move || required), opens: Arc::new(opens) };
     let state = ConsoleState { query_keys, ..state(Some(kept.store.clone()), true) };
     let (head, body) = router(state).oneshot(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();

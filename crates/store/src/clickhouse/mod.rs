@@ -11,6 +11,7 @@ mod read;
 mod recent;
 mod rowbinary;
 mod schema;
+mod signals;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -24,8 +25,10 @@ use tokio::sync::OnceCell;
 
 use self::http::{Http, Statement};
 use self::schema::{Names, Prepared};
+use self::signals::PreparedSignals;
+pub use self::signals::SignalTableNames;
 use crate::sql::{SqlQuery, Table};
-use crate::{SpanRow, SpanStore, StoreError, TraceFilter, TraceSummary};
+use crate::{LogRow, MetricRow, SpanRow, SpanStore, StoreError, TraceFilter, TraceSummary};
 
 /// A server, or a cluster behind one address.
 pub struct ClickHouse {
@@ -33,6 +36,7 @@ pub struct ClickHouse {
     names: Names,
     settings: ClickHouseSettings,
     prepared: OnceCell<Prepared>,
+    signals: OnceCell<PreparedSignals>,
     closed: AtomicBool,
 }
 
@@ -51,6 +55,8 @@ pub struct ClickHouseSettings {
     pub ca_file: Option<PathBuf>,
     /// The spans' table; `otel_traces` by default. The look-up table's name begins with it.
     pub traces_table: String,
+    /// The tables of metrics and logs.
+    pub signal_tables: SignalTableNames,
     /// How long tables that are created keep spans; 0 for ever. 90 by default.
     pub retention_days: u32,
     /// How long an insert may take. 30 seconds by default.
@@ -95,6 +101,7 @@ impl Default for ClickHouseSettings {
             password: None,
             ca_file: None,
             traces_table: "otel_traces".to_owned(),
+            signal_tables: SignalTableNames::default(),
             retention_days: 90,
             timeout: Duration::from_secs(30),
             trace_spans_max: 10_000,
@@ -111,18 +118,28 @@ impl ClickHouse {
     /// [`StoreError::Schema`] for settings that can never work.
     pub fn new(settings: ClickHouseSettings) -> Result<Self, StoreError> {
         let http = Http::new(&settings)?;
+        signals::check_names(&settings)?;
         let names = Names::new(&settings);
-        let (prepared, closed) = (OnceCell::new(), AtomicBool::new(false));
-        Ok(Self { http, names, settings, prepared, closed })
+        let (prepared, signals, closed) =
+            (OnceCell::new(), OnceCell::new(), AtomicBool::new(false));
+        Ok(Self { http, names, settings, prepared, signals, closed })
     }
 
     /// Creates the tables if they are absent and checks them if they are there; once, and before
-    /// anything else. Every other method does it too.
+    /// anything else. Every other method does it too. Tables of metrics or logs that are of another
+    /// form are only warned of: spans do not need them.
     ///
     /// # Errors
     /// [`StoreError::Schema`] for tables of another form, or what ClickHouse says.
     pub async fn prepare(&self) -> Result<(), StoreError> {
-        self.prepared().await.map(drop)
+        self.prepared().await?;
+        match self.prepared_signals().await {
+            Err(error @ StoreError::Schema { .. }) => {
+                tracing::warn!(%error, "metrics and logs cannot be kept");
+                Ok(())
+            }
+            other => other.map(drop),
+        }
     }
 
     /// Whether the tables were found or created.
@@ -146,16 +163,7 @@ impl ClickHouse {
         let columns: Vec<_> = rowbinary::COLUMNS.iter().map(|(name, _)| quoted(name)).collect();
         let sql =
             format!("INSERT INTO {} ({}) FORMAT RowBinary", self.names.traces, columns.join(", "));
-        let settings = vec![
-            // An answer means that the rows are in the table.
-            ("async_insert", "0".to_owned()),
-            // The look-up table's rows too, if it was their insert that failed.
-            ("deduplicate_blocks_in_dependent_materialized_views", "1".to_owned()),
-            ("insert_deduplicate", "1".to_owned()),
-            ("insert_deduplication_token", token(&data)),
-            // Days are partitions; spans of more than a hundred days are no reason to lose them.
-            ("max_partitions_per_insert_block", "0".to_owned()),
-        ];
+        let settings = insert_settings(&data);
         let data = Some(data);
         self.http.run(Statement { sql: &sql, settings, data, time_max: None }).await.map(drop)
     }
@@ -166,6 +174,12 @@ impl ClickHouse {
         }
         let prepare = || schema::prepare(&self.http, &self.names, &self.settings);
         self.prepared.get_or_try_init(prepare).await.copied()
+    }
+
+    async fn prepared_signals(&self) -> Result<PreparedSignals, StoreError> {
+        self.prepared().await?;
+        let prepare = || signals::prepare(&self.http, &self.settings);
+        self.signals.get_or_try_init(prepare).await.copied()
     }
 }
 
@@ -189,6 +203,20 @@ impl SpanStore for ClickHouse {
         drop(rows);
         self.insert_encoded(Bytes::from(data)).await?;
         Ok(u64::from(count))
+    }
+
+    async fn insert_metrics(&self, rows: Vec<MetricRow>) -> Result<u64, StoreError> {
+        rows.iter().try_for_each(MetricRow::check)?;
+        self.prepared_signals().await?;
+        signals::insert_metrics(&self.http, &self.settings, &rows).await?;
+        Ok(rows.len() as u64)
+    }
+
+    async fn insert_logs(&self, rows: Vec<LogRow>) -> Result<u64, StoreError> {
+        rows.iter().try_for_each(LogRow::check)?;
+        let prepared = self.prepared_signals().await?;
+        signals::insert_logs(&self.http, &self.settings, prepared, &rows).await?;
+        Ok(rows.len() as u64)
     }
 
     async fn recent(&self, filter: &TraceFilter) -> Result<Vec<TraceSummary>, StoreError> {
@@ -218,6 +246,9 @@ impl SpanStore for ClickHouse {
 
     async fn query(&self, query: &SqlQuery) -> Result<Table, StoreError> {
         self.prepared().await?;
+        if signals::are_asked_for(&self.settings, &query.text) {
+            self.prepared_signals().await?;
+        }
         query::query(&self.http, &self.names, &self.settings, query, crate::now_ns()).await
     }
 
@@ -229,6 +260,20 @@ impl SpanStore for ClickHouse {
     async fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
     }
+}
+
+/// The settings of an insert of `data`.
+fn insert_settings(data: &[u8]) -> Vec<(&'static str, String)> {
+    vec![
+        // An answer means that the rows are in the table.
+        ("async_insert", "0".to_owned()),
+        // The look-up table's rows too, if it was their insert that failed.
+        ("deduplicate_blocks_in_dependent_materialized_views", "1".to_owned()),
+        ("insert_deduplicate", "1".to_owned()),
+        ("insert_deduplication_token", token(data)),
+        // Days are partitions; rows of more than a hundred days are no reason to lose them.
+        ("max_partitions_per_insert_block", "0".to_owned()),
+    ]
 }
 
 /// The same for the same bytes: 128 bits of their SHA-256.

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::http::{Http, Statement};
 use super::schema::Names;
-use super::{ClickHouseSettings, failure};
+use super::{ClickHouseSettings, SignalTableNames, failure, signals};
 use crate::StoreError;
 use crate::sql::{Cell, Scope, SqlQuery, Table, renamed, scoped};
 
-/// The table as queries call it.
+/// The spans' table as queries call it.
 const TRACES: &str = "otel_traces";
 
 #[derive(Deserialize)]
@@ -35,8 +35,12 @@ pub(super) async fn query(
     now_ns: i64,
 ) -> Result<Table, StoreError> {
     let mut sql = scoped(&query.text, &query.scope, now_ns)?;
-    if settings.traces_table != TRACES {
-        sql = match (renamed(&sql, &names.traces), &query.scope) {
+    let name_of = |usual: &str| match usual {
+        TRACES => (settings.traces_table != TRACES).then(|| names.traces.clone()),
+        other => signals::renamed(settings, other),
+    };
+    if settings.traces_table != TRACES || settings.signal_tables != SignalTableNames::default() {
+        sql = match (renamed(&sql, name_of), &query.scope) {
             (Ok(renamed), _) => renamed,
             // More than our parser knows: its author knows the table's name, too.
             (Err(_), Scope::All) => sql,

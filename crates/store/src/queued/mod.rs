@@ -23,7 +23,7 @@ pub use self::forwarder::{Forwarder, Sent};
 use self::forwarder::{Progress, Receiver};
 use crate::clickhouse::ClickHouse;
 use crate::sql::{SqlQuery, Table};
-use crate::{SpanRow, SpanStore, StoreError, TraceFilter, TraceSummary};
+use crate::{LogRow, MetricRow, SpanRow, SpanStore, StoreError, TraceFilter, TraceSummary};
 pub use tollgate_queue::{Recovered, Stats};
 
 /// Records of spans, as rows in ClickHouse's `RowBinary`.
@@ -102,6 +102,16 @@ impl SpanStore for QueuedStore {
             Record { kind: KIND_SPANS, version: VERSION_SPANS, items, payload: Bytes::from(data) };
         self.queue.append(vec![record]).await?;
         Ok(u64::from(items))
+    }
+
+    /// Not through the queue: returns once ClickHouse has them.
+    async fn insert_metrics(&self, rows: Vec<MetricRow>) -> Result<u64, StoreError> {
+        self.store.insert_metrics(rows).await
+    }
+
+    /// Not through the queue: returns once ClickHouse has them.
+    async fn insert_logs(&self, rows: Vec<LogRow>) -> Result<u64, StoreError> {
+        self.store.insert_logs(rows).await
     }
 
     async fn recent(&self, filter: &TraceFilter) -> Result<Vec<TraceSummary>, StoreError> {

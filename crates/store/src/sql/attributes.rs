@@ -7,8 +7,18 @@ use super::columns::{FLAG_ATTRIBUTE, NUMBER_ATTRIBUTES, Place, TEXT_ATTRIBUTES, 
 use super::expression::{Names, Term, text_literal};
 use super::from::{Kind, Relation};
 use super::literal::quoted;
+use super::signals::RESOURCE;
 use super::{SqlError, Ty};
 use crate::CONTENT_KEYS;
+
+/// Where a relation has the map of this name.
+fn map_of(relation: &Relation<'_>, name: &str) -> Option<Place> {
+    match (&relation.kind, column(name)) {
+        (Kind::Traces { .. }, Some((Ty::Map, place))) => Some(place),
+        (Kind::Signal(table), _) => table.map(name).map(Place::Signal),
+        _ => None,
+    }
+}
 
 // === impl Names ===
 
@@ -54,8 +64,8 @@ impl<'a> Names<'a> {
         let no_map = || SqlError::new(format!("`{}` is no map", words.join("."))).at(span);
         let (relation, name) = match words {
             [name] => {
-                let is_traces = |it: &&Relation<'_>| matches!(it.kind, Kind::Traces { .. });
-                let mut found = self.relations.iter().filter(is_traces);
+                let has = |it: &&Relation<'_>| map_of(it, name).is_some();
+                let mut found = self.relations.iter().filter(has);
                 let one = found.next().ok_or_else(no_map)?;
                 if found.next().is_some() {
                     let message =
@@ -70,10 +80,7 @@ impl<'a> Names<'a> {
             }
             _ => return Err(no_map()),
         };
-        match (&relation.kind, column(name)) {
-            (Kind::Traces { .. }, Some((Ty::Map, place))) => Ok((relation, place)),
-            _ => Err(no_map()),
-        }
+        map_of(relation, name).map(|place| (relation, place)).ok_or_else(no_map)
     }
 
     fn attribute(
@@ -98,11 +105,17 @@ impl<'a> Names<'a> {
         span: Span,
     ) -> Result<String, SqlError> {
         let name = &relation.sql;
+        let text = quoted(key)
+            .ok_or_else(|| SqlError::new("a text with a NUL character".to_owned()).at(span))?;
+        if let Place::Signal(map) = map {
+            return Ok(match (map, key) {
+                (RESOURCE, "project.id") => format!("{name}.project"),
+                _ => format!("ch_attribute({}, {text})", map.replace('@', name)),
+            });
+        }
         let Kind::Traces { details, content } = &relation.kind else {
             return Err(SqlError::unknown("a map of a subquery", span));
         };
-        let text = quoted(key)
-            .ok_or_else(|| SqlError::new("a text with a NUL character".to_owned()).at(span))?;
         if map == Place::ResourceAttributes {
             if key == "project.id" {
                 return Ok(format!("{name}.project"));

@@ -1,6 +1,7 @@
 //! The columns of `otel_traces`, and where the embedded store keeps each.
 
 use super::Ty;
+use super::signals::signal_table;
 
 /// The table that can be asked, as the Collector's exporter names it.
 pub(super) const TRACES: &str = "otel_traces";
@@ -23,6 +24,8 @@ pub(super) enum Place {
     Events(&'static str),
     /// One member of each of the links, as a list.
     Links(&'static str),
+    /// A map of metrics or logs: its text, with `@` for the relation.
+    Signal(&'static str),
 }
 
 /// Name, type and place of every column, in the exporter's order.
@@ -69,6 +72,11 @@ pub(super) const NUMBER_ATTRIBUTES: [(&str, &str, Ty); 3] = [
 
 /// The column of a flag: 1 exactly where the text is `true`.
 pub(super) const FLAG_ATTRIBUTE: (&str, &str) = ("gen_ai.request.stream", "stream");
+
+/// Whether a table has this name.
+pub(super) fn is_table(name: &str) -> bool {
+    name == TRACES || signal_table(name).is_some()
+}
 
 /// The column of this name.
 pub(super) fn column(name: &str) -> Option<(Ty, Place)> {

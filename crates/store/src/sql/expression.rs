@@ -219,6 +219,10 @@ impl<'a> Names<'a> {
                     columns.find(|(_, (known, _))| known == name).ok_or_else(missing)?;
                 (format!("{sql}.c{at}"), *ty)
             }
+            Kind::Signal(table) => {
+                let (ty, text) = table.column(name, sql).ok_or_else(missing)?;
+                (text, ty)
+            }
             Kind::Traces { details, content } => {
                 let (ty, place) = column(name).ok_or_else(missing)?;
                 if !matches!(place, Place::Span(_)) {
@@ -233,6 +237,7 @@ impl<'a> Names<'a> {
                         format!("ch_map({sql}d.attributes, {sql}c.attributes)")
                     }
                     Place::Events(member) => format!("ch_list({sql}d.events, '{member}')"),
+                    Place::Signal(text) => text.replace('@', sql),
                     Place::Links(member) => format!("ch_list({sql}d.links, '{member}')"),
                 };
                 (text, ty)

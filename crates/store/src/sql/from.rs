@@ -9,6 +9,7 @@ use sqlparser::ast::{
 
 use super::columns::{COLUMNS, DATABASE, TRACES};
 use super::literal::quoted;
+use super::signals::{SignalTable, signal_table};
 use super::{Compiled, Compiler, Scope, SqlError, Ty};
 
 /// The most relations of one `SELECT`; SQLite joins 64 tables, and each of these is up to three.
@@ -31,6 +32,8 @@ pub(super) struct Relation<'a> {
 pub(super) enum Kind {
     /// `otel_traces`, and which of the tables beside `spans` the query needs.
     Traces { details: Cell<bool>, content: Cell<bool> },
+    /// A table of metrics or logs.
+    Signal(&'static SignalTable),
     /// A subquery.
     Derived(Compiled),
 }
@@ -106,15 +109,22 @@ impl Compiler<'_> {
         }
     }
 
-    /// The text of a relation; of `otel_traces` only the rows that the scope allows.
+    /// The text of a relation; of a table only the rows that the scope allows.
     pub(super) fn source(&self, relation: &Relation<'_>) -> String {
         let name = &relation.sql;
-        match (&relation.kind, self.scope) {
-            (Kind::Traces { .. }, Scope::All) => format!("spans AS {name}"),
-            (Kind::Traces { .. }, Scope::Project(project)) => {
-                // A name that cannot be written is nobody's.
-                let project = quoted(project).unwrap_or_else(|| "NULL".to_owned());
-                format!("(SELECT * FROM spans WHERE project = {project}) AS {name}")
+        let project = match self.scope {
+            Scope::All => None,
+            // A name that cannot be written is nobody's.
+            Scope::Project(project) => Some(quoted(project).unwrap_or_else(|| "NULL".to_owned())),
+        };
+        let condition = project.map(|project| format!("project = {project}"));
+        match (&relation.kind, &condition) {
+            (Kind::Traces { .. }, None) => format!("spans AS {name}"),
+            (Kind::Traces { .. }, Some(condition)) => {
+                format!("(SELECT * FROM spans WHERE {condition}) AS {name}")
+            }
+            (Kind::Signal(table), condition) => {
+                format!("({}) AS {name}", table.rows(condition.as_deref()))
             }
             (Kind::Derived(compiled), _) => format!("({}) AS {name}", compiled.sql),
         }
@@ -146,12 +156,20 @@ fn table<'a>(name: &'a ObjectName, named: &[Named]) -> Result<(&'a str, Kind), S
     {
         return Ok((one, Kind::Derived(compiled.clone())));
     }
-    match parts.as_slice() {
-        [TRACES] | [DATABASE, TRACES] => {
+    let last = match parts.as_slice() {
+        [last] | [DATABASE, last] => *last,
+        _ => "",
+    };
+    match signal_table(last) {
+        _ if last == TRACES => {
             Ok((TRACES, Kind::Traces { details: Cell::new(false), content: Cell::new(false) }))
         }
-        _ => {
-            let message = format!("there is no table `{name}` here: `{TRACES}` is the one to ask");
+        Some(table) => Ok((table.name, Kind::Signal(table))),
+        None => {
+            let message = format!(
+                "there is no table `{name}` here: `{TRACES}`, `otel_logs` and `otel_metrics_*` are \
+                 those to ask"
+            );
             Err(SqlError::new(message).at(name.span()))
         }
     }
@@ -184,6 +202,9 @@ impl Relation<'_> {
         match &self.kind {
             Kind::Traces { .. } => {
                 COLUMNS.iter().map(|(name, ty, _)| ((*name).to_owned(), *ty)).collect()
+            }
+            Kind::Signal(table) => {
+                table.columns().map(|(name, ty, _)| ((*name).to_owned(), *ty)).collect()
             }
             Kind::Derived(compiled) => compiled.columns.clone(),
         }

@@ -1,4 +1,5 @@
-//! ClickHouse's dialect on the embedded store: one `SELECT` over `otel_traces` becomes SQLite's SQL.
+//! ClickHouse's dialect on the embedded store: one `SELECT` over the spans', metrics' and
+//! logs' tables becomes SQLite's SQL.
 //!
 //! A query means here what it means there, or it is refused with the place and the name of what is
 //! not known; nothing is approximated. Source: the documented queries (metrics page), the columns
@@ -17,6 +18,7 @@ mod literal;
 mod operators;
 mod scoped;
 mod select;
+mod signals;
 mod texts;
 mod times;
 mod ty;

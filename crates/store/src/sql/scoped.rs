@@ -1,4 +1,4 @@
-//! A tenant's query for ClickHouse itself: the text stays as it is, but for every read of the table,
+//! A tenant's query for ClickHouse itself: the text stays as it is, but for every read of a table,
 //! which becomes a read of the tenant's rows.
 
 use std::ops::ControlFlow;
@@ -7,12 +7,21 @@ use sqlparser::ast::{ObjectNamePart, Spanned, TableFactor, Visit, Visitor};
 use sqlparser::dialect::ClickHouseDialect;
 use sqlparser::tokenizer::{Location, Span, Token, Tokenizer, Whitespace};
 
-use super::columns::TRACES;
+use super::columns::is_table;
 use super::{Scope, SqlError, compile, parse};
 
-/// Where the table is read, and whether the query calls it by another name there.
+/// Where tables are read.
 #[derive(Default)]
-struct Reads(Vec<(Span, bool)>);
+struct Reads(Vec<Read>);
+
+struct Read {
+    /// The table's usual name.
+    table: String,
+    /// Where it stands, with its database.
+    span: Span,
+    /// Whether the query calls it by another name there.
+    has_alias: bool,
+}
 
 /// `text` for ClickHouse, limited to `scope`.
 ///
@@ -29,45 +38,51 @@ pub fn scoped(text: &str, scope: &Scope, now_ns: i64) -> Result<String, SqlError
     let mut reads = Reads::default();
     let _all = parse(text)?.visit(&mut reads);
     let escaped = project.replace('\\', "\\\\").replace('\'', "\\'");
-    let lost = || SqlError::new("a table's place in the query is not known".to_owned());
-    let mut out = String::with_capacity(text.len() + 128 * reads.0.len());
-    let mut from = 0;
-    for (span, has_alias) in reads.0 {
-        let start = offset(text, span.start).ok_or_else(lost)?;
-        let end = offset(text, span.end).ok_or_else(lost)?;
-        let is_it = |table: &&str| table.trim_end_matches(['`', '"']).ends_with(TRACES);
-        let table = text.get(start..end).filter(is_it).ok_or_else(lost)?;
-        out.push_str(text.get(from..start).ok_or_else(lost)?);
-        out.push_str(&format!(
-            "(SELECT * FROM {table} WHERE ResourceAttributes['project.id'] = '{escaped}')"
-        ));
-        if !has_alias {
-            out.push_str(&format!(" AS {TRACES}"));
-        }
-        from = end;
-    }
-    out.push_str(text.get(from..).ok_or_else(lost)?);
-    Ok(out)
+    replaced(text, &reads.0, |read, written| {
+        // What stands there is what was understood.
+        let is_it = written.trim_end_matches(['`', '"']).ends_with(&read.table);
+        is_it.then(|| {
+            format!(
+                "(SELECT * FROM {written} WHERE ResourceAttributes['project.id'] = '{escaped}')"
+            )
+        })
+    })
 }
 
-/// `text` with `table` wherever it reads the spans' table, which goes on under its usual name.
+/// `text` with another table wherever it reads one that `name_of` has another name for; it goes on
+/// under its usual one.
 ///
 /// # Errors
 /// A text that cannot be parsed.
-pub(crate) fn renamed(text: &str, table: &str) -> Result<String, SqlError> {
+pub(crate) fn renamed(
+    text: &str,
+    name_of: impl Fn(&str) -> Option<String>,
+) -> Result<String, SqlError> {
     let mut reads = Reads::default();
     let _all = parse(text)?.visit(&mut reads);
+    reads.0.retain(|read| name_of(&read.table).is_some());
+    replaced(text, &reads.0, |read, _| name_of(&read.table))
+}
+
+/// `text` with something else in place of each read.
+fn replaced(
+    text: &str,
+    reads: &[Read],
+    instead: impl Fn(&Read, &str) -> Option<String>,
+) -> Result<String, SqlError> {
     let lost = || SqlError::new("a table's place in the query is not known".to_owned());
-    let mut out = String::with_capacity(text.len() + 64 * reads.0.len());
+    let mut out = String::with_capacity(text.len() + 128 * reads.len());
     let mut from = 0;
-    for (span, has_alias) in reads.0 {
-        let start = offset(text, span.start).ok_or_else(lost)?;
+    for read in reads {
+        let start = offset(text, read.span.start).ok_or_else(lost)?;
+        let end = offset(text, read.span.end).ok_or_else(lost)?;
+        let written = text.get(start..end).ok_or_else(lost)?;
         out.push_str(text.get(from..start).ok_or_else(lost)?);
-        out.push_str(table);
-        if !has_alias {
-            out.push_str(&format!(" AS {TRACES}"));
+        out.push_str(&instead(read, written).ok_or_else(lost)?);
+        if !read.has_alias {
+            out.push_str(&format!(" AS {}", read.table));
         }
-        from = offset(text, span.end).ok_or_else(lost)?;
+        from = end;
     }
     out.push_str(text.get(from..).ok_or_else(lost)?);
     Ok(out)
@@ -114,9 +129,10 @@ impl Visitor for Reads {
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         if let TableFactor::Table { name, alias, .. } = factor
             && let Some(ObjectNamePart::Identifier(last)) = name.0.last()
-            && last.value == TRACES
+            && is_table(&last.value)
         {
-            self.0.push((name.span(), alias.is_some()));
+            let (table, span) = (last.value.clone(), name.span());
+            self.0.push(Read { table, span, has_alias: alias.is_some() });
         }
         ControlFlow::Continue(())
     }

@@ -5,7 +5,7 @@ use sqlparser::ast::{
     SetExpr, SetOperator, SetQuantifier, Spanned, Value,
 };
 
-use super::columns::TRACES;
+use super::columns::is_table;
 use super::expression::{Allow, Names, Term};
 use super::from::Named;
 use super::{Compiled, Compiler, SqlError};
@@ -34,8 +34,8 @@ impl Compiler<'_> {
             if !cte.alias.columns.is_empty() {
                 return Err(SqlError::unknown("a list of columns behind WITH", span));
             }
-            if cte.alias.name.value == TRACES {
-                return Err(SqlError::unknown("the table's own name behind WITH", span));
+            if is_table(&cte.alias.name.value) {
+                return Err(SqlError::unknown("a table's own name behind WITH", span));
             }
             let compiled = self.query(&cte.query, &named, depth)?;
             named.push((cte.alias.name.value.clone(), compiled));

@@ -100,7 +100,7 @@ fn what_is_not_known_is_refused_by_name_and_place() {
         ),
         (
             "SELECT 1\nFROM nowhere",
-            "line 2, column 6: there is no table `nowhere` here: `otel_traces` is the one to ask",
+            "line 2, column 6: there is no table `nowhere` here: `otel_traces`, `otel_logs` and `otel_metrics_*` are those to ask",
         ),
         ("SELECT nothing FROM otel_traces", "line 1, column 8: there is no column `nothing`"),
         (

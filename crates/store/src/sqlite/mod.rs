@@ -13,6 +13,7 @@ mod read;
 mod readers;
 mod retention;
 mod schema;
+mod signals;
 mod sql;
 mod summary;
 mod writer;
@@ -30,7 +31,7 @@ use self::failure::Place;
 use self::readers::Readers;
 use self::writer::Writer;
 use crate::sql::{SqlQuery, Table};
-use crate::{SpanRow, SpanStore, StoreError, TraceFilter, TraceSummary};
+use crate::{LogRow, MetricRow, SpanRow, SpanStore, StoreError, TraceFilter, TraceSummary};
 
 /// The embedded store.
 ///
@@ -128,6 +129,24 @@ impl SpanStore for Sqlite {
         writer.insert(rows).await
     }
 
+    async fn insert_metrics(&self, rows: Vec<MetricRow>) -> Result<u64, StoreError> {
+        let writer = self.writer()?;
+        rows.iter().try_for_each(MetricRow::check)?;
+        match rows.is_empty() {
+            true => Ok(0),
+            false => writer.insert_signals(signals::Rows::Metrics(rows)).await,
+        }
+    }
+
+    async fn insert_logs(&self, rows: Vec<LogRow>) -> Result<u64, StoreError> {
+        let writer = self.writer()?;
+        rows.iter().try_for_each(LogRow::check)?;
+        match rows.is_empty() {
+            true => Ok(0),
+            false => writer.insert_signals(signals::Rows::Logs(rows)).await,
+        }
+    }
+
     async fn recent(&self, filter: &TraceFilter) -> Result<Vec<TraceSummary>, StoreError> {
         let filter = filter.clone();
         self.readers.ask(move |connection| read::recent(connection, &filter)).await
@@ -165,6 +184,13 @@ impl SpanStore for Sqlite {
             let slice = writer.prune(cutoff_ns).await?;
             dropped += slice;
             if slice < u64::from(retention::SLICE_SPANS) {
+                break;
+            }
+        }
+        loop {
+            let slice = writer.prune_signals(cutoff_ns).await?;
+            dropped += slice;
+            if slice < u64::from(signals::SLICE_ROWS) {
                 return Ok(dropped);
             }
         }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::failure::Place;
-use super::{insert, retention};
+use super::{insert, retention, signals};
 use crate::{SpanRow, StoreError};
 
 /// How many spans share one transaction at most, unless a single insert has more.
@@ -21,7 +21,9 @@ pub(super) struct Writer {
 
 enum Job {
     Insert(Insert),
+    Signals(signals::Insert),
     Prune { cutoff_ns: i64, done: Answer },
+    PruneSignals { cutoff_ns: i64, done: Answer },
 }
 
 struct Insert {
@@ -29,7 +31,7 @@ struct Insert {
     done: Answer,
 }
 
-type Answer = oneshot::Sender<Result<u64, StoreError>>;
+pub(super) type Answer = oneshot::Sender<Result<u64, StoreError>>;
 
 /// What the thread owns.
 struct Thread {
@@ -66,10 +68,21 @@ impl Writer {
         self.send(Job::Insert(Insert { rows, done }), answer).await
     }
 
+    pub(super) async fn insert_signals(&self, rows: signals::Rows) -> Result<u64, StoreError> {
+        let (done, answer) = oneshot::channel();
+        self.send(Job::Signals(signals::Insert { rows, done }), answer).await
+    }
+
     /// Drops one slice of what started before `cutoff_ns`.
     pub(super) async fn prune(&self, cutoff_ns: i64) -> Result<u64, StoreError> {
         let (done, answer) = oneshot::channel();
         self.send(Job::Prune { cutoff_ns, done }, answer).await
+    }
+
+    /// Drops one slice of the metrics and logs from before `cutoff_ns`.
+    pub(super) async fn prune_signals(&self, cutoff_ns: i64) -> Result<u64, StoreError> {
+        let (done, answer) = oneshot::channel();
+        self.send(Job::PruneSignals { cutoff_ns, done }, answer).await
     }
 
     pub(super) fn close(&self) {
@@ -98,9 +111,14 @@ impl Thread {
         while let Some(job) = next.take() {
             match job {
                 Job::Insert(first) => next = self.insert_group(first),
+                Job::Signals(first) => next = self.insert_signal_group(first),
                 Job::Prune { cutoff_ns, done } => {
-                    let dropped = self.prune(cutoff_ns);
+                    let dropped = self.prune(cutoff_ns, retention::prune_slice);
                     // Whoever asked may have gone.
+                    let _gone = done.send(dropped);
+                }
+                Job::PruneSignals { cutoff_ns, done } => {
+                    let dropped = self.prune(cutoff_ns, signals::prune_slice);
                     let _gone = done.send(dropped);
                 }
             }
@@ -175,11 +193,38 @@ impl Thread {
         Ok(stored)
     }
 
-    fn prune(&mut self, cutoff_ns: i64) -> Result<u64, StoreError> {
+    /// Writes `first` and the metrics and logs that wait behind it, in one transaction; returns the
+    /// job that did not belong.
+    fn insert_signal_group(&mut self, first: signals::Insert) -> Option<Job> {
+        let mut rows = first.rows.len();
+        let mut group = vec![first];
+        let mut other = None;
+        while rows < GROUP_SPANS_MAX {
+            match self.queue.try_recv() {
+                Ok(Job::Signals(insert)) => {
+                    rows += insert.rows.len();
+                    group.push(insert);
+                }
+                Ok(job) => {
+                    other = Some(job);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        signals::insert_group(&mut self.connection, &self.place, group);
+        other
+    }
+
+    fn prune(
+        &mut self,
+        cutoff_ns: i64,
+        prune_slice: impl Fn(&Connection, i64) -> rusqlite::Result<u64>,
+    ) -> Result<u64, StoreError> {
         let mut slice = || {
             let transaction =
                 self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let dropped = retention::prune_slice(&transaction, cutoff_ns)?;
+            let dropped = prune_slice(&transaction, cutoff_ns)?;
             transaction.commit()?;
             Ok(dropped)
         };

@@ -13,5 +13,6 @@ mod rows;
 mod same;
 mod schema;
 mod shim;
+mod signals;
 mod sql;
 mod tls;

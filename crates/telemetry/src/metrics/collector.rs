@@ -15,7 +15,7 @@ pub(super) const ITEMS: Metric = plain(
     "gateway.collector.items",
     "{item}",
     &["signal", "result"],
-    "Spans that the collector received, stored, and could not store",
+    "Spans, points and log records that the collector received, stored, and could not store",
 );
 
 pub(super) const DROPPED: Metric = plain(
@@ -23,14 +23,14 @@ pub(super) const DROPPED: Metric = plain(
     "gateway.collector.dropped",
     "{item}",
     &["signal", "stage", "reason"],
-    "Spans that the collector dropped and told their sender of, by stage and reason",
+    "Items that the collector dropped and told their sender of, by stage and reason",
 );
 
 pub(super) const CUT: Metric = plain(
     Instrument::Counter,
     "gateway.collector.cut",
     "{cut}",
-    &["limit"],
+    &["signal", "limit"],
     "Attributes, events, texts and nested values that the collector cut, by the limit they were over",
 );
 

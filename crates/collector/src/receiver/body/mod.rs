@@ -59,12 +59,12 @@ pub(super) fn open(
     pipeline: &Pipeline,
     codec: Codec,
     body: Bytes,
-    weigh: impl FnOnce(&[u8]) -> usize,
+    weigh: impl FnOnce(&[u8], usize) -> usize,
     reserved: &mut Reservation,
 ) -> Result<Bytes, Refusal> {
     let limits = &pipeline.settings.limits;
     let body = inflate(codec, body, limits, reserved)?;
-    let decoded_bytes = weigh(&body);
+    let decoded_bytes = weigh(&body, limits.decoded_bytes_max);
     if decoded_bytes > limits.decoded_bytes_max {
         return Err(Refusal::DecodedBytes);
     }

@@ -36,7 +36,7 @@ pub(super) const COLUMNS: [(&str, &str); 22] = [
 
 /// The bytes of an insert.
 #[derive(Default)]
-struct Writer(Vec<u8>);
+pub(super) struct Writer(pub(super) Vec<u8>);
 
 /// All `rows`, one after the other. The same rows are always the same bytes.
 pub(super) fn encode<'a>(rows: impl IntoIterator<Item = &'a SpanRow>) -> Vec<u8> {
@@ -81,8 +81,32 @@ impl Writer {
         self.list(links, |writer, link| writer.map(&link.attributes));
     }
 
-    fn signed(&mut self, number: i64) {
+    pub(super) fn signed(&mut self, number: i64) {
         self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    pub(super) fn signed_32(&mut self, number: i32) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    pub(super) fn unsigned(&mut self, number: u64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    pub(super) fn unsigned_32(&mut self, number: u32) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    pub(super) fn float(&mut self, number: f64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    pub(super) fn byte(&mut self, byte: u8) {
+        self.0.push(byte);
+    }
+
+    pub(super) fn flag(&mut self, flag: bool) {
+        self.byte(u8::from(flag));
     }
 
     fn length(&mut self, mut length: usize) {
@@ -97,19 +121,19 @@ impl Writer {
         }
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         self.length(text.len());
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    fn map(&mut self, pairs: &[(String, String)]) {
+    pub(super) fn map(&mut self, pairs: &[(String, String)]) {
         self.list(pairs, |writer, (key, value)| {
             writer.text(key);
             writer.text(value);
         });
     }
 
-    fn list<T>(&mut self, items: &[T], mut item: impl FnMut(&mut Self, &T)) {
+    pub(super) fn list<T>(&mut self, items: &[T], mut item: impl FnMut(&mut Self, &T)) {
         self.length(items.len());
         for one in items {
             item(self, one);

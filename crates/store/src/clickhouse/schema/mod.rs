@@ -15,7 +15,7 @@ const DEDUPLICATION_WINDOW_BLOCKS: u32 = 10_000;
 /// The columns of the look-up table and their types.
 const LOOKUP_COLUMNS: [(&str, &str); 3] =
     [("TraceId", "String"), ("Start", "DateTime"), ("End", "DateTime")];
-const ATTRIBUTES: &str = "Map(LowCardinality(String), String)";
+pub(super) const ATTRIBUTES: &str = "Map(LowCardinality(String), String)";
 
 /// Names of tables, quoted and with their database.
 pub(super) struct Names {
@@ -58,11 +58,11 @@ pub(super) async fn prepare(
     if !has_lookup {
         tracing::warn!(table = names.lookup, "no look-up table of trace ids: traces open slower");
     }
-    warn_of_no_window(http, names, settings).await?;
+    warn_of_no_window(http, settings, &[&names.traces_table]).await?;
     Ok(Prepared { has_lookup })
 }
 
-async fn columns(
+pub(super) async fn columns(
     http: &Http,
     settings: &ClickHouseSettings,
     table: &str,
@@ -76,28 +76,30 @@ async fn columns(
 }
 
 /// A table of somebody else's may take a batch twice whose answer was lost.
-async fn warn_of_no_window(
+pub(super) async fn warn_of_no_window(
     http: &Http,
-    names: &Names,
     settings: &ClickHouseSettings,
+    tables: &[&str],
 ) -> Result<(), StoreError> {
+    let names: Vec<_> = tables.iter().map(|table| literal(table)).collect();
     let sql = format!(
-        "SELECT engine, create_table_query FROM system.tables WHERE database = {} AND name = {}",
+        "SELECT name, engine, create_table_query FROM system.tables \
+         WHERE database = {} AND name IN ({})",
         literal(&settings.database),
-        literal(&names.traces_table)
+        names.join(", ")
     );
-    let tables: Vec<(String, String)> = rows(http, &sql, Vec::new()).await?;
-    for (engine, create) in tables {
+    let tables: Vec<(String, String, String)> = rows(http, &sql, Vec::new()).await?;
+    for (table, engine, create) in tables {
         if engine.ends_with("MergeTree")
             && !engine.starts_with("Replicated")
             && !engine.starts_with("Shared")
             && !create.contains("non_replicated_deduplication_window")
         {
             tracing::warn!(
-                table = names.traces,
+                table,
                 "a batch whose answer was lost may be stored twice: ALTER TABLE {} MODIFY SETTING \
                  non_replicated_deduplication_window = {DEDUPLICATION_WINDOW_BLOCKS}",
-                names.traces
+                quoted(&table)
             );
         }
     }
@@ -105,7 +107,7 @@ async fn warn_of_no_window(
 }
 
 /// What a table lacks, and how to add it.
-fn differences(
+pub(super) fn differences(
     table: &str,
     expected: &[(&str, &str)],
     found: &[(String, String)],
@@ -132,7 +134,7 @@ fn differences(
 }
 
 /// A type without what the wire does not show: low cardinality, time zones, functions of merges.
-fn plain(ty: &str) -> String {
+pub(super) fn plain(ty: &str) -> String {
     let ty = ty.replace("LowCardinality(String)", "String");
     let inner = ty
         .strip_prefix("SimpleAggregateFunction(min, ")
@@ -170,15 +172,7 @@ impl Names {
     /// The statements that create everything, in order.
     fn create(&self, retention_days: u32) -> [String; 4] {
         let Self { traces, lookup, view, database, .. } = self;
-        let ttl = |column: &str| match retention_days {
-            0 => String::new(),
-            days => format!("TTL toDateTime({column}) + toIntervalDay({days})\n"),
-        };
-        let settings = format!(
-            "SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, \
-             non_replicated_deduplication_window = {DEDUPLICATION_WINDOW_BLOCKS}, \
-             fsync_after_insert = 1, fsync_part_directory = 1"
-        );
+        let settings = with_settings();
         [
             format!("CREATE DATABASE IF NOT EXISTS {database}"),
             format!(
@@ -186,7 +180,7 @@ impl Names {
                  PARTITION BY toDate(Timestamp)\n\
                  ORDER BY (ServiceName, SpanName, toDateTime(Timestamp))\n{}{settings}",
                 traces_columns(),
-                ttl("Timestamp"),
+                ttl("Timestamp", retention_days),
             ),
             format!(
                 "CREATE TABLE IF NOT EXISTS {lookup}\n(TraceId String CODEC(ZSTD(1)), \
@@ -194,7 +188,7 @@ impl Names {
                  INDEX idx_trace_id TraceId TYPE bloom_filter(0.01) GRANULARITY 1)\n\
                  ENGINE = MergeTree\nPARTITION BY toDate(Start)\nORDER BY (TraceId, Start)\n\
                  {}{settings}",
-                ttl("Start"),
+                ttl("Start", retention_days),
             ),
             format!(
                 "CREATE MATERIALIZED VIEW IF NOT EXISTS {view} TO {lookup} AS SELECT TraceId, \
@@ -203,6 +197,23 @@ impl Names {
             ),
         ]
     }
+}
+
+/// The clause that drops what is too old, if anything ever is.
+pub(super) fn ttl(column: &str, retention_days: u32) -> String {
+    match retention_days {
+        0 => String::new(),
+        days => format!("TTL toDateTime({column}) + toIntervalDay({days})\n"),
+    }
+}
+
+/// The settings of every table that we create.
+pub(super) fn with_settings() -> String {
+    format!(
+        "SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, \
+         non_replicated_deduplication_window = {DEDUPLICATION_WINDOW_BLOCKS}, \
+         fsync_after_insert = 1, fsync_part_directory = 1"
+    )
 }
 
 /// Columns and indexes of the spans' table.

@@ -4,6 +4,7 @@
 
 mod aggregates;
 mod attributes;
+mod lists;
 mod numbers;
 mod texts;
 pub(super) mod times;
@@ -22,6 +23,7 @@ const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8
 /// Makes them known to a connection.
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     attributes::register(connection)?;
+    lists::register(connection)?;
     texts::register(connection)?;
     numbers::register(connection)?;
     times::register(connection)?;

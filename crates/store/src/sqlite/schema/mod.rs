@@ -3,7 +3,7 @@
 //! `spans` holds only what lists and statistics read, so that going through a million spans touches
 //! few pages; `span_details` and `span_content` hold the rest under the same id. `traces` and
 //! `trace_facts` are sums of `spans`, kept up to date by every insert: the list of traces is one
-//! index walk.
+//! index walk. Metrics and logs have tables of their own, which `metric_rows` and `log_rows` join.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::ErrorKind;
@@ -33,7 +33,7 @@ const LOG_PAGES_MAX: i64 = 8_192;
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
 /// Each brings the schema from version `index` to `index + 1`. Never edit one that was released.
-const MIGRATIONS: [&str; 1] = [include_str!("001_spans.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("001_spans.sql"), include_str!("003_signals.sql")];
 
 /// The version that this program reads and writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -6,6 +6,7 @@ mod lookup;
 mod query;
 mod questions;
 mod scope;
+mod signals;
 mod speed;
 
 use std::path::PathBuf;

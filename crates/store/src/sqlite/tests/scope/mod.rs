@@ -2,17 +2,22 @@
 //! rows answer exactly as over a store that has only the one's.
 
 mod queries;
+mod tables;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
 use self::queries::generated;
 use super::query::asked;
+use super::signals::points;
 use super::{Fixture, START_NS, pairs};
 use crate::sql::{Cell, Scope, SqlQuery, Table};
-use crate::{EventRow, LinkRow, SpanKind, SpanRow, SpanStore, StatusCode};
+use crate::{
+    EventRow, LinkRow, LogRow, Metric, MetricRow, Origin, Point, SpanKind, SpanRow, SpanStore,
+    StatusCode,
+};
 
 const OURS: &str = "it's ours";
 const THEIRS: &str = "theirs";
@@ -54,6 +59,45 @@ fn span(project: &str, at: u64) -> SpanRow {
     }
 }
 
+/// The project's points, one of each kind, and a log record, of the same shape in both projects.
+fn signals(project: &str, at: u64) -> (Vec<MetricRow>, Vec<LogRow>) {
+    let ours = project == OURS;
+    let word = |text: &str| if ours { text.to_owned() } else { format!("{MARKER} {text}") };
+    let at_ns = START_NS + i64::try_from(at).unwrap();
+    let origin = Arc::new(Origin {
+        service_name: word("svc"),
+        resource_attributes: pairs(&[("project.id", project), ("zone", &word("z"))]),
+        scope_name: word("scope"),
+        scope_version: word("v"),
+        scope_attributes: pairs(&[("team", &word("t"))]),
+        ..Origin::default()
+    });
+    let point = |point: Point| MetricRow {
+        origin: Arc::clone(&origin),
+        metric: Arc::new(Metric {
+            name: word(["m", "n"][at as usize % 2]),
+            unit: word("s"),
+            ..Metric::default()
+        }),
+        attributes: pairs(&[("note", &word("n"))]),
+        start_ns: START_NS,
+        time_ns: at_ns,
+        flags: 0,
+        point,
+        exemplars: Vec::new(),
+    };
+    let log = LogRow {
+        origin: Arc::clone(&origin),
+        timestamp_ns: at_ns,
+        severity_text: word("INFO"),
+        body: word("said"),
+        attributes: pairs(&[("note", &word("n"))]),
+        event_name: word("e"),
+        ..LogRow::default()
+    };
+    (points().into_iter().map(point).collect(), vec![log])
+}
+
 struct Stores {
     runtime: Runtime,
     both: Fixture,
@@ -67,6 +111,13 @@ static STORES: LazyLock<Stores> = LazyLock::new(|| {
         for at in 0..8 {
             both.insert(vec![span(THEIRS, at), span(OURS, at)]).await;
             ours.insert(vec![span(OURS, at)]).await;
+        }
+        for at in 0..4 {
+            for (fixture, project) in [(&both, THEIRS), (&both, OURS), (&ours, OURS)] {
+                let (points, logs) = signals(project, at);
+                fixture.store.insert_metrics(points).await.unwrap();
+                fixture.store.insert_logs(logs).await.unwrap();
+            }
         }
     });
     Stores { runtime, both, ours }
