@@ -2,6 +2,7 @@
 
 mod findings;
 mod series;
+mod store_queue;
 
 use std::time::Duration;
 
