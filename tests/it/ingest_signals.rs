@@ -90,6 +90,15 @@ fn text(text: &str) -> Cell {
     Cell::Text(text.to_owned())
 }
 
+/// What `/metrics` says of a signal.
+fn items(ingest: &Ingest, signal: &str, result: &str) -> u64 {
+    let metrics = ingest.world.running().metrics();
+    let start =
+        format!("gateway_collector_items_total{{signal=\"{signal}\",result=\"{result}\"}} ");
+    let value = metrics.lines().find_map(|line| line.strip_prefix(&start));
+    value.unwrap_or_else(|| panic!("{metrics}")).parse().unwrap()
+}
+
 /// Everything that one run sent is there, once, with its values.
 fn assert_stored(ingest: &Ingest, run: &Run) {
     let Run { name, trace, span } = run;
@@ -176,6 +185,13 @@ fn the_python_sdks_signals_are_stored_over_each_protocol_with_and_without_compre
     let runs = sdk(&python, "ingest_signals.py", [&grpc, &http], &token(&ingest), &names);
     for run in &runs {
         assert_stored(&ingest, run);
+    }
+    for signal in ["traces", "metrics", "logs"] {
+        let (received, stored) =
+            (items(&ingest, signal, "received"), items(&ingest, signal, "stored"));
+        let per_run = if signal == "metrics" { 5 } else { 1 };
+        assert!(stored >= per_run * names.len() as u64, "{signal}: {stored}");
+        assert_eq!((received, items(&ingest, signal, "refused")), (stored, 0), "{signal}");
     }
     // The histogram was recorded inside a span, which the SDK adds as an exemplar.
     let exemplars = ingest.rows("SELECT \"Exemplars.TraceId\" FROM otel_metrics_histogram");

@@ -84,8 +84,8 @@ const LOG_COLUMNS: &[Column] = &[
     ("Timestamp", Ty::Time, "@.timestamp_ns"),
     // Whole seconds of it.
     ("TimestampTime", Ty::DateTime, "(@.timestamp_ns / 1000000000 * 1000000000)"),
-    ("TraceId", Ty::Str, "@.trace_id"),
-    ("SpanId", Ty::Str, "@.span_id"),
+    ("TraceId", Ty::Str, "@.of_trace"),
+    ("SpanId", Ty::Str, "@.of_span"),
     ("TraceFlags", Ty::UInt, "@.trace_flags"),
     ("SeverityText", Ty::Str, "@.severity_text"),
     ("SeverityNumber", Ty::UInt, "@.severity_number"),

@@ -8,7 +8,7 @@ use prost::Message;
 use tollgate_store::{LogRow, Origin};
 
 use super::origin::OfResource;
-use super::{Converted, SPAN_ID_BYTES, TRACE_ID_BYTES, id, pairs, signed, text};
+use super::{Converted, DROPPED, SPAN_ID_BYTES, TRACE_ID_BYTES, id, pairs, signed, text};
 
 #[cfg(test)]
 mod tests;
@@ -52,6 +52,11 @@ fn row(record: LogRecord, origin: &Arc<Origin>, now_ns: i64) -> LogRow {
         .into_iter()
         .find(|ns| *ns > 0)
         .map_or(now_ns, signed);
+    let mut attributes = pairs(record.attributes);
+    if record.dropped_attributes_count > 0 {
+        let [name, ..] = DROPPED;
+        attributes.push((name.to_owned(), record.dropped_attributes_count.to_string()));
+    }
     let severity = u8::try_from(record.severity_number).unwrap_or_default();
     LogRow {
         origin: Arc::clone(origin),
@@ -62,7 +67,7 @@ fn row(record: LogRecord, origin: &Arc<Origin>, now_ns: i64) -> LogRow {
         severity_text: record.severity_text,
         severity_number: if severity > FATAL4 { 0 } else { severity },
         body: text(record.body),
-        attributes: pairs(record.attributes),
+        attributes,
         event_name: record.event_name,
     }
 }

@@ -124,6 +124,14 @@ fn what_is_odd_about_a_record_is_left_out() {
 }
 
 #[test]
+fn what_was_dropped_of_a_record_is_said_in_an_attribute() {
+    let row = one(LogRecord { dropped_attributes_count: 7, ..LogRecord::default() });
+    let said = ("otel.dropped_attributes_count".to_owned(), "7".to_owned());
+    assert_eq!(row.attributes, [said]);
+    assert_eq!(one(LogRecord::default()).attributes, []);
+}
+
+#[test]
 fn what_rows_repeat_is_foreseen() {
     let bytes = |records: usize| repeated_bytes(&request(vec![LogRecord::default(); records]));
     assert_eq!(bytes(7) - bytes(6), size_of::<LogRow>());

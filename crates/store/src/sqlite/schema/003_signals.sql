@@ -68,9 +68,9 @@ CREATE TABLE log_records (
 
 CREATE INDEX log_records_by_time ON log_records (timestamp_ns);
 CREATE INDEX log_records_by_origin ON log_records (origin);
-CREATE INDEX log_records_by_trace ON log_records (trace_id) WHERE trace_id != '';
+CREATE INDEX log_records_by_trace ON log_records (trace_id);
 
--- What queries read.
+-- What queries read. A record's ids have names of their own: those of spans are more than a text.
 CREATE VIEW metric_rows AS
 SELECT p.time_ns, p.start_ns, p.flags, p.value, p.count, p.sum, p.min, p.max, p.shape, p.exemplars,
        s.kind, s.name, s.description, s.unit, s.attributes, s.temporality, s.is_monotonic,
@@ -81,7 +81,7 @@ JOIN metric_series s ON s.id = p.series
 JOIN signal_origins o ON o.id = s.origin;
 
 CREATE VIEW log_rows AS
-SELECT l.timestamp_ns, l.trace_id, l.span_id, l.trace_flags, l.severity_number, l.severity_text, l.body,
+SELECT l.timestamp_ns, l.trace_id AS of_trace, l.span_id AS of_span, l.trace_flags, l.severity_number, l.severity_text, l.body,
        l.attributes, l.event_name,
        o.project, o.service_name, o.resource_attributes, o.resource_schema_url, o.scope_name,
        o.scope_version, o.scope_attributes, o.scope_dropped, o.scope_schema_url

@@ -6,6 +6,7 @@ mod lookup;
 mod query;
 mod questions;
 mod scope;
+mod signal_queries;
 mod signals;
 mod speed;
 

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::query::asked;
 use super::{Fixture, START_NS, pairs};
-use crate::sql::{Cell, Scope, SqlQuery, Table};
+use crate::sql::{Cell, Table};
 use crate::{
     Buckets, Distribution, ExemplarRow, LogRow, Metric, MetricRow, Origin, Point, SpanStore,
     StoreError,
@@ -83,7 +83,7 @@ pub(super) fn log(project: &str, timestamp_ns: i64, body: &str) -> LogRow {
     }
 }
 
-async fn answer(fixture: &Fixture, text: &str) -> Table {
+pub(super) async fn answer(fixture: &Fixture, text: &str) -> Table {
     fixture.store.query(&asked(text)).await.unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
@@ -104,7 +104,7 @@ fn rows_of(fixture: &Fixture, table: &str) -> i64 {
     connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
 }
 
-fn text(text: &str) -> Cell {
+pub(super) fn text(text: &str) -> Cell {
     Cell::Text(text.to_owned())
 }
 
@@ -339,42 +339,4 @@ async fn inserts_that_come_together_are_all_there() {
     assert_eq!(stored, 100);
     assert_eq!(count(&fixture, "SELECT count() FROM otel_metrics_gauge").await, 50);
     assert_eq!(count(&fixture, "SELECT count() FROM otel_logs").await, 50);
-}
-
-#[tokio::test]
-async fn a_project_sees_its_own_metrics_and_logs_only() {
-    let fixture = Fixture::new();
-    for project in ["ours", "theirs"] {
-        let rows = points().into_iter().map(|it| point(project, START_NS, it)).collect();
-        fixture.store.insert_metrics(rows).await.unwrap();
-        fixture.store.insert_logs(vec![log(project, START_NS, project)]).await.unwrap();
-    }
-    let tables = ["gauge", "sum", "histogram", "exponential_histogram", "summary"]
-        .map(|kind| format!("otel_metrics_{kind}"));
-    for table in tables.iter().map(String::as_str).chain(["otel_logs"]) {
-        for text in [
-            format!("SELECT ResourceAttributes['project.id'] AS p FROM {table}"),
-            format!("SELECT p FROM (SELECT ResourceAttributes['project.id'] AS p FROM {table})"),
-            format!(
-                "WITH it AS (SELECT ResourceAttributes['project.id'] AS p FROM otel.{table}) \
-                 SELECT p FROM it"
-            ),
-            format!(
-                "SELECT b.ResourceAttributes['project.id'] AS p FROM {table} AS a \
-                 JOIN {table} AS b ON a.ServiceName = b.ServiceName"
-            ),
-        ] {
-            let seen = |scope| {
-                let query = SqlQuery { scope, ..asked(&text) };
-                let store = &fixture.store;
-                async move { store.query(&query).await.unwrap().rows }
-            };
-            let all = seen(Scope::All).await;
-            assert!(all.contains(&vec![Cell::Text("theirs".to_owned())]), "{text}");
-            let ours = seen(Scope::Project("ours".to_owned())).await;
-            assert_eq!(ours, [[Cell::Text("ours".to_owned())]], "{text}");
-            let nobody = seen(Scope::Project("' OR 1 = 1 --".to_owned())).await;
-            assert!(nobody.is_empty(), "{text}");
-        }
-    }
 }
