@@ -17,8 +17,9 @@ use crate::http2::Connection;
 use crate::ingest::now_s;
 use crate::ingest_issuers::Issuer;
 
-/// What hostile exports may add to the process: what one decoded request may take, and its rows.
-const GROWTH_BYTES_MAX: u64 = 256 << 20;
+/// What hostile exports may add to the process, several at once: as much as one decoded request may
+/// take.
+const GROWTH_BYTES_MAX: u64 = 128 << 20;
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const PROTOBUF: &str = "content-type: application/x-protobuf";
 const JSON: &str = "content-type: application/json";

@@ -53,10 +53,10 @@ struct Waiting<R> {
     since: Instant,
     done: oneshot::Sender<Result<usize, Refusal>>,
     /// Given back once the rows are gone, whoever still waits for them.
-    _reserved: Reservation,
+    reserved: Reservation,
 }
 
-/// Who is told about a write: each with how many of the rows were its own, and were filtered.
+/// Whom to tell about a write, and how many of their rows were filtered.
 struct Written {
     done: oneshot::Sender<Result<usize, Refusal>>,
     filtered: usize,
@@ -74,7 +74,7 @@ impl<R> Batch<R> {
     /// Returns how many of `rows` the filter dropped, once the others are durable.
     pub(crate) async fn add(&self, rows: Vec<R>, reserved: Reservation) -> Result<usize, Refusal> {
         let (done, answer) = oneshot::channel();
-        let waiting = Waiting { rows, since: Instant::now(), done, _reserved: reserved };
+        let waiting = Waiting { rows, since: Instant::now(), done, reserved };
         // Closed means that we are going down.
         self.entrance.send(waiting).await.map_err(|_| Refusal::StoreUnavailable)?;
         answer.await.map_err(|_| Refusal::StoreUnavailable)?
@@ -176,11 +176,11 @@ async fn write<R, W>(
     let mut all = Vec::new();
     let mut told = Vec::with_capacity(group.len());
     let mut held = Vec::with_capacity(group.len());
-    for Waiting { mut rows, done, _reserved, .. } in group {
+    for Waiting { mut rows, done, reserved, .. } in group {
         let before = rows.len();
         rows.retain(keep);
         told.push(Written { done, filtered: before - rows.len() });
-        held.push(_reserved);
+        held.push(reserved);
         if is_alone { all = rows } else { all.append(&mut rows) }
     }
     let written = if all.is_empty() { Ok(()) } else { insert(all).await };
