@@ -13,7 +13,9 @@ use tollgate_telemetry::export::{
     self, Exporters, Filter, MetricsReader, OtlpSettings, OtlpSink, Queue, QueueSettings,
 };
 use tollgate_telemetry::genai::{Call, build_spans, span_tree};
-use tollgate_telemetry::metrics::{Metrics, Reload, Retries, TargetGauges, ToolLinkCounts};
+use tollgate_telemetry::metrics::{
+    LimitCounts, Metrics, Reload, Retries, TargetGauges, ToolLinkCounts,
+};
 use tollgate_telemetry::{Pipeline, Profile, SpanId};
 
 use crate::store_sink::StoreSink;
@@ -132,6 +134,14 @@ impl Observe {
     /// From now on `/metrics` says how often Redis gave no answer.
     pub(crate) fn watch_redis(&self, failures: impl Fn() -> u64 + Send + Sync + 'static) {
         self.metrics.observe_redis(failures);
+    }
+
+    /// From now on `/metrics` says what became of limits.
+    pub(crate) fn watch_limits(
+        &self,
+        counts: impl Fn() -> LimitCounts + Clone + Send + Sync + 'static,
+    ) {
+        self.metrics.observe_limits(counts);
     }
 
     /// These models are configured; those of the configuration before stay known.

@@ -17,6 +17,7 @@ use tollgate_routing::Registry;
 use tollgate_store::SpanStore;
 
 use crate::keys::{self, Desk};
+use crate::limits::Gate;
 use crate::observe::Observe;
 use crate::redis::Redis;
 use crate::reload::{self, Reload, Reloader, Source};
@@ -106,8 +107,10 @@ impl Running {
         let access = Arc::new(Access::new(&settings)?);
         let redis = settings.redis.as_ref();
         let redis = redis.map(|redis| Redis::new(redis, runtime.handle())).transpose()?;
-        let snapshot = Snapshot::new(settings, in_flight.clone(), &live)?;
-        let shared = Shared::new(snapshot, in_flight, live, redis, observe);
+        let gate = Gate::new(&settings, Arc::clone(access.desk.keys()));
+        runtime.spawn(gate.clone().refresh(stopping.clone()));
+        let snapshot = Snapshot::new(settings, in_flight.clone(), &live, &gate)?;
+        let shared = Shared::new(snapshot, in_flight, live, gate, redis, observe);
 
         let console = console_state(&shared, &access, store.clone(), is_found);
         serve_control(&runtime, console, &access, control, stopping.clone())?;
@@ -239,7 +242,7 @@ impl Access {
     /// The text of `/metrics`.
     fn metrics(&self, shared: &Shared) -> String {
         let mut text = shared.observe.render_metrics();
-        text.push_str(&keys::metrics(&self.desk, self.auth.as_ref()));
+        text.push_str(&keys::metrics(&self.desk, &shared.gate.callers, self.auth.as_ref()));
         text
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! `router` is what the control plane serves of it; `auth` is what the collector asks.
 
+mod callers;
 mod fetch;
 mod rate_limit;
 mod router;
@@ -14,6 +15,7 @@ use tollgate_config as config;
 use tollgate_keys::token::Rules;
 use tollgate_keys::{Exchange, KeyRing};
 
+pub(crate) use callers::KnownCallers;
 pub(crate) use router::{Desk, router};
 
 /// What the collector asks about senders. Reads key sets that are in files.
@@ -47,7 +49,7 @@ pub(crate) fn exchange(settings: &config::Keys) -> Exchange {
 }
 
 /// Counters for `/metrics`, in Prometheus' text format.
-pub(crate) fn metrics(desk: &Desk, auth: Option<&Auth>) -> String {
+pub(crate) fn metrics(desk: &Desk, callers: &KnownCallers, auth: Option<&Auth>) -> String {
     let mut text = String::new();
     let mut family = |name: &str, help: &str, label: &str, rows: &[(&str, u64)]| {
         // `write!` to a String cannot fail.
@@ -61,6 +63,12 @@ pub(crate) fn metrics(desk: &Desk, auth: Option<&Auth>) -> String {
         "Keys brought to the token exchange, by what came of it",
         "result",
         &desk.results(),
+    );
+    family(
+        "gateway_caller_auth_total",
+        "Requests by what was found of their caller's key",
+        "result",
+        &callers.results(),
     );
     if let Some(auth) = auth {
         let mut rows = vec![("accepted", auth.accepted())];

@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
-use tollgate_keys::{Exchange, Issued, Refused, Scope, iso_8601, now_s};
+use tollgate_keys::{Exchange, Issued, KeyRing, Refused, Scope, iso_8601, now_s};
 
 use super::rate_limit::RateLimit;
 
@@ -167,6 +167,11 @@ async fn discovery(State(desk): State<Arc<Desk>>) -> Response {
 impl Desk {
     pub(crate) fn new(exchange: Exchange) -> Self {
         Self { exchange, rate_limit: RateLimit::default(), results: Default::default() }
+    }
+
+    /// The keys.
+    pub(crate) const fn keys(&self) -> &Arc<KeyRing> {
+        self.exchange.keys()
     }
 
     /// What came of all keys that were brought, by name.

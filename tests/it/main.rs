@@ -10,6 +10,7 @@
 )]
 
 mod attributes;
+mod callers;
 mod cancel;
 mod cli;
 mod clickhouse;
@@ -31,6 +32,7 @@ mod health;
 mod http2;
 mod ingest;
 mod ingest_issuers;
+mod limits;
 mod logs;
 mod metrics;
 mod otlp_backend;

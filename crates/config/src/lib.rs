@@ -9,6 +9,7 @@ mod compile;
 mod error;
 mod fields;
 mod fingerprint;
+mod limits;
 mod listeners;
 mod load;
 mod log;
@@ -29,11 +30,12 @@ pub use auth::{AuthMode, CollectorAuth, Issuer, Jwks, Keys};
 pub use capture::Capture;
 pub use error::{Place, Position, Problem, Problems, Warning};
 pub use fingerprint::{Fingerprint, fingerprint};
+pub use limits::{Limits, OnRedisDown};
 pub use log::{Log, LogFormat, LogLevel};
 pub use redis::Redis;
 pub use report::report;
 pub use settings::{
-    Cache, Collector, Control, GenAi, GenAiExporter, Limits, Price, Security, Server, Settings,
+    Cache, Collector, Control, GenAi, GenAiExporter, Price, Security, Server, Settings,
     StoreSettings, TlsFiles, ToolLinks,
 };
 

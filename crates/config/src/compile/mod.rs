@@ -16,22 +16,20 @@ use tollgate_routing::Deadlines;
 use crate::auth::{CollectorAuth, Keys};
 use crate::fields::Entry;
 use crate::fingerprint::Fingerprint;
+use crate::limits::{CURRENCY, Limits};
 use crate::listeners;
 use crate::model::{
-    AuthType, CacheEntry, Document, LimitsEntry, ProviderEntry, ServerEntry, StoreEntry, StoreKind,
+    AuthType, CacheEntry, Document, ProviderEntry, ServerEntry, StoreEntry, StoreKind,
 };
 use crate::redis::Redis;
 use crate::registry::{base_url, dialect, models_of};
 use crate::settings::{
-    Cache, Collector, Control, Limits, Price, Security, Server, Settings, StoreSettings, TlsFiles,
+    Cache, Collector, Control, Price, Security, Server, Settings, StoreSettings, TlsFiles,
 };
 use crate::variables::Variables;
 use crate::vault::Vault;
 
 const DRAIN: Duration = Duration::from_secs(30);
-const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
-const IN_FLIGHT_MAX: usize = 4096;
-const JSON_DEPTH_MAX: usize = 64;
 const STORE_PATH: &str = "data/tollgate.db";
 const RETENTION_DAYS: u32 = 90;
 const CLICKHOUSE_DATABASE: &str = "otel";
@@ -40,7 +38,6 @@ const CLICKHOUSE_TRACES: &str = "otel_traces";
 const COLLECTOR_MEMORY_MIB: usize = 512;
 const CACHE_TTL_SECS: u64 = 600;
 const CACHE_BYTES_MAX: usize = 256 * 1024 * 1024;
-const CURRENCY: &str = "USD";
 const AUTH_HEADER: HeaderName = HeaderName::from_static("api-key");
 const AUTH_HEADER_OF_MESSAGES: HeaderName = HeaderName::from_static("x-api-key");
 const AUTH_HEADER_OF_GEMINI: HeaderName = HeaderName::from_static("x-goog-api-key");
@@ -76,7 +73,7 @@ pub(crate) fn settings(
         providers,
         table: Arc::new(table),
         credential_sources,
-        limits: limits(&document.limits),
+        limits: Limits::of(&document.limits),
         service_name: exporters.service_name(),
         telemetry: exporters.application(),
         genai: exporters.genai(capture_content),
@@ -170,14 +167,6 @@ fn server(entry: &ServerEntry, addr: std::net::SocketAddr) -> Server {
         drain: entry.drain_secs.map_or(DRAIN, Duration::from_secs),
         route_header: entry.route_header,
         log: entry.log,
-    }
-}
-
-fn limits(entry: &LimitsEntry) -> Limits {
-    Limits {
-        body_bytes_max: entry.body_bytes_max.unwrap_or(BODY_BYTES_MAX),
-        in_flight_max: entry.in_flight_max.unwrap_or(IN_FLIGHT_MAX),
-        json_depth_max: entry.json_depth_max.unwrap_or(JSON_DEPTH_MAX),
     }
 }
 

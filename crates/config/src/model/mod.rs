@@ -2,6 +2,7 @@
 
 mod auth;
 mod capture;
+mod limits;
 mod providers;
 mod routing;
 mod server;
@@ -10,14 +11,13 @@ mod telemetry;
 
 pub(crate) use auth::{AuthEntry, IssuerEntry, KeysEntry};
 pub(crate) use capture::CaptureEntry;
+pub(crate) use limits::{LimitsEntry, RuleEntry};
 pub(crate) use providers::{AuthType, ModelOverride, ProviderEntry};
 pub(crate) use routing::{
     FunctionEntry, HealthEntry, RetryEntry, RouteEntry, RoutingEntry, StepEntry, TargetEntry,
     VariantEntry,
 };
-pub(crate) use server::{
-    CacheEntry, ControlEntry, LimitsEntry, RedisEntry, SecurityEntry, ServerEntry,
-};
+pub(crate) use server::{CacheEntry, ControlEntry, RedisEntry, SecurityEntry, ServerEntry};
 pub(crate) use storage::{CollectorEntry, PriceEntry, StoreEntry, StoreKind};
 pub(crate) use telemetry::{GenAiEntry, OtlpEntry, OtlpTlsEntry, Profiles, TelemetryEntry};
 
@@ -72,7 +72,7 @@ pub(crate) fn read(root: &Node, problems: &mut Vec<Problem>) -> Document {
         cache: section(&mut fields, "cache", server::cache),
         redis: fields.section("redis", server::redis).map(|section| section.value),
         keys: section(&mut fields, "keys", auth::keys),
-        limits: section(&mut fields, "limits", server::limits),
+        limits: section(&mut fields, "limits", limits::limits),
         telemetry: section(&mut fields, "telemetry", telemetry::telemetry),
         genai: section(&mut fields, "genai_telemetry", telemetry::genai),
         collector: fields.section("collector", storage::collector).map(|section| section.value),

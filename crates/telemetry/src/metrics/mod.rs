@@ -4,6 +4,7 @@ mod bounds;
 mod call;
 pub mod catalog;
 mod instruments;
+mod limits;
 mod names;
 mod redis;
 mod reloads;
@@ -24,6 +25,7 @@ use names::Names;
 use reloads::Reloads;
 use series::BoundSeries;
 
+pub use limits::LimitCounts;
 pub use reloads::Reload;
 pub use targets::TargetGauges;
 pub use tool_links::ToolLinkCounts;
