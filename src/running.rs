@@ -107,7 +107,8 @@ impl Running {
         let access = Arc::new(Access::new(&settings)?);
         let redis = settings.redis.as_ref();
         let redis = redis.map(|redis| Redis::new(redis, runtime.handle())).transpose()?;
-        let gate = Gate::new(&settings, Arc::clone(access.desk.keys()));
+        let gate = Gate::new(&settings, Arc::clone(access.desk.keys()), redis.as_ref());
+        runtime.spawn(gate.clone().tell(stopping.clone()));
         runtime.spawn(gate.clone().refresh(stopping.clone()));
         let snapshot = Snapshot::new(settings, in_flight.clone(), &live, &gate)?;
         let shared = Shared::new(snapshot, in_flight, live, gate, redis, observe);

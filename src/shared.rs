@@ -28,7 +28,7 @@ pub(crate) struct Shared {
     /// Which answers asked for tool runs whose results are yet to come.
     pub(crate) tool_links: Arc<ToolLinks>,
     /// What several gateways know together, where one is configured.
-    #[allow(dead_code, reason = "limits and cached answers that gateways share come next")]
+    #[allow(dead_code, reason = "cached answers that gateways share come next")]
     pub(crate) redis: Option<Redis>,
     /// Where finished requests are told.
     pub(crate) observe: Observe,

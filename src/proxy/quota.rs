@@ -58,7 +58,7 @@ impl Holds {
     }
 
     /// Takes a place at the target of an attempt that begins.
-    pub(crate) fn take_target(
+    pub(crate) async fn take_target(
         &mut self,
         quotas: &Quotas,
         target: &Target,
@@ -66,7 +66,7 @@ impl Holds {
         facts: &tollgate_filters::request::Facts,
     ) -> Result<(), Rejection> {
         if self.target.is_none() && quotas.limits_targets() {
-            self.target = quotas.reserve_target(&target.name, Some(endpoint), facts)?;
+            self.target = quotas.reserve_target(&target.name, Some(endpoint), facts).await?;
         }
         let counts = self.each().any(|reservation| reservation.counts_tokens());
         self.family = counts.then(|| Family::of(&target.model));

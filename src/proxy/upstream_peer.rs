@@ -54,7 +54,7 @@ pub(crate) async fn run(
             routed.unsuited = Some(reason);
             return Error::e_explain(ErrorType::new(UNSUITED), "no target can take this request");
         }
-        let taken = routed.holds.take_target(quotas, &target, endpoint, &routed.facts);
+        let taken = routed.holds.take_target(quotas, &target, endpoint, &routed.facts).await;
         if let Err(rejection) = taken {
             let message = rejection.to_string();
             let error = AttemptError { kind: "request_error", message, status: None };

@@ -33,6 +33,7 @@ mod http2;
 mod ingest;
 mod ingest_issuers;
 mod limits;
+mod limits_shared;
 mod logs;
 mod metrics;
 mod otlp_backend;

@@ -7,15 +7,19 @@
 
 mod amount;
 mod entry;
+mod lease;
 mod ledger;
 mod patterns;
 mod period;
 mod reservation;
 mod rule;
+mod sharing;
 mod window;
 
 pub use amount::{Need, Priced, Used, nanos_of};
+pub use lease::{Ask, Grant, SLOT_NOW, Shape};
 pub use ledger::{Clock, Counts, Ledger, Now, SUBJECTS_MAX};
 pub use patterns::{PATTERN_BYTES_MAX, Patterns};
 pub use reservation::{Claim, Exceeded, Reservation, Status};
 pub use rule::{Budget, Caps, Kind, OnExceed, Rule, Scope};
+pub use sharing::{Admission, Asking, OwnedClaim, Remote, Sharing, Unadmitted, Unreachable};

@@ -163,6 +163,7 @@ impl Reservation {
                 _ => Some(0),
             };
             entry.settle(held, used.tokens, nanos, now);
+            self.ledger.enqueue(entry);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Refuses what a caller may not ask for, and what is more than it may use.
 
 use std::future::{Ready, ready};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
@@ -10,6 +11,7 @@ use tollgate_providers::Endpoint;
 use tollgate_routing::Table;
 use tower::{Layer, Service};
 
+use super::quotas::Admitted;
 use super::{Caller, Context, Facts, Quotas, Rejection, Request, Verdict};
 
 /// Refuses models that the caller's key is not for (403), and requests that a limit or a budget has no
@@ -33,6 +35,8 @@ pub struct Reserved<S> {
 type Attached<F> = MapOk<F, Attach>;
 type Attach = Box<dyn FnOnce(Verdict) -> Verdict + Send>;
 type Refused = Ready<Result<Verdict, Rejection>>;
+/// Other gateways are asked first.
+type Asking = Pin<Box<dyn Future<Output = Result<Verdict, Rejection>> + Send>>;
 
 // === impl LimitsLayer ===
 
@@ -54,7 +58,7 @@ impl<S> Layer<S> for LimitsLayer {
 // === impl Reserved ===
 
 impl<S> Reserved<S> {
-    fn admit(&self, request: &Request) -> Result<Option<Reservation>, Rejection> {
+    fn admit(&self, request: &Request) -> Result<Admitted, Rejection> {
         let extensions = request.extensions();
         let (facts, context) = (Facts::default(), Context::default());
         let facts = extensions.get::<Facts>().unwrap_or(&facts);
@@ -70,11 +74,12 @@ impl<S> Reserved<S> {
 
 impl<S> Service<Request> for Reserved<S>
 where
-    S: Service<Request, Response = Verdict, Error = Rejection>,
+    S: Service<Request, Response = Verdict, Error = Rejection> + Clone + Send + 'static,
+    S::Future: Send,
 {
     type Response = Verdict;
     type Error = Rejection;
-    type Future = Either<S::Future, Either<Attached<S::Future>, Refused>>;
+    type Future = Either<Either<S::Future, Attached<S::Future>>, Either<Refused, Asking>>;
 
     fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), Rejection>> {
         self.inner.poll_ready(cx)
@@ -82,20 +87,33 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         match self.admit(&request) {
-            Ok(None) => Either::Left(self.inner.call(request)),
-            Ok(Some(reservation)) => {
-                let attach: Attach = Box::new(|verdict| match verdict {
-                    Verdict::Forward(mut forward) => {
-                        forward.reservation = Some(reservation);
-                        Verdict::Forward(forward)
-                    }
-                    respond @ Verdict::Respond(_) => respond,
-                });
-                Either::Right(Either::Left(self.inner.call(request).map_ok(attach)))
+            Ok(Admitted::Held(None)) => Either::Left(Either::Left(self.inner.call(request))),
+            Ok(Admitted::Held(Some(reservation))) => {
+                let answer = self.inner.call(request).map_ok(attach(reservation));
+                Either::Left(Either::Right(answer))
             }
-            Err(rejection) => Either::Right(Either::Right(ready(Err(rejection)))),
+            Ok(Admitted::Ask(asked)) => {
+                // The service that was made ready goes along; a fresh one stays.
+                let fresh = self.inner.clone();
+                let mut inner = std::mem::replace(&mut self.inner, fresh);
+                Either::Right(Either::Right(Box::pin(async move {
+                    let reservation = asked.answer().await?;
+                    inner.call(request).await.map(attach(reservation))
+                })))
+            }
+            Err(rejection) => Either::Right(Either::Left(ready(Err(rejection)))),
         }
     }
+}
+
+fn attach(reservation: Reservation) -> Attach {
+    Box::new(|verdict| match verdict {
+        Verdict::Forward(mut forward) => {
+            forward.reservation = Some(reservation);
+            Verdict::Forward(forward)
+        }
+        respond @ Verdict::Respond(_) => respond,
+    })
 }
 
 /// A model is allowed by the name that was asked for, or that of the route or function it leads to.

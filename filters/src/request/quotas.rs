@@ -3,7 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tollgate_limits::{Claim, Exceeded, Ledger, Need, Priced, Reservation, Rule, Scope};
+use tollgate_limits::{
+    Admission, Claim, Exceeded, Ledger, Need, OwnedClaim, Priced, Reservation, Rule, Scope,
+    Unadmitted,
+};
 use tollgate_providers::Endpoint;
 use tollgate_providers::estimate::Family;
 use tollgate_routing::Table;
@@ -46,10 +49,40 @@ pub struct Quotas {
     pub table: Arc<Table>,
 }
 
+/// What becomes of a request at once.
+#[derive(Debug)]
+pub(super) enum Admitted {
+    /// It may go on, with what it holds if any rule applies.
+    Held(Option<Reservation>),
+    /// Other gateways' use has to be asked for.
+    Ask(Asked),
+}
+
+/// A request that others have to be asked about.
+#[derive(Debug)]
+pub(super) struct Asked {
+    ledger: Arc<Ledger>,
+    claims: Vec<OwnedClaim>,
+    need: Need,
+}
+
+// === impl Asked ===
+
+impl Asked {
+    /// Asks.
+    pub(super) async fn answer(self) -> Result<Reservation, Rejection> {
+        let Self { ledger, claims, need } = self;
+        ledger.ask(&claims, need).await.map_err(|unadmitted| match unadmitted {
+            Unadmitted::Exceeded(exceeded) => rejection(exceeded),
+            Unadmitted::Unreachable => Rejection::LimitsUnavailable,
+        })
+    }
+}
+
 // === impl Quotas ===
 
 impl Quotas {
-    /// Admits a request by all rules but those of targets; `None` where none applies.
+    /// Admits a request by all rules but those of targets.
     ///
     /// # Errors
     /// [`Rejection::Exceeded`], [`Rejection::Unpriced`].
@@ -59,10 +92,10 @@ impl Quotas {
         caller: Option<&Arc<Caller>>,
         facts: &Facts,
         context: &Context,
-    ) -> Result<Option<Reservation>, Rejection> {
+    ) -> Result<Admitted, Rejection> {
         let own = caller.and_then(|caller| caller.rule.as_ref());
         if self.rules.is_empty() && own.is_none() {
-            return Ok(None);
+            return Ok(Admitted::Held(None));
         }
         let user = context.user_id.as_deref().or(facts.user.as_deref()).unwrap_or_default();
         let key = caller.map_or("", |caller| &caller.key_id);
@@ -100,15 +133,18 @@ impl Quotas {
     /// Admits an attempt by the rules of its target; `None` where none applies.
     ///
     /// # Errors
-    /// [`Rejection::Exceeded`], [`Rejection::Unpriced`].
-    pub fn reserve_target(
+    /// [`Rejection::Exceeded`], [`Rejection::Unpriced`], [`Rejection::LimitsUnavailable`].
+    pub async fn reserve_target(
         &self,
         target: &str,
         endpoint: Option<&Endpoint>,
         facts: &Facts,
     ) -> Result<Option<Reservation>, Rejection> {
         let claims = self.of_target(target).map(|rule| Claim { rule, subject: target });
-        self.hold(&claims.collect::<Vec<_>>(), endpoint, facts)
+        match self.hold(&claims.collect::<Vec<_>>(), endpoint, facts)? {
+            Admitted::Held(held) => Ok(held),
+            Admitted::Ask(asked) => asked.answer().await.map(Some),
+        }
     }
 
     fn of_target<'q>(&'q self, target: &str) -> impl Iterator<Item = &'q Arc<Rule>> {
@@ -123,9 +159,9 @@ impl Quotas {
         claims: &[Claim<'_>],
         endpoint: Option<&Endpoint>,
         facts: &Facts,
-    ) -> Result<Option<Reservation>, Rejection> {
+    ) -> Result<Admitted, Rejection> {
         if claims.is_empty() {
-            return Ok(None);
+            return Ok(Admitted::Held(None));
         }
         let caps = || claims.iter().map(|claim| &claim.rule.caps);
         let mut need = Need::default();
@@ -146,7 +182,17 @@ impl Quotas {
                 }
             }
         }
-        self.ledger.reserve(claims, need).map(Some).map_err(rejection)
+        match self.ledger.admit(claims, &need).map_err(rejection)? {
+            Admission::Admitted(reservation) => Ok(Admitted::Held(Some(reservation))),
+            Admission::Ask => {
+                let own = |claim: &Claim<'_>| OwnedClaim {
+                    rule: Arc::clone(claim.rule),
+                    subject: claim.subject.to_owned(),
+                };
+                let claims = claims.iter().map(own).collect();
+                Ok(Admitted::Ask(Asked { ledger: Arc::clone(&self.ledger), claims, need }))
+            }
+        }
     }
 
     fn tokens(&self, endpoint: Option<&Endpoint>, facts: &Facts) -> Need {

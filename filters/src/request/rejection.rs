@@ -129,6 +129,9 @@ pub enum Rejection {
     /// A limit or a budget has no room for the request.
     #[error("{0}")]
     Exceeded(Box<Exceeded>),
+    /// Limits are shared, and whoever keeps them gives no answer.
+    #[error("limits cannot be checked now; try again shortly")]
+    LimitsUnavailable,
     /// There is a budget, and nobody knows what the model costs.
     #[error("the model `{model}` has no price, and there is a budget to keep")]
     Unpriced {
@@ -167,9 +170,10 @@ impl Rejection {
             | Self::ModelNotAllowed { .. }
             | Self::Unpriced { .. } => StatusCode::FORBIDDEN,
             Self::Exceeded(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Overloaded { .. } | Self::KeysUnavailable | Self::ShuttingDown => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Overloaded { .. }
+            | Self::KeysUnavailable
+            | Self::LimitsUnavailable
+            | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -178,7 +182,10 @@ impl Rejection {
         match self {
             Self::UnknownModel { .. } => "UnknownModel",
             Self::UnknownProvider { .. } => "UnknownProvider",
-            Self::Overloaded { .. } | Self::KeysUnavailable | Self::ShuttingDown => "overloaded",
+            Self::Overloaded { .. }
+            | Self::KeysUnavailable
+            | Self::LimitsUnavailable
+            | Self::ShuttingDown => "overloaded",
             Self::KeyMissing | Self::KeyNotValid | Self::NoProviderKey { .. } => "auth",
             Self::KeyNotForCalls
             | Self::OtherProject
@@ -206,9 +213,10 @@ impl Rejection {
     /// When to try again, where trying again can help.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Overloaded { .. } | Self::KeysUnavailable | Self::ShuttingDown => {
-                Some(Duration::from_secs(1))
-            }
+            Self::Overloaded { .. }
+            | Self::KeysUnavailable
+            | Self::LimitsUnavailable
+            | Self::ShuttingDown => Some(Duration::from_secs(1)),
             Self::Exceeded(exceeded) => exceeded.retry_after_s().map(Duration::from_secs),
             _ => None,
         }

@@ -11,9 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::Need;
-use crate::entry::Entry;
+use crate::entry::{Entry, Unheld};
+use crate::lease::Ask;
 use crate::reservation::{Claim, Exceeded, Hold, Reservation};
 use crate::rule::{Kind, Rule, Scope};
+use crate::sharing::{self, Sharing};
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +49,16 @@ pub struct Ledger {
     /// Keyed at random, so that no two subjects can be chosen to be one.
     hashers: [RandomState; 2],
     counters: Counters,
+    sharing: Option<Sharing>,
+    /// Entries with something to tell, each once.
+    news: Mutex<Vec<Arc<Entry>>>,
+}
+
+/// Why a request is not held.
+pub(crate) enum Unholdable {
+    Exceeded(Exceeded),
+    /// It may be, once this entry's questions are answered.
+    Asks(Arc<Entry>, Arc<Rule>, Vec<Ask>),
 }
 
 #[derive(Default)]
@@ -63,6 +75,7 @@ struct Counters {
     cut: AtomicU64,
     pooled: AtomicU64,
     unpriced: AtomicU64,
+    unreachable: AtomicU64,
 }
 
 /// What happened since the start, and how many subjects there are.
@@ -80,6 +93,8 @@ pub struct Counts {
     pub pooled: u64,
     /// Requests under a budget whose price nobody knows.
     pub unpriced: u64,
+    /// Requests that those who share the counts gave no answer about.
+    pub unreachable: u64,
     /// Subjects that are known.
     pub subjects: u64,
 }
@@ -95,10 +110,19 @@ impl Ledger {
             shards: Default::default(),
             hashers: Default::default(),
             counters: Counters::default(),
+            sharing: None,
+            news: Mutex::default(),
         }
     }
 
-    /// Admits a request if every rule that claims it has room for what it needs.
+    /// The same, with counts that several gateways share.
+    #[must_use]
+    pub fn shared(self, sharing: Sharing) -> Self {
+        Self { sharing: Some(sharing), ..self }
+    }
+
+    /// Admits a request if every rule that claims it has room for what it needs, by what this process
+    /// knows.
     ///
     /// # Errors
     /// The first rule that has not.
@@ -107,27 +131,75 @@ impl Ledger {
         claims: &[Claim<'_>],
         need: Need,
     ) -> Result<Reservation, Exceeded> {
+        match self.hold(claims, &need, false) {
+            Ok(holds) => Ok(self.admitted(holds, need)),
+            Err(Unholdable::Exceeded(exceeded)) => Err(exceeded),
+            // Nobody is asked by who does not share.
+            Err(Unholdable::Asks(..)) => Ok(self.admitted(Vec::new(), need)),
+        }
+    }
+
+    /// Holds what a request needs by every rule, or nothing.
+    pub(crate) fn hold(
+        &self,
+        claims: &[Claim<'_>],
+        need: &Need,
+        shared: bool,
+    ) -> Result<Vec<Hold>, Unholdable> {
         let now = self.now();
         let mut holds: Vec<Hold> = Vec::with_capacity(claims.len());
         for Claim { rule, subject } in claims {
             let entry = self.entry(rule, subject, now.ms);
             let nanos = rule.caps.budget.as_ref();
             let nanos = nanos.map_or(0, |budget| need.nanos(need.output, &budget.currency));
-            match entry.hold(&rule.caps, need.tokens(), nanos, now) {
+            let name: &dyn Fn() -> Box<str> = &|| sharing::name_of(&rule.name, subject);
+            let held = entry.hold(&rule.caps, need.tokens(), nanos, now, shared.then_some(name));
+            match held {
                 Ok(held) => holds.push(Hold { entry, rule: Arc::clone(rule), held }),
-                Err(refusal) => {
+                Err(unheld) => {
                     for hold in &holds {
                         hold.entry.release(&hold.held, now);
+                        self.enqueue(&hold.entry);
                     }
-                    self.count_refusal(rule.scope, refusal.kind);
-                    return Err(Exceeded::new(rule, refusal, need.tokens()));
+                    return Err(match unheld {
+                        Unheld::Refused(refusal) => {
+                            self.count_refusal(rule.scope, refusal.kind);
+                            Unholdable::Exceeded(Exceeded::new(rule, refusal, need.tokens()))
+                        }
+                        Unheld::Asks(asks) => Unholdable::Asks(entry, Arc::clone(rule), asks),
+                    });
                 }
             }
         }
+        Ok(holds)
+    }
+
+    pub(crate) fn admitted(self: &Arc<Self>, holds: Vec<Hold>, need: Need) -> Reservation {
         if holds.iter().any(|hold| hold.rule.caps.tokens_per_minute.is_some()) {
             self.counters.tokens_reserved.fetch_add(need.tokens(), Ordering::Relaxed);
         }
-        Ok(Reservation::new(Arc::clone(self), holds, need))
+        Reservation::new(Arc::clone(self), holds, need)
+    }
+
+    /// Whether several gateways share the counts.
+    pub(crate) const fn sharing(&self) -> Option<&Sharing> {
+        self.sharing.as_ref()
+    }
+
+    /// From now on an entry may have something to tell those who share the counts.
+    pub(crate) fn enqueue(&self, entry: &Arc<Entry>) {
+        if self.sharing.is_some() && entry.enqueue() {
+            lock(&self.news).push(Arc::clone(entry));
+        }
+    }
+
+    /// Takes all entries that may have something to tell.
+    pub(crate) fn take_news(&self) -> Vec<Arc<Entry>> {
+        std::mem::take(&mut *lock(&self.news))
+    }
+
+    pub(crate) fn count_unreachable(&self) {
+        self.counters.unreachable.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether a rule has room for one more request of this subject, however small.
@@ -160,6 +232,7 @@ impl Ledger {
             cut: read(&self.counters.cut),
             pooled: read(&self.counters.pooled),
             unpriced: read(&self.counters.unpriced),
+            unreachable: read(&self.counters.unreachable),
             subjects: subjects as u64,
         }
     }
@@ -236,6 +309,6 @@ impl Shard {
     }
 }
 
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

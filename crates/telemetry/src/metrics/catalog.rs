@@ -319,6 +319,13 @@ pub const METRICS: &[Metric] = &[
         "Requests under a budget whose model has no price",
     ),
     plain(
+        Instrument::Counter,
+        "gateway.limits.redis_failures",
+        "{request}",
+        &[],
+        "Requests whose shared limits Redis gave no answer about, whatever was made of them",
+    ),
+    plain(
         Instrument::Gauge,
         "gateway.limits.subjects",
         "{subject}",

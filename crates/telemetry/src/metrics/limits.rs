@@ -21,6 +21,8 @@ pub struct LimitCounts {
     pub pooled: u64,
     /// Requests under a budget without a price.
     pub unpriced: u64,
+    /// Requests that Redis gave no answer about.
+    pub unreachable: u64,
     /// Subjects that are counted apart.
     pub subjects: u64,
 }
@@ -45,12 +47,13 @@ impl Metrics {
                 }
             })
             .build();
-        let plain: [(&'static str, Read); 5] = [
+        let plain: [(&'static str, Read); 6] = [
             ("gateway.limits.tokens_reserved", |counts| counts.tokens_reserved),
             ("gateway.limits.tokens_settled", |counts| counts.tokens_settled),
             ("gateway.limits.streams_cut", |counts| counts.cut),
             ("gateway.limits.pooled", |counts| counts.pooled),
             ("gateway.limits.unpriced", |counts| counts.unpriced),
+            ("gateway.limits.redis_failures", |counts| counts.unreachable),
         ];
         for (name, read) in plain {
             let (asked, metric) = (counts.clone(), Metric::own(name));

@@ -90,7 +90,7 @@ impl Rig {
             Observe::start(&settings, kept, in_flight.clone(), &runtime, &stopping).unwrap();
         let live = Registry::new(Instant::now());
         let ring = Arc::new(tollgate_keys::KeyRing::new(folder.path().join("keys.db")));
-        let gate = crate::limits::Gate::new(&settings, ring);
+        let gate = crate::limits::Gate::new(&settings, ring, None);
         let snapshot = Snapshot::new(settings, in_flight.clone(), &live, &gate).unwrap();
         let shared = Shared::new(snapshot, in_flight, live, gate, None, observe);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();

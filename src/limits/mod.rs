@@ -1,21 +1,27 @@
 //! Who may call, and how much of it: what of that outlives a configuration, and what is made anew.
 
+mod shared;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
-use tollgate_config::{Price, Settings};
+use tollgate_config::{OnRedisDown, Price, Settings};
 use tollgate_filters::request::{CallerKeys, Callers, Prices, Quotas};
 use tollgate_keys::KeyRing;
-use tollgate_limits::{Counts, Ledger, Now, Priced};
+use tollgate_limits::{Counts, Ledger, Now, Priced, Sharing};
 use tollgate_telemetry::metrics::LimitCounts;
 
+use self::shared::SharedCounts;
 use crate::keys::KnownCallers;
 use crate::proxy::cost;
+use crate::redis::Redis;
 
 /// How often the keys' file is looked at: a revoked key ends soon after.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
+/// How often what is used beyond leases, and left of them, is told.
+const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// Callers and their counts: one for the process, whatever configuration is in force.
 #[derive(Clone)]
@@ -33,17 +39,23 @@ struct Pricing(BTreeMap<Arc<str>, Price>);
 
 impl Gate {
     /// Nobody has used anything yet.
-    pub(crate) fn new(settings: &Settings, ring: Arc<KeyRing>) -> Self {
+    pub(crate) fn new(settings: &Settings, ring: Arc<KeyRing>, redis: Option<&Redis>) -> Self {
         let began = Instant::now();
         let clock = Arc::new(move || Now {
             ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             unix_s: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
         });
-        Self {
-            callers: Arc::new(KnownCallers::new(Arc::clone(&ring))),
-            ring,
-            ledger: Arc::new(Ledger::new(settings.limits.subjects_max, clock)),
-        }
+        let ledger = Ledger::new(settings.limits.subjects_max, clock);
+        let ledger = match (settings.limits.shared, redis) {
+            (Some(on_redis_down), Some(redis)) => {
+                let is_open = on_redis_down == OnRedisDown::Open;
+                ledger
+                    .shared(Sharing { remote: Arc::new(SharedCounts::new(redis.clone())), is_open })
+            }
+            _ => ledger,
+        };
+        let callers = Arc::new(KnownCallers::new(Arc::clone(&ring)));
+        Self { callers, ring, ledger: Arc::new(ledger) }
     }
 
     /// Who may call by this configuration.
@@ -63,6 +75,20 @@ impl Gate {
             output_tokens_default: limits.output_tokens_default,
             table: Arc::clone(&settings.table),
         })
+    }
+
+    /// Tells other gateways what they must know of our use, until `stopping`; then once more.
+    pub(crate) async fn tell(self, mut stopping: watch::Receiver<bool>) {
+        loop {
+            let is_over = tokio::select! {
+                () = tokio::time::sleep(TELL_EVERY) => false,
+                _ = stopping.wait_for(|stop| *stop) => true,
+            };
+            self.ledger.tell().await;
+            if is_over {
+                return;
+            }
+        }
     }
 
     /// Keeps what is known of keys a second old at most, until `stopping`.
@@ -104,8 +130,9 @@ impl Prices for Pricing {
 
 /// What became of limits, for metrics.
 pub(crate) fn counts(ledger: &Ledger) -> LimitCounts {
-    let Counts { refused, tokens_reserved, tokens_settled, cut, pooled, unpriced, subjects } =
-        ledger.counts();
+    let counts = ledger.counts();
+    let Counts { refused, tokens_reserved, tokens_settled, cut, .. } = counts;
+    let Counts { pooled, unpriced, unreachable, subjects, .. } = counts;
     let refused =
         refused.into_iter().map(|(scope, kind, count)| (kind.name(), scope.name(), count));
     LimitCounts {
@@ -115,6 +142,7 @@ pub(crate) fn counts(ledger: &Ledger) -> LimitCounts {
         cut,
         pooled,
         unpriced,
+        unreachable,
         subjects,
     }
 }

@@ -1,7 +1,10 @@
 //! What one subject of one rule uses: its minute, its requests at a time, its day and month.
 
+mod leases;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::lease::{Ask, Lease};
 use crate::ledger::Now;
 use crate::rule::{Caps, Kind};
 use crate::window::Window;
@@ -17,6 +20,19 @@ struct State {
     running: u64,
     day: Spent,
     month: Spent,
+    /// Where the counts are shared.
+    shared: Option<Box<Shared>>,
+}
+
+/// This gateway's part of shared counts.
+#[derive(Debug)]
+struct Shared {
+    /// What the counts are called there.
+    name: Box<str>,
+    caps: Caps,
+    leases: [Lease; Kind::ALL.len()],
+    /// It is in the queue of those that have something to tell.
+    is_queued: bool,
 }
 
 /// Money of one period.
@@ -41,6 +57,17 @@ pub(crate) struct Held {
     /// The numbers of day and month that the money is of.
     periods: (u64, u64),
     nanos: u64,
+    /// Slots and amounts that were taken from leases, by kind.
+    leased: [Option<(u64, u64)>; Kind::ALL.len()],
+}
+
+/// Why there is no hold.
+#[derive(Debug)]
+pub(crate) enum Unheld {
+    /// It does not fit.
+    Refused(Refusal),
+    /// It may fit: somebody else has to be asked.
+    Asks(Vec<Ask>),
 }
 
 /// Why something does not fit.
@@ -74,17 +101,21 @@ impl Entry {
         tokens: u64,
         nanos: u64,
         now: Now,
-    ) -> Result<Held, Refusal> {
+        shared: Option<&dyn Fn() -> Box<str>>,
+    ) -> Result<Held, Unheld> {
+        let amount = |kind| match kind {
+            Kind::Requests | Kind::Concurrency => 1,
+            Kind::Tokens => tokens,
+            Kind::BudgetDay | Kind::BudgetMonth => nanos,
+        };
         let mut state = self.state();
         for kind in Kind::ALL {
-            let amount = match kind {
-                Kind::Requests | Kind::Concurrency => 1,
-                Kind::Tokens => tokens,
-                Kind::BudgetDay | Kind::BudgetMonth => nanos,
-            };
-            state.fits(caps, kind, amount, now)?;
+            state.fits(caps, kind, amount(kind), now).map_err(Unheld::Refused)?;
         }
         let mut held = Held::default();
+        if let Some(name) = shared {
+            held.leased = state.take_leases(caps, amount, name, now).map_err(Unheld::Asks)?;
+        }
         if caps.requests_per_minute.is_some() {
             held.request = Some(state.requests.add(1, now.ms));
         }
@@ -112,10 +143,22 @@ impl Entry {
         now: Now,
     ) -> Result<(), Refusal> {
         let mut state = self.state();
+        let amounts =
+            [(Kind::Tokens, tokens), (Kind::BudgetDay, nanos), (Kind::BudgetMonth, nanos)];
         if !forced {
-            state.fits(caps, Kind::Tokens, tokens, now)?;
-            state.fits(caps, Kind::BudgetDay, nanos, now)?;
-            state.fits(caps, Kind::BudgetMonth, nanos, now)?;
+            for (kind, amount) in amounts {
+                state.fits(caps, kind, amount, now)?;
+                let limit = caps.of(kind).filter(|_| held.is_leased(kind));
+                if let (Some(limit), Some(lease)) = (limit, state.lease(kind))
+                    && lease.is_exhausted(now.ms)
+                {
+                    return Err(Refusal { kind, limit, wait_ms: Some(RUNNING_WAIT_MS) });
+                }
+            }
+        }
+        // Nobody can be asked in the middle of a stream: what no lease has is told afterwards.
+        for (kind, amount) in amounts.into_iter().filter(|(kind, _)| held.is_leased(*kind)) {
+            state.extend_lease(kind, amount, now);
         }
         if held.tokens.is_some() {
             let slot = state.tokens.add(tokens, now.ms);
@@ -139,6 +182,7 @@ impl Entry {
         if held.running {
             state.running = state.running.saturating_sub(1);
         }
+        state.settle_leases(held, tokens, nanos, now);
         if let (Some((slot, first)), Some(tokens)) = (held.tokens, tokens) {
             let reserved = first + held.kept + held.last.1;
             if tokens >= reserved {
@@ -166,8 +210,12 @@ impl Entry {
     /// Undoes a hold, as if the request had never been.
     pub(crate) fn release(&self, held: &Held, now: Now) {
         self.settle(held, Some(0), Some(0), now);
+        let mut state = self.state();
         if let Some(slot) = held.request {
-            self.state().requests.take_back(slot, 1);
+            state.requests.take_back(slot, 1);
+        }
+        if let Some((slot, amount)) = held.leased_of(Kind::Requests) {
+            state.give_lease(Kind::Requests, slot, amount, now);
         }
     }
 
@@ -198,7 +246,10 @@ impl Entry {
     pub(crate) fn is_idle(&self, now: Now) -> bool {
         let mut state = self.state();
         state.roll(now);
-        state.running == 0
+        let told = state.shared.as_ref().is_none_or(|shared| {
+            !shared.is_queued && shared.leases.iter().all(|it| !it.is_open() && !it.is_out())
+        });
+        told && state.running == 0
             && state.requests.used(now.ms) == 0
             && state.tokens.used(now.ms) == 0
             && state.month.nanos == 0
@@ -252,6 +303,18 @@ impl State {
         self.day.nanos = self.day.nanos.saturating_add(nanos);
         self.month.nanos = self.month.nanos.saturating_add(nanos);
         (self.day.number, self.month.number)
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    fn leased_of(&self, kind: Kind) -> Option<(u64, u64)> {
+        self.leased.get(kind as usize).copied().flatten()
+    }
+
+    fn is_leased(&self, kind: Kind) -> bool {
+        self.leased_of(kind).is_some()
     }
 }
 
