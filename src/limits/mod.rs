@@ -73,6 +73,7 @@ impl Gate {
             prices: Arc::new(Pricing(settings.pricing.clone())),
             unpriced: limits.unpriced,
             output_tokens_default: limits.output_tokens_default,
+            on_exceed: limits.on_exceed,
             table: Arc::clone(&settings.table),
         })
     }
@@ -84,10 +85,10 @@ impl Gate {
                 () = tokio::time::sleep(TELL_EVERY) => false,
                 _ = stopping.wait_for(|stop| *stop) => true,
             };
-            self.ledger.tell().await;
             if is_over {
-                return;
+                return self.ledger.leave().await;
             }
+            self.ledger.tell().await;
         }
     }
 

@@ -119,6 +119,11 @@ fn a_key_is_needed_and_good_wherever_an_sdk_puts_it_and_never_goes_upstream() {
         assert!(!text.contains("tg_"), "{text}");
         assert!(text.contains(OPENAI_KEY));
     }
+    let secret = key.rsplit('_').next().unwrap();
+    for entry in std::fs::read_dir(gate.world.database().parent().unwrap()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(memchr::memmem::find(&bytes, secret.as_bytes()).is_none(), "in what is stored");
+    }
     let metrics = gate.world.running().metrics();
     assert!(metrics.contains("gateway_caller_auth_total{result=\"missing\"} 1"), "{metrics}");
     assert!(!metrics.contains(&key) && !metrics.contains("tg_"));
@@ -175,7 +180,7 @@ fn every_bad_key_gets_the_same_answer_and_no_body_of_theirs_is_read() {
 }
 
 #[test]
-fn a_key_is_for_its_models_alone_and_sees_no_others() {
+fn trap_60_a_key_is_for_its_models_alone_and_sees_no_others() {
     let gate = Gate::new(SECTIONS);
     let models = vec!["resilient".to_owned(), "own".to_owned()];
     let (key, _) = gate.key(NewKey { grants: Grants { models, ..Grants::default() }, ..calls() });
@@ -237,4 +242,108 @@ fn without_a_word_of_keys_anybody_may_call_and_a_bad_key_is_still_refused() {
     assert_eq!(attribute(&gate.world.genai(&trace), "project.id"), Some("proj_9"));
     // The file is gone, and what it said is known no longer than it may be.
     assert!(gate.path.exists());
+}
+
+#[test]
+fn no_route_answers_a_stranger() {
+    let gate = Gate::new(SECTIONS);
+    let (key, _) = gate.key(calls());
+    let routes = [
+        ("POST", CHAT),
+        ("POST", "/v1/completions"),
+        ("POST", "/v1/messages"),
+        ("POST", "/v1/messages/count_tokens"),
+        ("POST", "/v1/responses"),
+        ("POST", "/v1/embeddings"),
+        ("POST", "/v1/rerank"),
+        ("POST", "/v1/images/generations"),
+        ("POST", "/v1/audio/speech"),
+        ("POST", "/v1/audio/transcriptions"),
+        ("GET", "/v1/models"),
+        ("GET", "/v1/models/smart"),
+        ("GET", "/v1/files"),
+        ("POST", "/v1/files"),
+        ("GET", "/v1/files/f"),
+        ("GET", "/v1/files/f/content"),
+        ("DELETE", "/v1/files/f"),
+    ];
+    for (method, path) in routes {
+        for headers in [&[][..], &["authorization: Bearer sk-own"], &["x-api-key: tg_live_x"]] {
+            let answer = exchange(gate.world.gateway, &request(method, path, headers, b""));
+            assert_eq!(answer.status, 401, "{method} {path} {headers:?}: {}", answer.text());
+        }
+        let known = format!("x-to11-authorization: Bearer {key}");
+        let answer = exchange(gate.world.gateway, &request(method, path, &[&known], b""));
+        assert_ne!(answer.status, 401, "{method} {path}: a key opens it");
+    }
+}
+
+#[test]
+fn the_command_line_says_what_a_key_may_use_and_lists_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("c.yaml");
+    let text = "providers: { acme: { base_url: 'http://localhost/v1', models: [m] } }\nkeys: { path: KEYS }\n";
+    let keys = folder.path().join("keys.db");
+    std::fs::write(&config, text.replace("KEYS", &keys.display().to_string())).unwrap();
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"))
+            .args(["key"])
+            .args(arguments)
+            .args(["-c", &config.display().to_string()])
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let limits = [
+        "--models",
+        "gpt-4o*,smart",
+        "--rpm",
+        "60",
+        "--tpm",
+        "1000",
+        "--concurrency",
+        "4",
+        "--budget-day",
+        "2.5",
+        "--budget-month",
+        "50",
+        "--currency",
+        "EUR",
+        "--metadata",
+        "team=a",
+        "--metadata",
+        "tier=2",
+    ];
+    let new = ["new", "--scope", "gateway:call", "--project", "p"];
+    let (code, made, error) = run(&[&new[..], &limits].concat());
+    assert_eq!(code, Some(0), "{error}");
+    assert!(made.contains("models   gpt-4o*,smart"), "{made}");
+    let key = made.lines().last().unwrap();
+    assert!(key.starts_with("tg_"));
+    let (_, list, _) = run(&["list"]);
+    for part in [
+        "gpt-4o*,smart",
+        "rpm=60,tpm=1000,concurrency=4,2.5EUR/day,50EUR/month",
+        "team=a,tier=2",
+        "gateway:call",
+    ] {
+        assert!(list.contains(part), "`{part}` in {list}");
+    }
+    assert!(!list.contains(key));
+    let kept = KeyStore::open(&keys).unwrap().unwrap().list().unwrap();
+    assert_eq!(kept[0].grants.budget_day_nanos, Some(2_500_000_000));
+    for (bad, why) in [
+        (&["--rpm", "0"][..], "0"),
+        (&["--budget-day", "-1"], "-1"),
+        (&["--budget-day", "NaN"], "amount"),
+        (&["--metadata", "team"], "team=search"),
+        (&["--metadata", "a b=c"], "team=search"),
+        (&["--currency", "usd", "--rpm", "1"], "capital"),
+    ] {
+        let (code, _, error) = run(&[&new[..], bad].concat());
+        assert!(code == Some(2) && error.contains(why), "{bad:?}: {error}");
+    }
+    let (code, _, error) = run(&["new", "--scope", "otel:write", "--project", "p", "--rpm", "5"]);
+    assert!(code == Some(2) && error.contains("gateway:call"), "{error}");
 }

@@ -94,6 +94,38 @@ fn tokens_are_reserved_and_settled_by_what_the_provider_says() {
     );
 }
 
+#[test]
+fn trap_19_every_dialect_streamed_or_not_is_settled_by_what_it_used() {
+    for path in [CHAT, "/v1/messages", "/v1/responses"] {
+        for stream in [true, false] {
+            let world = world("rules: { all: { per: all, tokens_per_minute: 1000 } }");
+            let (model, field) = match path {
+                "/v1/messages" => ("claude-sonnet-4-6", "max_tokens"),
+                "/v1/responses" => ("gpt-4o-mini", "max_output_tokens"),
+                _ => ("gpt-4o-mini", "max_tokens"),
+            };
+            let said = if path == "/v1/responses" {
+                r#""input":"hi""#
+            } else {
+                r#""messages":[{"role":"user","content":"hi"}]"#
+            };
+            let body = format!(r#"{{"model":"{model}",{said},"{field}":800,"stream":{stream}}}"#);
+            for turn in 0..3 {
+                let answer = post(world.gateway, path, &[], &body);
+                assert_eq!(answer.status, 200, "{path} {stream} {turn}: {}", answer.text());
+                // The answer's end is told a moment before its request's.
+                while world.running().in_flight() > 0 {
+                    std::thread::sleep(std::time::Duration::from_millis(2));
+                }
+            }
+            let metrics = world.running().metrics();
+            let settled =
+                metrics.lines().find(|it| it.starts_with("gateway_limits_tokens_settled_total"));
+            assert!(settled.is_some_and(|line| !line.ends_with(" 0")), "{path}: {settled:?}");
+        }
+    }
+}
+
 /// An answer of so many words, one after the other.
 fn words(count: usize, gap_ms: u64) -> Scenario {
     Scenario { gap_ms, ..Scenario::text(&"word ".repeat(count)) }

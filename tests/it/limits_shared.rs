@@ -63,7 +63,7 @@ fn script(worlds: &[World; 2], output: u64, delay_ms: u64) {
 }
 
 #[test]
-fn requests_tokens_and_money_are_never_exceeded_by_two_gateways_together() {
+fn trap_44_requests_tokens_and_money_are_never_exceeded_by_two_gateways_together() {
     let Some(redis) = RedisServer::start() else { return };
     for (name, limit, max_tokens, expected) in [
         ("requests", "requests_per_minute: 37", 1, 37),

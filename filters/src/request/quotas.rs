@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use tollgate_limits::{
-    Admission, Claim, Exceeded, Ledger, Need, OwnedClaim, Priced, Reservation, Rule, Scope,
-    Unadmitted,
+    Admission, Claim, Exceeded, Ledger, Need, OnExceed, OwnedClaim, Priced, Reservation, Rule,
+    Scope, Unadmitted,
 };
 use tollgate_providers::Endpoint;
 use tollgate_providers::estimate::Family;
@@ -45,6 +45,8 @@ pub struct Quotas {
     pub unpriced: Unpriced,
     /// Output tokens that are reserved for a request that sets no limit itself.
     pub output_tokens_default: u64,
+    /// What becomes of a stream that outgrows what its key has left.
+    pub on_exceed: OnExceed,
     /// Where models lead.
     pub table: Arc<Table>,
 }
@@ -94,6 +96,11 @@ impl Quotas {
         context: &Context,
     ) -> Result<Admitted, Rejection> {
         let own = caller.and_then(|caller| caller.rule.as_ref());
+        // A key does not say, so the configuration does.
+        let said = own.filter(|rule| rule.on_exceed != self.on_exceed);
+        let said =
+            said.map(|rule| Arc::new(Rule { on_exceed: self.on_exceed, ..Rule::clone(rule) }));
+        let own = said.as_ref().or(own);
         if self.rules.is_empty() && own.is_none() {
             return Ok(Admitted::Held(None));
         }

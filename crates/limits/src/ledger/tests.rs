@@ -193,7 +193,7 @@ proptest! {
     /// Show: N clients at once, each limit and budget. What is admitted together never needs more
     /// than there is; what is used beyond is what requests used without having reserved it.
     #[test]
-    fn clients_at_once_never_get_more_than_there_is(
+    fn trap_44_clients_at_once_never_get_more_than_there_is(
         kind in proptest::sample::select(Kind::ALL.to_vec()),
         clients in 2_usize..8,
         most in 1_u64..60,

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::Need;
 use crate::entry::Refusal;
-use crate::lease::{Ask, Grant};
-use crate::ledger::{Ledger, Unholdable};
+use crate::lease::{Ask, Grant, LEASE_MS};
+use crate::ledger::{Ledger, Now, Unholdable};
 use crate::reservation::{Claim, Exceeded, Reservation};
 use crate::rule::Rule;
 
@@ -159,9 +159,20 @@ impl Ledger {
     /// Tells what was used beyond leases, returns what is left of old ones, and says what is still
     /// running; to be called several times a second where counts are shared.
     pub async fn tell(self: &Arc<Self>) {
+        self.tell_as_of(0).await;
+    }
+
+    /// As [`Ledger::tell`], for the last time: no lease will be used any more.
+    pub async fn leave(self: &Arc<Self>) {
+        self.tell_as_of(LEASE_MS).await;
+    }
+
+    /// As it will be so many milliseconds from now.
+    async fn tell_as_of(self: &Arc<Self>, ahead_ms: u64) {
         let Some(sharing) = self.sharing() else { return };
         for entry in self.take_news() {
-            for ask in entry.news(self.now()) {
+            let now = self.now();
+            for ask in entry.news(Now { ms: now.ms + ahead_ms, ..now }) {
                 match sharing.remote.ask(&ask).await {
                     Ok(grant) => entry.granted(&ask, &grant, self.now()),
                     Err(Unreachable) => entry.unanswered(&ask),

@@ -159,6 +159,16 @@ fn most_requests_ask_nobody_and_an_unused_lease_comes_back() {
 }
 
 #[test]
+fn a_gateway_that_leaves_takes_no_lease_along() {
+    let ([one, two], _) = gateways(true);
+    let rule = rule(Kind::Requests, 1_000, OnExceed::Finish);
+    ask(&one, &rule, 1).unwrap().settle(&used(1));
+    now(one.leave());
+    assert!((0..999).all(|_| ask(&two, &rule, 1).is_ok()));
+    assert!(ask(&two, &rule, 1).is_err());
+}
+
+#[test]
 fn without_an_answer_each_counts_for_itself_or_nobody_is_let_in() {
     for is_open in [true, false] {
         let ([one, two], kept) = gateways(is_open);

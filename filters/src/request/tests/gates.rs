@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use tollgate_limits::{Ledger, Now, Patterns, Priced, Rule};
+use tollgate_limits::{Ledger, Now, OnExceed, Patterns, Priced, Rule};
 use tollgate_routing::Table;
 
 use crate::request::{Caller, CallerKeys, Callers, KeyRefusal, Prices, Quotas, Unpriced};
@@ -80,6 +80,7 @@ pub(crate) fn limited(table: Arc<Table>, rules: Vec<Rule>) -> (Quotas, Arc<Atomi
         prices: Arc::new(Flat),
         unpriced: Unpriced::Allow,
         output_tokens_default: 100,
+        on_exceed: OnExceed::Finish,
         table,
     };
     (quotas, ms)
