@@ -59,7 +59,7 @@ impl Collecting {
             (Arc::clone(&intake), Arc::clone(&metrics), stopping.clone());
         let state = ConsoleState {
             store: Some(Arc::clone(&store)),
-            metrics: Arc::new(move || shown.render() + &counted.metrics()),
+            metrics: Arc::new(move || shown.render() + &counted.metrics(None)),
             ready: Arc::new(move || match *drained.borrow() {
                 true => Err("draining"),
                 false => ready(),
@@ -81,7 +81,7 @@ impl Collecting {
 
     /// The text of `/metrics`.
     pub fn metrics(&self) -> String {
-        self.metrics.render() + &self.intake.metrics()
+        self.metrics.render() + &self.intake.metrics(None)
     }
 
     /// The lines that `collect` prints.

@@ -7,6 +7,7 @@ pub mod cli;
 mod collecting;
 mod intake;
 mod keys;
+mod limits;
 mod observe;
 mod proxy;
 #[allow(dead_code, reason = "limits and cached answers that gateways share come next")]

@@ -13,7 +13,9 @@ use tollgate_telemetry::export::{
     self, Exporters, Filter, MetricsReader, OtlpSettings, OtlpSink, Queue, QueueSettings,
 };
 use tollgate_telemetry::genai::{Call, build_spans, span_tree};
-use tollgate_telemetry::metrics::{Metrics, Reload, Retries, TargetGauges, ToolLinkCounts};
+use tollgate_telemetry::metrics::{
+    LimitCounts, Metrics, Reload, Retries, TargetGauges, ToolLinkCounts,
+};
 use tollgate_telemetry::{Pipeline, Profile, SpanId};
 
 use crate::span_store;
@@ -138,6 +140,14 @@ impl Observe {
     /// Asks for the state of the store's disk queue whenever metrics are read; to be called once.
     pub(crate) fn watch_store_queue(&self, queue: Arc<QueuedStore>) {
         self.metrics.observe_store_queue(move || span_store::counts(&queue));
+    }
+
+    /// From now on `/metrics` says what became of limits.
+    pub(crate) fn watch_limits(
+        &self,
+        counts: impl Fn() -> LimitCounts + Clone + Send + Sync + 'static,
+    ) {
+        self.metrics.observe_limits(counts);
     }
 
     /// These models are configured; those of the configuration before stay known.

@@ -15,6 +15,7 @@ use tollgate_routing::Registry;
 use tollgate_store::{QueuedStore, SpanStore};
 
 use crate::intake::Intake;
+use crate::limits::Gate;
 use crate::observe::Observe;
 use crate::redis::Redis;
 use crate::reload::{self, Reload, Reloader, Source};
@@ -100,8 +101,11 @@ impl Running {
         let redis = settings.redis.as_ref();
         let redis = redis.map(|redis| Redis::new(redis, runtime.handle())).transpose()?;
         let intake = Arc::new(Intake::new(&settings, store.as_ref())?);
-        let snapshot = Snapshot::new(settings, in_flight.clone(), &live)?;
-        let shared = Shared::new(snapshot, in_flight, live, redis, observe);
+        let gate = Gate::new(&settings, Arc::clone(intake.keys()), redis.as_ref());
+        runtime.spawn(gate.clone().tell(stopping.clone()));
+        runtime.spawn(gate.clone().refresh(stopping.clone()));
+        let snapshot = Snapshot::new(settings, in_flight.clone(), &live, &gate)?;
+        let shared = Shared::new(snapshot, in_flight, live, gate, redis, observe);
 
         let console = console_state(&shared, &intake, store.clone(), ready);
         intake.serve_control(&runtime, console, control, stopping.clone())?;
@@ -246,7 +250,7 @@ fn console_state(
 }
 
 fn metrics(shared: &Shared, intake: &Intake) -> String {
-    shared.observe.render_metrics() + &intake.metrics()
+    shared.observe.render_metrics() + &intake.metrics(Some(&shared.gate.callers))
 }
 
 pub(crate) async fn prune(store: Arc<dyn SpanStore>) {

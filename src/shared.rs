@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use tollgate_filters::request::InFlight;
 use tollgate_routing::Registry;
 
+use crate::limits::Gate;
 use crate::observe::Observe;
 use crate::proxy::Resolver;
 use crate::redis::Redis;
@@ -20,12 +21,14 @@ pub(crate) struct Shared {
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) resolver: Resolver,
     pub(crate) in_flight: InFlight,
+    /// Callers, and what they used.
+    pub(crate) gate: Gate,
     /// The state of targets, carried from one configuration to the next.
     pub(crate) live: Registry,
     /// Which answers asked for tool runs whose results are yet to come.
     pub(crate) tool_links: Arc<ToolLinks>,
     /// What several gateways know together, where one is configured.
-    #[allow(dead_code, reason = "limits and cached answers that gateways share come next")]
+    #[allow(dead_code, reason = "cached answers that gateways share come next")]
     pub(crate) redis: Option<Redis>,
     /// Where finished requests are told.
     pub(crate) observe: Observe,
@@ -39,6 +42,7 @@ impl Shared {
         snapshot: Snapshot,
         in_flight: InFlight,
         live: Registry,
+        gate: Gate,
         redis: Option<Redis>,
         observe: Observe,
     ) -> Arc<Self> {
@@ -50,11 +54,14 @@ impl Shared {
         if let Some(redis) = redis.clone() {
             observe.watch_redis(move || redis.failures());
         }
+        let ledger = Arc::clone(&gate.ledger);
+        observe.watch_limits(move || crate::limits::counts(&ledger));
         observe.configured(snapshot.models());
         Arc::new(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             resolver: Resolver::default(),
             in_flight,
+            gate,
             live,
             tool_links,
             redis,

@@ -11,17 +11,22 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tollgate_config::{Settings, fingerprint};
 use tollgate_filters::detect::Detectors;
-use tollgate_filters::request::{self, InFlight, Stack};
+use tollgate_filters::request::{self, CallerKeys, InFlight, Quotas, Stack};
 use tollgate_routing::{Registry, RoutingPath, Row};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
+use crate::limits::Gate;
 use crate::reload::Fixed;
 
 /// One configuration, ready to serve.
 pub(crate) struct Snapshot {
     pub(crate) settings: Settings,
     pub(crate) stack: Stack,
+    /// Who may call.
+    pub(crate) keys: CallerKeys,
+    /// How much each may use.
+    pub(crate) quotas: Arc<Quotas>,
     /// What is taken out of content before anything is stored.
     pub(crate) redact: Detectors,
     /// What of it only a restart can change.
@@ -52,11 +57,15 @@ impl Snapshot {
         settings: Settings,
         in_flight: InFlight,
         live: &Registry,
+        gate: &Gate,
     ) -> Result<Self, String> {
+        let (keys, quotas) = (gate.keys(&settings), gate.quotas(&settings));
         let stack = request::stack(&request::Settings {
             body_bytes_max: settings.limits.body_bytes_max,
             in_flight_max: settings.limits.in_flight_max,
             in_flight,
+            keys: keys.clone(),
+            quotas: Arc::clone(&quotas),
             table: Arc::clone(&settings.table),
             header_attributes: Arc::clone(&settings.genai.capture.header_attributes),
         });
@@ -72,7 +81,7 @@ impl Snapshot {
         let files: Vec<u64> = authorities.values().map(|it: &Authority| it.fingerprint).collect();
         let fingerprint = fingerprint((settings.fingerprint, &fixed, files));
         live.adopt(&settings.table);
-        Ok(Self { settings, stack, redact, fixed, fingerprint, authorities })
+        Ok(Self { settings, stack, keys, quotas, redact, fixed, fingerprint, authorities })
     }
 
     /// All models that the configuration names: those that callers may ask for, and those that targets

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tollgate_store::{EventRow, LinkRow, SpanRow, SpanStore, StatusCode};
 use tollgate_telemetry::export::{ExportError, SpanSink};
+use tollgate_telemetry::genai::attributes::PROJECT_ID;
 use tollgate_telemetry::{Key, Span, SpanKind, Status, Value};
 
 /// Writes spans to the store.
@@ -40,10 +41,7 @@ impl StoreSink {
                 SpanKind::Client => tollgate_store::SpanKind::Client,
             },
             service_name: self.service_name.clone(),
-            resource_attributes: vec![
-                ("service.name".to_owned(), self.service_name.clone()),
-                ("service.version".to_owned(), version.clone()),
-            ],
+            resource_attributes: self.resource(span, &version),
             scope_name: "tollgate".to_owned(),
             scope_version: version,
             attributes: texts(&span.attributes),
@@ -69,6 +67,18 @@ impl StoreSink {
                 })
                 .collect(),
         }
+    }
+
+    /// A call with a key is its project's: rows are scoped by what the resource says.
+    fn resource(&self, span: &Span, version: &str) -> Vec<(String, String)> {
+        let mut resource = vec![
+            ("service.name".to_owned(), self.service_name.clone()),
+            ("service.version".to_owned(), version.to_owned()),
+        ];
+        if let Some(project) = span.attribute(PROJECT_ID) {
+            resource.push((PROJECT_ID.to_owned(), project.to_text()));
+        }
+        resource
     }
 }
 

@@ -16,7 +16,7 @@ use tollgate_console::{ConsoleState, QueryKeys};
 use tollgate_keys::KeyRing;
 use tollgate_store::SpanStore;
 
-use crate::keys::{self, Desk};
+use crate::keys::{self, Desk, KnownCallers};
 
 /// Who may send, where they get their tokens, and where they send to.
 pub(crate) struct Intake {
@@ -57,10 +57,15 @@ impl Intake {
         Ok(Self { desk: Arc::new(Desk::new(exchange)), keys, collector: collector.transpose()? })
     }
 
-    /// The text of `/metrics`, as far as it is about this.
-    pub(crate) fn metrics(&self) -> String {
+    /// The keys.
+    pub(crate) const fn keys(&self) -> &Arc<KeyRing> {
+        &self.keys
+    }
+
+    /// The text of `/metrics`, as far as it is about this and the callers of a gateway beside it.
+    pub(crate) fn metrics(&self, callers: Option<&KnownCallers>) -> String {
         let receiving = self.collector.as_ref();
-        let mut text = keys::metrics(&self.desk, receiving.map(|it| &it.auth));
+        let mut text = keys::metrics(&self.desk, callers, receiving.map(|it| &it.auth));
         if let Some(receiving) = receiving {
             metrics::write(&mut text, &receiving.collector);
         }

@@ -2,6 +2,7 @@
 //!
 //! `router` is what the control plane serves of it; `auth` is what the collector asks.
 
+mod callers;
 mod fetch;
 mod rate_limit;
 mod readers;
@@ -15,6 +16,7 @@ use tollgate_config as config;
 use tollgate_keys::token::Rules;
 use tollgate_keys::{Exchange, KeyRing};
 
+pub(crate) use callers::KnownCallers;
 pub(crate) use readers::query_keys;
 pub(crate) use router::{Desk, router};
 
@@ -49,7 +51,7 @@ pub(crate) fn exchange(settings: &config::Keys) -> Exchange {
 }
 
 /// Counters for `/metrics`, in Prometheus' text format.
-pub(crate) fn metrics(desk: &Desk, auth: Option<&Auth>) -> String {
+pub(crate) fn metrics(desk: &Desk, callers: Option<&KnownCallers>, auth: Option<&Auth>) -> String {
     let mut text = String::new();
     let mut family = |name: &str, help: &str, label: &str, rows: &[(&str, u64)]| {
         // `write!` to a String cannot fail.
@@ -64,6 +66,14 @@ pub(crate) fn metrics(desk: &Desk, auth: Option<&Auth>) -> String {
         "result",
         &desk.results(),
     );
+    if let Some(callers) = callers {
+        family(
+            "gateway_caller_auth_total",
+            "Requests by what was found of their caller's key",
+            "result",
+            &callers.results(),
+        );
+    }
     if let Some(auth) = auth {
         let mut rows = vec![("accepted", auth.accepted())];
         rows.extend(auth.refusals());

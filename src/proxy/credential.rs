@@ -5,6 +5,7 @@ use http::{HeaderName, header};
 use once_cell::sync::Lazy;
 use pingora::Result;
 use pingora::http::RequestHeader;
+use tollgate_filters::request::{holds_ours, param_is_ours};
 use tollgate_providers::{AuthStyle, Provider};
 use tollgate_routing::{Credential, Target};
 
@@ -41,7 +42,9 @@ const CALLER_PARAMS: [&str; 9] = [
 /// keys. A name counts however it is percent-encoded.
 pub(crate) fn query(query: &str, target: &Target) -> String {
     if matches!(target.credential, Credential::Caller) {
-        return query.to_owned();
+        // A key of ours never leaves, wherever it stands.
+        let pairs = query.split('&').filter(|pair| !param_is_ours(&unescape(pair)));
+        return pairs.collect::<Vec<_>>().join("&");
     }
     let is_key = |pair: &&str| {
         let name = unescape(pair.split('=').next().unwrap_or_default()).to_ascii_lowercase();
@@ -64,6 +67,7 @@ pub(crate) fn put(
     translated: bool,
 ) -> Result<()> {
     let provider = &target.provider;
+    remove_own_keys(upstream);
     match &target.credential {
         Credential::Caller if !translated => Ok(()),
         Credential::Caller => {
@@ -78,6 +82,15 @@ pub(crate) fn put(
         Credential::None => {
             remove_all(upstream);
             Ok(())
+        }
+    }
+}
+
+/// A key of ours never leaves. What stands beside it in another header is the provider's.
+fn remove_own_keys(upstream: &mut RequestHeader) {
+    for name in &*CALLER_CREDENTIALS {
+        if upstream.headers.get_all(name).iter().any(holds_ours) {
+            upstream.remove_header(name);
         }
     }
 }

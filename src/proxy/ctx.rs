@@ -6,8 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
-use tollgate_filters::request::{Context, Facts, Forward, InFlightPermit, Rejection, RequestId};
+use tollgate_filters::request::{
+    Caller, Context, Facts, Forward, InFlightPermit, Rejection, RequestId,
+};
 use tollgate_filters::response::Pipeline;
+use tollgate_limits::Status;
 use tollgate_providers::endpoint::Endpoint;
 use tollgate_providers::translate::Untranslatable;
 use tollgate_providers::{Dialect, ErrorClass};
@@ -17,6 +20,7 @@ use tollgate_routing::{
 use tollgate_telemetry::{SpanId, TraceContext};
 
 use crate::proxy::downstream::Installed;
+use crate::proxy::quota::Holds;
 use crate::proxy::watch::{Deadline, Watch};
 use crate::proxy::{logging, subject};
 use crate::shared::Shared;
@@ -44,6 +48,10 @@ pub(crate) struct Ctx {
     pub(crate) dialect: Dialect,
     /// A refusal by tollgate itself.
     pub(crate) rejection: Option<Rejection>,
+    /// Who calls, by the key that was shown.
+    pub(crate) caller: Option<Arc<Caller>>,
+    /// How much is left of the tightest limit.
+    pub(crate) limit: Option<Status>,
     /// What a refused request said of itself.
     pub(crate) refused: Option<Box<(Facts, Context)>>,
     /// The ids of the spans that this request will end as.
@@ -90,6 +98,8 @@ pub(crate) struct Routed {
     pub(crate) body: Bytes,
     /// Held until the response has ended.
     pub(crate) _permit: Option<InFlightPermit>,
+    /// What it holds of the limits that apply to it.
+    pub(crate) holds: Holds,
     pub(crate) watch: Arc<Watch>,
     pub(crate) installed: Option<Installed>,
     pub(crate) current: Option<Current>,
@@ -201,6 +211,8 @@ impl Ctx {
             endpoint: None,
             dialect: Dialect::Chat,
             rejection: None,
+            caller: None,
+            limit: None,
             refused: None,
             spans: SpanIds {
                 http: SpanId::new(fastrand::u64(1..)),
@@ -263,7 +275,7 @@ impl Routed {
         watch: Arc<Watch>,
         installed: Installed,
     ) -> Self {
-        let Forward { plan, body, facts, context, permit } = forward;
+        let Forward { plan, body, facts, context, permit, reservation } = forward;
         let subject = |by: &StickyBy| subject::of(by, headers, facts.user.as_deref(), &context);
         Self {
             attempts: Attempts::new(plan.clone()).with_subjects(subject),
@@ -272,6 +284,7 @@ impl Routed {
             context,
             body,
             _permit: permit,
+            holds: Holds::new(reservation),
             watch,
             installed: Some(installed),
             current: None,

@@ -6,6 +6,7 @@ use pingora::{Error, ErrorSource, ErrorType};
 use tollgate_routing::{Failure, FailureKind};
 
 use crate::proxy::ctx::{AttemptError, Ctx};
+use crate::proxy::quota::EXCEEDED;
 use crate::proxy::response_body_filter::STREAM_FAILED;
 use crate::proxy::watch::Deadline;
 
@@ -34,6 +35,9 @@ pub(crate) fn run(
         Some(_) => FailureKind::Timeout,
         None if matches!(&error.etype, ErrorType::Custom(name) if *name == STREAM_FAILED) => {
             FailureKind::ErrorEvent
+        }
+        None if matches!(&error.etype, ErrorType::Custom(name) if *name == EXCEEDED) => {
+            FailureKind::Final
         }
         None => FailureKind::Reset,
     };

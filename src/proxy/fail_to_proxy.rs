@@ -26,8 +26,18 @@ pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> 
     }
     let failed = session.response_written().is_some_and(|head| !head.status.is_informational());
     let (status, message) = describe(error, ctx);
+    let limit = ctx.routed.as_mut().and_then(|routed| routed.holds.rejection.clone());
     let written = if failed {
-        end_stream(session, ctx, status, &message).await
+        let code = limit.as_ref().map_or("upstream", Rejection::code);
+        let (status, message) = match &limit {
+            Some(limit) => (limit.status(), limit.to_string()),
+            None => (status, message),
+        };
+        ctx.rejection = limit;
+        end_stream(session, ctx, (status, code), &message).await
+    } else if let Some(limit) = limit {
+        session.set_keepalive(None);
+        respond::reject(session, ctx, limit).await
     } else {
         session.set_keepalive(None);
         let unsuited = ctx.routed.as_mut().and_then(|routed| routed.unsuited.take());
@@ -85,7 +95,7 @@ fn describe(error: &Error, ctx: &Ctx) -> (StatusCode, String) {
 async fn end_stream(
     session: &mut Session,
     ctx: &mut Ctx,
-    status: StatusCode,
+    (status, code): (StatusCode, &str),
     message: &str,
 ) -> pingora::Result<()> {
     let Ctx { routed, dialect, endpoint, id, .. } = ctx;
@@ -93,8 +103,7 @@ async fn end_stream(
     let dialect = endpoint.as_ref().and_then(Endpoint::dialect).unwrap_or(*dialect);
     let current = routed.as_mut().and_then(|routed| routed.current.as_mut());
     let responding = current.and_then(|current| current.responding.as_mut());
-    let body =
-        ErrorBody { status, code: "upstream", message, param: None, request_id: id.as_str() };
+    let body = ErrorBody { status, code, message, param: None, request_id: id.as_str() };
     // Half of a plain body cannot be mended; the missing rest tells the caller.
     match responding.and_then(|responding| responding.pipeline.end_with_error(dialect, &body)) {
         Some(event) => session.write_response_body(Some(event), true).await,

@@ -46,6 +46,7 @@ fn list(ctx: &Ctx) -> Value {
         .table
         .models()
         .iter()
+        .filter(|model| is_allowed(ctx, &model.id))
         .map(|model| entry(ctx.dialect, &model.id, &model.owner))
         .collect();
     if ctx.dialect == Dialect::Messages {
@@ -60,8 +61,15 @@ fn one(ctx: &Ctx, id: &str) -> Option<Value> {
     let models = ctx.snapshot.settings.table.models();
     models
         .iter()
-        .find(|model| *model.id == *id)
+        .find(|model| *model.id == *id && is_allowed(ctx, id))
         .map(|model| entry(ctx.dialect, &model.id, &model.owner))
+}
+
+/// Whether the caller's key is for the model, by its own name or that of the route or function it leads to.
+fn is_allowed(ctx: &Ctx, id: &str) -> bool {
+    let Some(caller) = &ctx.caller else { return true };
+    let led_to = || ctx.snapshot.settings.table.names_behind(id).into_iter();
+    caller.may_ask_for(std::iter::once(id)) || caller.may_ask_for(led_to())
 }
 
 fn entry(dialect: Dialect, id: &str, owner: &str) -> Value {

@@ -16,6 +16,7 @@ mod fail_to_connect;
 mod fail_to_proxy;
 mod local;
 mod logging;
+mod quota;
 mod request_body_filter;
 mod request_filter;
 mod resolve;
@@ -43,6 +44,7 @@ use pingora::{Error, Result};
 use crate::shared::Shared;
 use ctx::Ctx;
 
+pub(crate) use logging::cost;
 pub(crate) use resolve::Resolver;
 
 /// The proxy: stateless but for what all requests share.

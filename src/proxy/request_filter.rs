@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, Request, header};
 use pingora::Result;
 use pingora::proxy::Session;
-use tollgate_filters::request::{Context, Facts, Forward, Rejection, Verdict, unknown_path};
+use tollgate_filters::request::{
+    Context, Facts, Forward, Identity, Rejection, Verdict, unknown_path,
+};
 use tollgate_providers::endpoint::{Endpoint, Refusal};
 use tower::ServiceExt;
 
@@ -50,6 +53,11 @@ async fn decide(
         }
     };
     ctx.endpoint = Some(endpoint.clone());
+    let identity = ctx.snapshot.keys.identify(headers, session.req_header().uri.query());
+    ctx.caller = identity.as_ref().ok().cloned().flatten();
+    if let (Endpoint::Models | Endpoint::Model(_), Err(rejection)) = (&endpoint, &identity) {
+        return Ok(Err(rejection.clone()));
+    }
     if local::answer(gateway, session, ctx, &endpoint).await? {
         return Ok(Ok(None));
     }
@@ -57,12 +65,18 @@ async fn decide(
         return Ok(Err(Rejection::ShuttingDown));
     }
     let body_bytes_max = ctx.snapshot.settings.limits.body_bytes_max;
-    let body = match body::read(session, body_bytes_max).await? {
-        body::Read::Whole(body) => body,
-        body::Read::TooLarge => return Ok(Err(Rejection::BodyTooLarge { body_bytes_max })),
+    // A stranger's body is not read: the stack refuses it by its headers.
+    let body = match identity {
+        Err(_) => Bytes::new(),
+        Ok(_) => match body::read(session, body_bytes_max).await? {
+            body::Read::Whole(body) => body,
+            body::Read::TooLarge => return Ok(Err(Rejection::BodyTooLarge { body_bytes_max })),
+        },
     };
     let mut request = Request::new(body.clone());
     *request.method_mut() = ctx.http.method.clone();
+    *request.uri_mut() = session.req_header().uri.clone();
+    request.extensions_mut().insert(Identity(identity));
     *request.headers_mut() = session.req_header().headers.clone();
     request.extensions_mut().insert(endpoint.clone());
     request.extensions_mut().insert(ctx.id.clone());
@@ -88,7 +102,9 @@ fn accept(session: &mut Session, ctx: &mut Ctx, forward: Forward) {
     let watch = Arc::new(Watch::new(ctx.started.at));
     let installed = downstream::install(session, Arc::clone(&watch));
     let headers = &session.req_header().headers;
-    ctx.routed = Some(Box::new(Routed::new(forward, headers, watch, installed)));
+    let routed = Routed::new(forward, headers, watch, installed);
+    ctx.limit = routed.holds.status();
+    ctx.routed = Some(Box::new(routed));
 }
 
 fn describe(session: &Session, ctx: &mut Ctx) {

@@ -9,7 +9,7 @@ use tollgate_filters::request::Rejection;
 use tollgate_providers::error_body::{ErrorBody, error_body};
 
 use crate::proxy::ctx::Ctx;
-use crate::proxy::route_header;
+use crate::proxy::{quota, route_header};
 
 /// The request's id, on every response.
 pub(crate) const REQUEST_ID: &str = "x-to11-request-id";
@@ -19,6 +19,9 @@ pub(crate) const ERROR_CODE: &str = "x-to11-error-code";
 pub(crate) const UPSTREAM_PROVIDER: &str = "x-to11-upstream-provider";
 /// Where the request went, for those who configured it so (`server.route_header`).
 pub(crate) const ROUTE: &str = "x-to11-route";
+
+/// What is wanted of a caller without a good key.
+const CHALLENGE: &str = "Bearer realm=\"tollgate\"";
 
 /// An error in the caller's dialect.
 pub(crate) struct Failure<'a> {
@@ -48,8 +51,16 @@ pub(crate) async fn reject(
     if let Some(after) = rejection.retry_after() {
         extra.push((header::RETRY_AFTER, HeaderValue::from(after.as_secs().max(1))));
     }
-    if let Rejection::MethodNotAllowed { allow } = rejection {
-        extra.push((header::ALLOW, HeaderValue::from_static(allow)));
+    match &rejection {
+        Rejection::MethodNotAllowed { allow } => {
+            extra.push((header::ALLOW, HeaderValue::from_static(allow)));
+        }
+        // RFC 9110, section 15.5.2.
+        Rejection::KeyMissing | Rejection::KeyNotValid => {
+            extra.push((header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE)));
+        }
+        Rejection::Exceeded(exceeded) => extra.extend(quota::headers_of_refusal(exceeded)),
+        _ => {}
     }
     let result = fail(session, ctx, &failure, extra).await;
     ctx.rejection = Some(rejection);
@@ -116,6 +127,12 @@ pub(crate) fn stamp(head: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
     head.insert_header("traceparent", ctx.trace.traceparent(ctx.spans.http))?;
     if let Some(provider) = ctx.provider_name().filter(|_| head.status.as_u16() >= 400) {
         head.insert_header(UPSTREAM_PROVIDER, provider)?;
+    }
+    // A refusal has said more of it already.
+    if let Some(limit) = ctx.limit.filter(|_| !head.headers.contains_key(quota::LIMIT)) {
+        for (name, value) in quota::headers(&limit) {
+            head.insert_header(name, value)?;
+        }
     }
     if ctx.snapshot.settings.server.route_header
         && let Some(route) = ctx.routed.as_ref().and_then(|routed| route_header::describe(routed))

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use tollgate_filters::response::Flow;
 
 use crate::proxy::ctx::{AttemptError, Ctx, Current, Responding, Routed};
+use crate::proxy::quota;
 
 /// The error that ends an attempt whose stream failed before any content left.
 pub(crate) const STREAM_FAILED: &str = "StreamFailed";
@@ -13,9 +14,13 @@ pub(crate) const STREAM_FAILED: &str = "StreamFailed";
 pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) -> Result<()> {
     let Some(routed) = &mut ctx.routed else { return Ok(()) };
     let may_fail_over = routed.may_fail_over();
-    let Routed { current: Some(current), watch, .. } = &mut **routed else { return Ok(()) };
+    let Routed { current: Some(current), watch, holds, .. } = &mut **routed else { return Ok(()) };
     let Some(responding) = &mut current.responding else { return Ok(()) };
-    match feed(responding, body.take(), end_of_stream) {
+    let flow = feed(responding, body.take(), end_of_stream);
+    if holds.count(&responding.pipeline).is_err() {
+        return Err(quota::end());
+    }
+    match flow {
         Flow::Forward(bytes) => *body = Some(bytes),
         Flow::Failed(message) if may_fail_over => return fail(current, message),
         Flow::Unwritable(message) => return fail(current, message),

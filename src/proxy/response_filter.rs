@@ -6,7 +6,7 @@ use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 
 use crate::proxy::ctx::Ctx;
-use crate::proxy::respond;
+use crate::proxy::{quota, respond};
 
 /// What an upstream says to its own client, which is us.
 const NOT_FORWARDED: [&str; 7] = [
@@ -41,6 +41,10 @@ pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -
         head.remove_header(name);
     }
     remove_ours(head);
+    if ctx.limit.is_some() {
+        // What the upstream says of our account is not what the caller may use.
+        quota::remove(head);
+    }
     remove_credentials(head, ctx);
     ctx.status = Some(head.status);
     respond::stamp(head, ctx)?;

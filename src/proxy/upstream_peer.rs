@@ -8,12 +8,14 @@ use pingora::proxy::Session;
 use pingora::upstreams::peer::{ALPN, HttpPeer};
 use pingora::{Error, ErrorType, Result};
 use tokio::time::{Instant, sleep_until};
+use tollgate_filters::request::Quotas;
 use tollgate_routing::live::At;
 use tollgate_routing::{Attempt, Failure, FailureKind, Target};
 
 use crate::proxy::Gateway;
 use crate::proxy::attempt;
 use crate::proxy::ctx::{AttemptError, Ctx, Routed};
+use crate::proxy::quota::{self, Limited};
 
 /// The error of a request that no target can take.
 pub(crate) const UNSUITED: &str = "Unsuited";
@@ -33,7 +35,8 @@ pub(crate) async fn run(
         return Error::e_explain(ErrorType::InternalError, "no plan");
     };
     loop {
-        let Some(attempt) = next_attempt(routed) else {
+        let quotas = &snapshot.quotas;
+        let Some(attempt) = next_attempt(routed, quotas) else {
             return Err(no_attempt_left(routed));
         };
         // The last attempt's deadline is over, and must not end the pause.
@@ -50,6 +53,16 @@ pub(crate) async fn run(
             }
             routed.unsuited = Some(reason);
             return Error::e_explain(ErrorType::new(UNSUITED), "no target can take this request");
+        }
+        let taken = routed.holds.take_target(quotas, &target, endpoint, &routed.facts).await;
+        if let Err(rejection) = taken {
+            let message = rejection.to_string();
+            let error = AttemptError { kind: "request_error", message, status: None };
+            if routed.fail(Failure { kind: FailureKind::Full, retry_after: None }, error) {
+                continue;
+            }
+            routed.holds.refuse(rejection);
+            return Err(quota::end());
         }
         routed.arm(*started);
         let upload = upload_time(routed.current.as_ref().map_or(0, |current| current.body.len()));
@@ -77,13 +90,20 @@ pub(crate) async fn run(
 }
 
 /// The next attempt, or the running one once more.
-fn next_attempt(routed: &mut Routed) -> Option<Attempt> {
+fn next_attempt(routed: &mut Routed, quotas: &Quotas) -> Option<Attempt> {
     if std::mem::take(&mut routed.repeat) {
         let mut attempt = routed.current.as_ref()?.attempt.clone();
         attempt.wait = Duration::ZERO;
         return Some(attempt);
     }
-    routed.attempts.next_seeing(fastrand::f64(), &At(Instant::now().into_std()))
+    // What this request itself holds there must not make the target look full.
+    routed.holds.leave_target();
+    let (at, random) = (At(Instant::now().into_std()), fastrand::f64());
+    if quotas.limits_targets() {
+        routed.attempts.next_seeing(random, &Limited { at, quotas })
+    } else {
+        routed.attempts.next_seeing(random, &at)
+    }
 }
 
 /// Sleeps, unless the caller leaves first: a retry for nobody would only cost money.

@@ -140,8 +140,9 @@ impl Reloader {
         let (settings, warnings) =
             tollgate_config::load_bytes(&name, bytes, &*self.source.environment)
                 .map_err(Refusal::Problems)?;
-        let snapshot = Snapshot::new(settings, self.shared.in_flight.clone(), &self.shared.live)
-            .map_err(Refusal::File)?;
+        let Shared { in_flight, live, gate, .. } = &*self.shared;
+        let snapshot = Snapshot::new(settings, in_flight.clone(), live, gate);
+        let snapshot = snapshot.map_err(Refusal::File)?;
         Ok((snapshot, warnings))
     }
 }

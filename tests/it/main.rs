@@ -11,6 +11,7 @@
 
 mod acknowledged;
 mod attributes;
+mod callers;
 mod cancel;
 mod cli;
 mod clickhouse;
@@ -36,6 +37,8 @@ mod ingest;
 mod ingest_issuers;
 mod ingest_signals;
 mod killed_queue;
+mod limits;
+mod limits_shared;
 mod logs;
 mod metrics;
 mod otlp_backend;

@@ -10,6 +10,7 @@ mod compile;
 mod error;
 mod fields;
 mod fingerprint;
+mod limits;
 mod listeners;
 mod load;
 mod log;
@@ -32,11 +33,12 @@ pub use capture::Capture;
 pub use collector::{Collector, IntakeBatch, IntakeLimits};
 pub use error::{Place, Position, Problem, Problems, Warning};
 pub use fingerprint::{Fingerprint, fingerprint};
+pub use limits::{Limits, OnRedisDown};
 pub use log::{Log, LogFormat, LogLevel};
 pub use redis::Redis;
 pub use report::report;
 pub use settings::{
-    Cache, Control, GenAi, GenAiExporter, Limits, Price, Security, Server, Settings, StoreQueue,
+    Cache, Control, GenAi, GenAiExporter, Price, Security, Server, Settings, StoreQueue,
     StoreSettings, Tables, TlsFiles, ToolLinks,
 };
 

@@ -16,6 +16,7 @@ use crate::auth::Keys;
 use crate::capture::Capture;
 use crate::collector::Collector;
 use crate::fingerprint::Fingerprint;
+use crate::limits::Limits;
 use crate::log::Log;
 use crate::redis::Redis;
 
@@ -95,17 +96,6 @@ pub struct TlsFiles {
 pub struct Control {
     /// Where the control plane listens; 127.0.0.1:4500 by default.
     pub addr: SocketAddr,
-}
-
-/// `limits`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The largest request body, in bytes; 32 MiB by default.
-    pub body_bytes_max: usize,
-    /// The most requests at a time; 4096 by default.
-    pub in_flight_max: usize,
-    /// The deepest nesting of a JSON body; 64 by default.
-    pub json_depth_max: usize,
 }
 
 /// `genai_telemetry`.

@@ -20,7 +20,7 @@ pub use exchange::{Exchange, Issued, Refused, TOKEN_AUDIENCE};
 pub use jwks::{BadKeySet, KeySet};
 pub use keyring::{Denied, KeyRing};
 pub use scope::Scope;
-pub use store::{KeyRecord, KeyStore, KeyStoreError, NewKey};
+pub use store::{Grants, KeyRecord, KeyStore, KeyStoreError, NewKey};
 
 /// There is no randomness to be had from the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -10,19 +10,22 @@ pub enum Scope {
     OtelWrite,
     /// Reading the span store.
     QueryRead,
+    /// Calling models through the gateway.
+    GatewayCall,
 }
 
 // === impl Scope ===
 
 impl Scope {
     /// All there are.
-    pub const ALL: [Self; 2] = [Self::OtelWrite, Self::QueryRead];
+    pub const ALL: [Self; 3] = [Self::OtelWrite, Self::QueryRead, Self::GatewayCall];
 
     /// The name in tokens and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::OtelWrite => "otel:write",
             Self::QueryRead => "query:read",
+            Self::GatewayCall => "gateway:call",
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use tollgate_providers::Endpoint;
+use tollgate_providers::estimate::{Family, TextCount, request_text};
 use tollgate_providers::multipart::{Form, FormError};
 use tollgate_providers::peek::{Params, Peek, PeekError};
 
@@ -53,6 +54,20 @@ impl Facts {
             Endpoint::AudioSpeech => Ok(Self { system: None, ..Self::read(body)? }),
             _ => Self::read(body),
         }
+    }
+
+    /// What the model reads, estimated: conversation, system prompt and tools, without pictures and
+    /// files. `None` where there is no text.
+    pub fn input_tokens(&self, family: Family) -> Option<u64> {
+        let mut text = TextCount::default();
+        for said in [&self.messages, &self.system].into_iter().flatten() {
+            text.merge(&request_text(said));
+        }
+        if let Some(tools) = &self.tools {
+            // Names and descriptions, and a schema whose members are read, too.
+            text.add(&String::from_utf8_lossy(tools));
+        }
+        (!text.is_empty()).then(|| text.tokens(family))
     }
 
     fn read_form(headers: &HeaderMap, body: &[u8]) -> Result<Self, Rejection> {

@@ -1,8 +1,10 @@
 //! Why a request is refused: one enum, one status, one code each.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use tollgate_limits::Exceeded;
 
 /// A refusal by tollgate itself. The only way to make one into bytes is `respond` in the server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,6 +95,49 @@ pub enum Rejection {
         /// Why.
         reason: String,
     },
+    /// No key of ours was shown, and one is needed.
+    #[error(
+        "a key of this gateway is needed: send it as your SDK's API key, or as `x-to11-authorization: Bearer tg_...`"
+    )]
+    KeyMissing,
+    /// The key is unknown, mistyped, expired or revoked: which of them is nobody's business.
+    #[error("the key is not valid")]
+    KeyNotValid,
+    /// The key is good for other things.
+    #[error("the key lacks the scope gateway:call")]
+    KeyNotForCalls,
+    /// The key is for another project.
+    #[error("the key has no right to this project (x-to11-project-id)")]
+    OtherProject,
+    /// Keys cannot be read now.
+    #[error("keys cannot be checked now; try again shortly")]
+    KeysUnavailable,
+    /// The key is not for this model.
+    #[error("this key may not use the model `{model}`")]
+    ModelNotAllowed {
+        /// The name asked for, shortened.
+        model: String,
+    },
+    /// The provider wants the caller's own key, and all that was sent is ours.
+    #[error(
+        "`{provider}` is called with your own key, and a key of this gateway never leaves it: send the provider's key as your SDK does, and ours as `x-to11-authorization: Bearer tg_...`"
+    )]
+    NoProviderKey {
+        /// The provider's name.
+        provider: Arc<str>,
+    },
+    /// A limit or a budget has no room for the request.
+    #[error("{0}")]
+    Exceeded(Box<Exceeded>),
+    /// Limits are shared, and whoever keeps them gives no answer.
+    #[error("limits cannot be checked now; try again shortly")]
+    LimitsUnavailable,
+    /// There is a budget, and nobody knows what the model costs.
+    #[error("the model `{model}` has no price, and there is a budget to keep")]
+    Unpriced {
+        /// The name asked for, shortened.
+        model: String,
+    },
     /// The gateway is shutting down.
     #[error("the gateway is shutting down; try again on another instance")]
     ShuttingDown,
@@ -117,7 +162,18 @@ impl Rejection {
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Overloaded { .. } | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::KeyMissing | Self::KeyNotValid | Self::NoProviderKey { .. } => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::KeyNotForCalls
+            | Self::OtherProject
+            | Self::ModelNotAllowed { .. }
+            | Self::Unpriced { .. } => StatusCode::FORBIDDEN,
+            Self::Exceeded(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded { .. }
+            | Self::KeysUnavailable
+            | Self::LimitsUnavailable
+            | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -126,7 +182,18 @@ impl Rejection {
         match self {
             Self::UnknownModel { .. } => "UnknownModel",
             Self::UnknownProvider { .. } => "UnknownProvider",
-            Self::Overloaded { .. } | Self::ShuttingDown => "overloaded",
+            Self::Overloaded { .. }
+            | Self::KeysUnavailable
+            | Self::LimitsUnavailable
+            | Self::ShuttingDown => "overloaded",
+            Self::KeyMissing | Self::KeyNotValid | Self::NoProviderKey { .. } => "auth",
+            Self::KeyNotForCalls
+            | Self::OtherProject
+            | Self::ModelNotAllowed { .. }
+            | Self::Unpriced { .. } => "forbidden",
+            // Of money there is no more before the day or the month is over.
+            Self::Exceeded(exceeded) if exceeded.kind.is_budget() => "quota",
+            Self::Exceeded(_) => "rate_limit",
             _ => "bad_request",
         }
     }
@@ -136,15 +203,21 @@ impl Rejection {
         match self {
             Self::InvalidField { field, .. } => Some(field),
             Self::Unsuited { field, .. } => Some(field),
-            Self::UnknownModel { .. } => Some("model"),
+            Self::UnknownModel { .. } | Self::ModelNotAllowed { .. } | Self::Unpriced { .. } => {
+                Some("model")
+            }
             _ => None,
         }
     }
 
     /// When to try again, where trying again can help.
-    pub const fn retry_after(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Overloaded { .. } | Self::ShuttingDown => Some(Duration::from_secs(1)),
+            Self::Overloaded { .. }
+            | Self::KeysUnavailable
+            | Self::LimitsUnavailable
+            | Self::ShuttingDown => Some(Duration::from_secs(1)),
+            Self::Exceeded(exceeded) => exceeded.retry_after_s().map(Duration::from_secs),
             _ => None,
         }
     }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use http::HeaderMap;
+use tollgate_providers::AuthStyle;
 use tollgate_providers::endpoint::{Endpoint, PROVIDER_HEADER, is_anthropic_caller};
-use tollgate_routing::{Plan, ResolveError, Table};
+
+use tollgate_routing::{Credential, Plan, ResolveError, Table, Target};
 use tower::Service;
 
-use super::{Context, Facts, Forward, Rejection, Request, Verdict};
+use super::caller::brings_other;
+use super::{Caller, Context, Facts, Forward, Rejection, Request, Verdict};
 
 /// How much of a name that the caller made up is repeated to the caller.
 const ECHO_CHARS_MAX: usize = 128;
@@ -38,8 +41,12 @@ impl Route {
             return Err(unknown_path(request.uri().path()));
         };
         let plan = self.plan(endpoint, &facts, request.headers())?;
+        if request.extensions().get::<Arc<Caller>>().is_some() {
+            brings_its_key(&plan, &request)?;
+        }
         let body = request.into_body();
-        Ok(Verdict::Forward(Box::new(Forward { plan, body, facts, context, permit: None })))
+        let (permit, reservation) = (None, None);
+        Ok(Verdict::Forward(Box::new(Forward { plan, body, facts, context, permit, reservation })))
     }
 }
 
@@ -88,6 +95,21 @@ impl Service<Request> for Route {
 
     fn call(&mut self, request: Request) -> Self::Future {
         ready(self.decide(request))
+    }
+}
+
+/// Whoever showed a key of ours needs another one, where the provider wants the caller's own: ours was
+/// taken out before.
+fn brings_its_key(plan: &Plan, request: &Request) -> Result<(), Rejection> {
+    let targets = plan.targets();
+    let wants = |target: &&&Arc<Target>| {
+        matches!(target.credential, Credential::Caller) && target.provider.auth != AuthStyle::None
+    };
+    match targets.iter().find(wants) {
+        Some(target) if !brings_other(request.headers(), request.uri().query()) => {
+            Err(Rejection::NoProviderKey { provider: Arc::clone(&target.provider.name) })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -7,8 +7,8 @@ use tower::ServiceBuilder;
 use tower::util::BoxCloneSyncService;
 
 use super::{
-    BodyLimitLayer, ContextLayer, HeaderAttributes, InFlight, InFlightLayer, Rejection, Request,
-    RequestIdLayer, Route, Verdict,
+    BodyLimitLayer, CallerKeyLayer, CallerKeys, ContextLayer, HeaderAttributes, InFlight,
+    InFlightLayer, LimitsLayer, Quotas, Rejection, Request, RequestIdLayer, Route, Verdict,
 };
 
 /// The composed stack: cheap to clone, shared by all workers.
@@ -23,6 +23,10 @@ pub struct Settings {
     pub in_flight_max: usize,
     /// The count they are counted in; outlives a reload.
     pub in_flight: InFlight,
+    /// Who may call.
+    pub keys: CallerKeys,
+    /// How much each of them may use.
+    pub quotas: Arc<Quotas>,
     /// Where models lead.
     pub table: Arc<Table>,
     /// Headers that become attributes.
@@ -31,17 +35,22 @@ pub struct Settings {
 
 /// Builds the stack. A request passes the layers from top to bottom.
 pub fn stack(settings: &Settings) -> Stack {
-    let Settings { body_bytes_max, in_flight_max, in_flight, table, header_attributes } = settings;
+    let Settings { body_bytes_max, in_flight_max, in_flight, keys, quotas, .. } = settings;
+    let Settings { table, header_attributes, .. } = settings;
     BoxCloneSyncService::new(
         ServiceBuilder::new()
             // First, so that every refusal below can name the request.
             .layer(RequestIdLayer)
             // Before the body is looked at: shedding must cost next to nothing.
             .layer(InFlightLayer::new(in_flight.clone(), *in_flight_max))
+            // By headers alone: a stranger's body is not worth reading.
+            .layer(CallerKeyLayer::new(keys.clone()))
             // Before anything that asks for the model.
             .layer(BodyLimitLayer::new(*body_bytes_max))
-            // Last of the layers: only a request that may go on is worth describing.
+            // Before limits, some of which are by user.
             .layer(ContextLayer::new(Arc::clone(header_attributes)))
+            // Before what costs more than counting; what later layers refuse, it gets back.
+            .layer(LimitsLayer::new(Arc::clone(quotas)))
             // Innermost: a plan of attempts, or `UnknownModel`.
             .service(Route::new(Arc::clone(table))),
     )

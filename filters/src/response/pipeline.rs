@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::Instant;
 use tollgate_providers::error_body::{ErrorBody, error_event};
+use tollgate_providers::estimate::Family;
 use tollgate_providers::media::{MediaForm, MediaReader};
 use tollgate_providers::translate::{ANSWER_BYTES_MAX, Reply, WriteError, Writer};
 use tollgate_providers::{
@@ -246,6 +247,11 @@ impl Pipeline {
     /// When content last arrived.
     pub const fn last_content_at(&self) -> Option<Instant> {
         self.observers.meter.last_content_at()
+    }
+
+    /// How many tokens the text that came so far is to a model of this family, about.
+    pub fn output_tokens(&self, family: Family) -> u64 {
+        self.observers.transcript.output_text().tokens(family)
     }
 
     /// Whether the body is a stream of events.

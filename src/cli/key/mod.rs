@@ -1,6 +1,7 @@
 //! `tollgate key new|list|revoke`: keys of our own. A key is printed once, when it is made.
 
 mod duration;
+mod grants;
 mod table;
 
 use std::path::Path;
@@ -36,7 +37,7 @@ enum Command {
 
 #[derive(Args, Debug)]
 struct New {
-    /// What the key is good for: otel:write, query:read; may be given several times.
+    /// What the key is good for: otel:write, query:read, gateway:call; may be given several times.
     #[arg(long, value_name = "SCOPE", required = true)]
     scope: Vec<Scope>,
     /// The project that the key is for.
@@ -54,6 +55,8 @@ struct New {
     /// What its text says of where it is used.
     #[arg(long)]
     env: Option<Env>,
+    #[command(flatten)]
+    grants: grants::Options,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -83,6 +86,10 @@ pub(super) fn run(config: &Path, options: &Options) -> Outcome {
 }
 
 fn make(store: &KeyStore, new: &New) -> Outcome {
+    if !new.grants.is_empty() && !new.scope.contains(&Scope::GatewayCall) {
+        let scope = Scope::GatewayCall;
+        return Err(Failure::Usage(format!("limits of calls are for keys with --scope {scope}")));
+    }
     let now_s = now_s();
     let mut scopes = new.scope.clone();
     scopes.sort();
@@ -96,6 +103,7 @@ fn make(store: &KeyStore, new: &New) -> Outcome {
             Env::Live => Environment::Live,
             Env::Test => Environment::Test,
         }),
+        grants: new.grants.grants(),
     };
     let (key, record) = store.add(&new, now_s).map_err(Failure::failed)?;
     print(&format!("{}The key, which is not shown again:\n{}\n", table::one(&record), key.expose()))

@@ -1,8 +1,12 @@
 //! Keys as text.
 
-use tollgate_keys::{KeyRecord, iso_8601};
+use tollgate_keys::{KeyRecord, Scope, iso_8601};
 
-const HEAD: [&str; 7] = ["ID", "PREFIX", "PROJECT", "SCOPES", "EXPIRES", "STATE", "NAME"];
+use super::grants;
+
+const HEAD: [&str; 10] = [
+    "ID", "PREFIX", "PROJECT", "SCOPES", "EXPIRES", "STATE", "MODELS", "LIMITS", "METADATA", "NAME",
+];
 const GAP: &str = "  ";
 
 /// All keys, a line each.
@@ -16,6 +20,9 @@ pub(super) fn of(keys: &[KeyRecord], now_s: u64) -> String {
             scopes(key),
             expires(key),
             state(key, now_s),
+            grants::models(&key.grants),
+            grants::shown(&key.grants),
+            grants::metadata(&key.grants),
             key.name.clone(),
         ]
     }));
@@ -34,7 +41,13 @@ pub(super) fn of(keys: &[KeyRecord], now_s: u64) -> String {
 /// One new key.
 pub(super) fn one(key: &KeyRecord) -> String {
     let (id, project, scopes, expires) = (&key.id, project(key), scopes(key), expires(key));
-    format!("id       {id}\nproject  {project}\nscopes   {scopes}\nexpires  {expires}\n")
+    let mut text =
+        format!("id       {id}\nproject  {project}\nscopes   {scopes}\nexpires  {expires}\n");
+    if key.may(Scope::GatewayCall) {
+        let (models, limits) = (grants::models(&key.grants), grants::shown(&key.grants));
+        text.push_str(&format!("models   {models}\nlimits   {limits}\n"));
+    }
+    text
 }
 
 fn project(key: &KeyRecord) -> String {

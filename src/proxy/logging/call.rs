@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use tollgate_filters::request::{Context, Facts};
+use tollgate_filters::request::{Context, Facts, Rejection};
 use tollgate_filters::response::Seen;
 use tollgate_providers::Endpoint;
 use tollgate_routing::{Layer, RoutingPath};
 use tollgate_telemetry::genai::{
-    Call, CallError, ContextOperation, FailedAttempt, GenAi, Http, Outcome, Response, Routing,
-    Server, StreamTiming, Variant,
+    Call, CallError, CallerKey, ContextOperation, FailedAttempt, GenAi, Http, Outcome, Response,
+    Routing, Server, StreamTiming, Variant,
 };
 
 use super::{End, content, cost, tool_calls, usage};
 use crate::proxy::ctx::{Ctx, Current, Failed, Routed, Started};
+use crate::proxy::quota;
 
 /// The call, and how it ended where it was routed.
 pub(super) fn call(
@@ -27,7 +28,9 @@ pub(super) fn call(
     let genai = match routed {
         Some(routed) => {
             http.outcome = Some(plain_outcome(routed, how));
-            genai_of_routed(ctx, routed, how, end)
+            let genai = genai_of_routed(ctx, routed, how, end);
+            routed.holds.settle(genai.as_ref());
+            genai
         }
         None => {
             http.outcome = outcome_of_unrouted(ctx, how);
@@ -72,6 +75,13 @@ fn http(ctx: &Ctx) -> Http {
         request_id: ctx.id.as_str().to_owned(),
         error_code: ctx.rejection.as_ref().map(|rejection| rejection.code()),
         outcome: None,
+        key: ctx.caller.as_ref().map(|caller| CallerKey {
+            id: Arc::clone(&caller.key_id),
+            name: Arc::clone(&caller.key_name),
+            project: caller.project.clone(),
+            metadata: Arc::clone(&caller.metadata),
+        }),
+        limit: ctx.rejection.as_ref().and_then(quota::limit_of),
     }
 }
 
@@ -82,6 +92,8 @@ fn plain_outcome(routed: &Routed, end: End<'_>) -> Outcome {
     };
     if end.is_cancelled(Some(routed)) {
         Outcome::Cancelled
+    } else if routed.holds.rejection.is_some() {
+        Outcome::Rejected
     } else if !matches!(end, End::Panicked) && routed.current.as_ref().is_some_and(answered) {
         Outcome::Complete
     } else {
@@ -149,11 +161,7 @@ fn genai_of_unrouted(
     let refused = ctx.status.is_some_and(|status| !status.is_success());
     let answered = if refused { Outcome::Rejected } else { Outcome::Complete };
     genai.outcome = outcome.unwrap_or(answered);
-    let refusal = ctx.rejection.as_ref().map(|rejection| CallError {
-        kind: "request_error",
-        class: Some(rejection.code().into()),
-        message: rejection.to_string(),
-    });
+    let refusal = ctx.rejection.as_ref().map(refusal);
     genai.error = match (genai.outcome, how) {
         (_, End::Panicked) => Some(CallError::panic()),
         (Outcome::UpstreamFailed, _) => Some(CallError {
@@ -164,6 +172,14 @@ fn genai_of_unrouted(
         _ => refusal,
     };
     Some(genai)
+}
+
+fn refusal(rejection: &Rejection) -> CallError {
+    CallError {
+        kind: "request_error",
+        class: Some(rejection.code().into()),
+        message: rejection.to_string(),
+    }
 }
 
 fn genai_of_routed(ctx: &Ctx, routed: &mut Routed, how: End<'_>, end: Instant) -> Option<GenAi> {
@@ -183,7 +199,10 @@ fn genai_of_routed(ctx: &Ctx, routed: &mut Routed, how: End<'_>, end: Instant) -
     let ended = responding.as_ref().is_some_and(|responding| responding.ended);
     let seen = responding.map(|responding| responding.pipeline.into_seen());
     let verdict = judge(&current, seen.as_ref(), ended, cancelled, how);
-    (genai.outcome, genai.error) = verdict;
+    (genai.outcome, genai.error) = match &routed.holds.rejection {
+        Some(rejection) if !cancelled => (Outcome::Rejected, Some(refusal(rejection))),
+        _ => verdict,
+    };
     if let Some(seen) = seen {
         let estimate = ctx.endpoint.as_ref().is_some_and(|endpoint| endpoint.dialect().is_some());
         let facts = estimate.then_some(&routed.facts);

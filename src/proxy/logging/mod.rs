@@ -8,7 +8,7 @@
 mod access;
 mod call;
 mod content;
-mod cost;
+pub(crate) mod cost;
 mod tool_calls;
 mod usage;
 

@@ -1,7 +1,7 @@
 //! Token counts: as reported, else estimated from what was delivered, else unknown.
 
 use tollgate_filters::request::Facts;
-use tollgate_providers::estimate::{Family, TextCount, request_text};
+use tollgate_providers::estimate::Family;
 use tollgate_providers::{Transcript, Usage};
 use tollgate_telemetry::genai::{Outcome, UsageSource};
 
@@ -31,7 +31,7 @@ pub(super) fn usage(
     // A total that was said before the output grew is none.
     usage.total = None;
     if usage.input.is_none() {
-        usage.input = input_tokens(facts, family);
+        usage.input = facts.input_tokens(family);
     }
     (Some(usage), UsageSource::Estimated)
 }
@@ -41,17 +41,4 @@ pub(super) fn usage(
 fn is_final(outcome: Outcome, stream: bool, transcript: &Transcript) -> bool {
     let over = transcript.is_done() || transcript.finish_reasons().next().is_some();
     !stream || outcome == Outcome::Complete || (over && transcript.error().is_none())
-}
-
-/// What the model read: conversation, system prompt and tools, without pictures and files.
-fn input_tokens(facts: &Facts, family: Family) -> Option<u64> {
-    let mut text = TextCount::default();
-    for said in [&facts.messages, &facts.system].into_iter().flatten() {
-        text.merge(&request_text(said));
-    }
-    if let Some(tools) = &facts.tools {
-        // Names and descriptions, and a schema whose members are read, too.
-        text.add(&String::from_utf8_lossy(tools));
-    }
-    (!text.is_empty()).then(|| text.tokens(family))
 }

@@ -44,6 +44,8 @@ impl Fixed {
             ("collector.auth", fingerprint(collector.map(|it| it.auth.mode))),
             ("collector.issuers", fingerprint(collector.map(|it| &it.auth.issuers))),
             ("keys.path", fingerprint(key_path(settings))),
+            ("limits.subjects_max", fingerprint(settings.limits.subjects_max)),
+            ("limits.shared", fingerprint(settings.limits.shared)),
             ("keys.issuer", fingerprint(issuer(settings))),
             ("store", store_hash(store.as_ref())),
             ("redis", redis_hash(settings.redis.as_ref())),

@@ -60,6 +60,7 @@ fn each_change_names_its_field() {
         ),
         ("store:", "keys: { path: elsewhere.db }\nstore:", "keys.path"),
         ("store:", "keys: { issuer: 'https://gateway.example' }\nstore:", "keys.issuer"),
+        ("store:", "limits: { subjects_max: 9 }\nstore:", "limits.subjects_max"),
         ("store:", "redis: { url: 'redis://localhost' }\nstore:", "redis"),
         ("spans.db", "other.db", "store"),
         ("spans.db", "folder/spans.db", "store"),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tollgate_telemetry::genai::attributes::{Attribute, On};
 use tollgate_telemetry::genai::{
-    CacheStatus, CacheUse, Call, Content, Cost, GenAi, Http, Outcome, StreamTiming, ToolCall,
-    span_tree,
+    CacheStatus, CacheUse, Call, CallerKey, Content, Cost, GenAi, Http, Outcome, StreamTiming,
+    ToolCall, span_tree,
 };
 use tollgate_telemetry::{Span, SpanId, TraceContext, Value};
 
@@ -75,6 +75,45 @@ fn what_only_a_filled_record_has_is_there_with_its_type_and_absent_without_its_s
         let of_tool = kind.on.contains(&On::ToolCall);
         let span = spans.iter().find(|span| span.attribute(name).is_some()).unwrap();
         assert_eq!(span.name.starts_with("tool_call."), of_tool, "{name} on {}", span.name);
+    }
+}
+
+#[test]
+fn who_called_and_what_had_no_room_stand_on_both_spans_of_a_call() {
+    let key = CallerKey {
+        id: "key_1".into(),
+        name: "search".into(),
+        project: Some("p".into()),
+        metadata: [("gateway.key.metadata.team".into(), "a".to_owned())].into(),
+    };
+    let told = |key, limit| {
+        let genai = Some(GenAi { operation: "chat", ..GenAi::default() });
+        let call = Call {
+            trace: TraceContext::root(1),
+            http_span: SpanId::new(1),
+            genai_span: SpanId::new(2),
+            start_ns: 0,
+            end_ns: 1_000,
+            http: Http { key, limit, ..Http::default() },
+            genai,
+        };
+        span_tree(&call, &mut || SpanId::new(3))
+    };
+    let full = told(Some(key), Some(("tokens", "key")));
+    let bare = told(Some(CallerKey { id: "key_1".into(), ..CallerKey::default() }), None);
+    let none = told(None, None);
+    for (name, expected, of_key) in [
+        ("gateway.key.id", "key_1", true),
+        ("gateway.key.name", "search", false),
+        ("project.id", "p", false),
+        ("gateway.key.metadata.team", "a", false),
+        ("gateway.limit.kind", "tokens", false),
+        ("gateway.limit.scope", "key", false),
+    ] {
+        assert_eq!((full.len(), bare.len(), none.len()), (2, 2, 2));
+        assert!(full.iter().all(|it| it.attribute(name) == Some(&Value::from(expected))), "{name}");
+        assert!(bare.iter().all(|it| it.attribute(name).is_some() == of_key), "{name}");
+        assert!(none.iter().all(|it| it.attribute(name).is_none()), "{name}");
     }
 }
 

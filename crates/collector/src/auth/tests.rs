@@ -49,6 +49,7 @@ impl Ours {
             scopes: vec![Scope::OtelWrite],
             expires_s: None,
             environment: None,
+            grants: tollgate_keys::Grants::default(),
         };
         let (key, _) = self.store.add(&new, now_s()).unwrap();
         let issued = self.exchange.exchange(key.expose(), None, now_s()).unwrap();

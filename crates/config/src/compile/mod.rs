@@ -17,24 +17,20 @@ use crate::auth::Keys;
 use crate::collector::Collector;
 use crate::fields::Entry;
 use crate::fingerprint::Fingerprint;
+use crate::limits::{CURRENCY, Limits};
 use crate::listeners;
 use crate::model::{
-    AuthType, CacheEntry, Document, LimitsEntry, ProviderEntry, ServerEntry, StoreEntry, StoreKind,
-    TablesEntry,
+    AuthType, CacheEntry, Document, ProviderEntry, ServerEntry, StoreEntry, StoreKind, TablesEntry,
 };
 use crate::redis::Redis;
 use crate::registry::{base_url, dialect, models_of};
 use crate::settings::{
-    Cache, Control, Limits, Price, Security, Server, Settings, StoreQueue, StoreSettings, Tables,
-    TlsFiles,
+    Cache, Control, Price, Security, Server, Settings, StoreQueue, StoreSettings, Tables, TlsFiles,
 };
 use crate::variables::Variables;
 use crate::vault::Vault;
 
 const DRAIN: Duration = Duration::from_secs(30);
-const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
-const IN_FLIGHT_MAX: usize = 4096;
-const JSON_DEPTH_MAX: usize = 64;
 const STORE_PATH: &str = "data/tollgate.db";
 const RETENTION_DAYS: u32 = 90;
 const CLICKHOUSE_DATABASE: &str = "otel";
@@ -43,7 +39,6 @@ const QUEUE_PATH: &str = "data/queue";
 const QUEUE_BYTES_MAX: u64 = 1 << 30;
 const CACHE_TTL_SECS: u64 = 600;
 const CACHE_BYTES_MAX: usize = 256 * 1024 * 1024;
-const CURRENCY: &str = "USD";
 const AUTH_HEADER: HeaderName = HeaderName::from_static("api-key");
 const AUTH_HEADER_OF_MESSAGES: HeaderName = HeaderName::from_static("x-api-key");
 const AUTH_HEADER_OF_GEMINI: HeaderName = HeaderName::from_static("x-goog-api-key");
@@ -73,7 +68,7 @@ pub(crate) fn settings(
         providers,
         table: Arc::new(table),
         credential_sources,
-        limits: limits(&document.limits),
+        limits: Limits::of(&document.limits),
         service_name: exporters.service_name(),
         telemetry: exporters.application(),
         genai: exporters.genai(capture_content),
@@ -167,14 +162,6 @@ fn server(entry: &ServerEntry, addr: std::net::SocketAddr) -> Server {
         drain: entry.drain_secs.map_or(DRAIN, Duration::from_secs),
         route_header: entry.route_header,
         log: entry.log,
-    }
-}
-
-fn limits(entry: &LimitsEntry) -> Limits {
-    Limits {
-        body_bytes_max: entry.body_bytes_max.unwrap_or(BODY_BYTES_MAX),
-        in_flight_max: entry.in_flight_max.unwrap_or(IN_FLIGHT_MAX),
-        json_depth_max: entry.json_depth_max.unwrap_or(JSON_DEPTH_MAX),
     }
 }
 

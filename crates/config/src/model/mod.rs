@@ -3,6 +3,7 @@
 mod auth;
 mod capture;
 mod collector;
+mod limits;
 mod providers;
 mod routing;
 mod server;
@@ -12,14 +13,13 @@ mod telemetry;
 pub(crate) use auth::{AuthEntry, IssuerEntry, KeysEntry};
 pub(crate) use capture::CaptureEntry;
 pub(crate) use collector::CollectorEntry;
+pub(crate) use limits::{LimitsEntry, RuleEntry};
 pub(crate) use providers::{AuthType, ModelOverride, ProviderEntry};
 pub(crate) use routing::{
     FunctionEntry, HealthEntry, RetryEntry, RouteEntry, RoutingEntry, StepEntry, TargetEntry,
     VariantEntry,
 };
-pub(crate) use server::{
-    CacheEntry, ControlEntry, LimitsEntry, RedisEntry, SecurityEntry, ServerEntry,
-};
+pub(crate) use server::{CacheEntry, ControlEntry, RedisEntry, SecurityEntry, ServerEntry};
 pub(crate) use storage::{PriceEntry, StoreEntry, StoreKind, TablesEntry};
 pub(crate) use telemetry::{GenAiEntry, OtlpEntry, OtlpTlsEntry, Profiles, TelemetryEntry};
 
@@ -103,7 +103,7 @@ pub(crate) fn read(root: &mut Node, part: Part, problems: &mut Vec<Problem>) -> 
         cache: section(&mut fields, "cache", server::cache),
         redis: fields.section("redis", server::redis).map(|section| section.value),
         keys: section(&mut fields, "keys", auth::keys),
-        limits: section(&mut fields, "limits", server::limits),
+        limits: section(&mut fields, "limits", limits::limits),
         telemetry: section(&mut fields, "telemetry", telemetry::telemetry),
         genai: section(&mut fields, "genai_telemetry", telemetry::genai),
         collector: fields.section("collector", collector::collector).map(|section| section.value),

@@ -1,16 +1,10 @@
-//! `server`, `control`, `limits`, `security`, `cache`, `redis`.
+//! `server`, `control`, `security`, `cache`, `redis`.
 
 use tollgate_providers::SecretSource;
 
 use crate::fields::{Fields, Located};
 use crate::log::Log;
 
-/// The largest body that can be allowed: it is held in memory, whole.
-const BODY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
-/// The most requests at a time that can be allowed.
-const IN_FLIGHT_MAX: u64 = 1_000_000;
-/// The deepest JSON that can be allowed; the parser's own stack ends at 128.
-const JSON_DEPTH_MAX: u64 = 127;
 /// The most worker threads.
 const THREADS_MAX: u64 = 1024;
 /// The largest cache, in bytes.
@@ -48,14 +42,6 @@ pub(crate) struct TlsEntry {
 pub(crate) struct ControlEntry {
     pub(crate) host: Option<Located<String>>,
     pub(crate) port: Option<Located<u16>>,
-}
-
-/// `limits`.
-#[derive(Debug, Default)]
-pub(crate) struct LimitsEntry {
-    pub(crate) body_bytes_max: Option<usize>,
-    pub(crate) in_flight_max: Option<usize>,
-    pub(crate) json_depth_max: Option<usize>,
 }
 
 /// `security`.
@@ -108,14 +94,6 @@ fn tls(fields: &mut Fields<'_, '_>) -> TlsEntry {
 
 pub(super) fn control(fields: &mut Fields<'_, '_>) -> ControlEntry {
     ControlEntry { host: fields.text("host"), port: super::port(fields, "port") }
-}
-
-pub(super) fn limits(fields: &mut Fields<'_, '_>) -> LimitsEntry {
-    LimitsEntry {
-        body_bytes_max: super::count(fields, "body_bytes_max", BODY_BYTES_MAX, "bytes"),
-        in_flight_max: super::count(fields, "in_flight_max", IN_FLIGHT_MAX, "requests"),
-        json_depth_max: super::count(fields, "json_depth_max", JSON_DEPTH_MAX, "levels"),
-    }
 }
 
 pub(super) fn security(fields: &mut Fields<'_, '_>) -> SecurityEntry {

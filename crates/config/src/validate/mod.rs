@@ -3,6 +3,7 @@
 mod auth;
 mod capture;
 mod collector;
+mod limits;
 mod listeners;
 mod pricing;
 mod providers;
@@ -47,6 +48,7 @@ pub(crate) fn run(document: &Document, findings: &mut Findings) {
     capture::run(document, findings);
     auth::run(document, findings);
     collector::run(document, findings);
+    limits::run(document, findings);
 }
 
 /// Names go into prefixes, headers and attributes.
@@ -60,7 +62,8 @@ fn names(document: &Document, findings: &mut Findings) {
     });
     let exporters = document.genai.exporters.iter().map(|it| ("exporter", &it.name, &it.place));
     let named = providers.chain(targets).chain(routes).chain(functions).chain(variants);
-    for (kind, name, place) in named.chain(exporters) {
+    let rules = document.limits.rules.iter().map(|it| ("rule", &it.name, &it.place));
+    for (kind, name, place) in named.chain(exporters).chain(rules) {
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(legal) {
             let article = if kind == "exporter" { "an" } else { "a" };

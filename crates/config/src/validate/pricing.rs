@@ -4,20 +4,14 @@ use tollgate_providers::is_snapshot_of;
 
 use super::Findings;
 use crate::error::Problem;
+use crate::fields::Located;
 use crate::model::Document;
 use crate::registry::Registry;
 
 pub(super) fn run(document: &Document, findings: &mut Findings) {
     let registry = Registry::new(&document.providers);
     for price in &document.pricing {
-        if let Some(currency) = &price.value.currency
-            && !(currency.value.len() == 3
-                && currency.value.bytes().all(|byte| byte.is_ascii_uppercase()))
-        {
-            let message = format!("`{}` is no currency", currency.value);
-            let hint = "three capital letters, as ISO 4217 has them: `USD`, `EUR`";
-            findings.problems.push(Problem::new(&currency.place, message).hint(hint));
-        }
+        findings.problems.extend(price.value.currency.as_ref().and_then(currency));
         let name = price.name.as_str();
         // A provider may name the snapshot that answers, or be asked for one.
         let means = |model: &str| {
@@ -29,4 +23,16 @@ pub(super) fn run(document: &Document, findings: &mut Findings) {
             findings.warnings.push(Problem::new(&price.place, message).hint(hint));
         }
     }
+}
+
+/// What is wrong with a currency, if anything is.
+pub(super) fn currency(written: &Located<String>) -> Option<Problem> {
+    let is_code =
+        written.value.len() == 3 && written.value.bytes().all(|byte| byte.is_ascii_uppercase());
+    let problem = || {
+        let message = format!("`{}` is no currency", written.value);
+        let hint = "three capital letters, as ISO 4217 has them: `USD`, `EUR`";
+        Problem::new(&written.place, message).hint(hint)
+    };
+    (!is_code).then(problem)
 }

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,9 @@ mod tests;
 
 /// How old what is known may be before the file is looked at again.
 const FRESH: Duration = Duration::from_secs(1);
+/// How old it may be for [`KeyRing::recognize`], which leaves reading to [`KeyRing::refresh`]: below the
+/// five seconds in which a revoked key must end.
+const STALE: Duration = Duration::from_secs(4);
 /// What an unknown key is compared with, so that it takes as long as a known one.
 const NO_HASH: [u8; 32] = [0; 32];
 
@@ -27,6 +31,9 @@ pub struct KeyRing {
     path: PathBuf,
     known: RwLock<Arc<Known>>,
     source: Mutex<Source>,
+    began: Instant,
+    /// When the file was last looked at without an error, in milliseconds since `began`; 0 for never.
+    looked_ms: AtomicU64,
 }
 
 /// Why a key opens nothing. Only for logs and counters: whoever sent it learns nothing of this.
@@ -70,8 +77,33 @@ struct Source {
 impl KeyRing {
     /// The keys in `path`, whether or not it is there yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        let (known, source) = Default::default();
-        Self { path: path.into(), known, source }
+        let (known, source, looked_ms) = Default::default();
+        Self { path: path.into(), known, source, began: Instant::now(), looked_ms }
+    }
+
+    /// Whose key this is, by what is in memory: for requests, which must not wait for a file. A new key
+    /// is known after the next [`KeyRing::refresh`]. Blocks on the file system only where nobody calls
+    /// that in time.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn recognize(&self, credential: &str, now_s: u64) -> Result<Arc<KeyRecord>, Denied> {
+        let key = ApiKey::parse(credential)?;
+        let looked_ms = self.looked_ms.load(Ordering::Acquire);
+        let looked = self.began + Duration::from_millis(looked_ms);
+        let known = match looked_ms {
+            1.. if looked.elapsed() < STALE => self.in_memory(),
+            _ => self.known()?,
+        };
+        identify(&key, known.by_prefix.get(key.prefix()), now_s)
+    }
+
+    /// Reads what has changed; to be called every second. Blocks on the file system.
+    ///
+    /// # Errors
+    /// The file's.
+    pub fn refresh(&self) -> Result<(), KeyStoreError> {
+        self.refreshed(Duration::ZERO).map(drop)
     }
 
     /// Whose key this is. Blocks on the file system, once a second and for unknown keys.
@@ -85,12 +117,7 @@ impl KeyRing {
             // It may be a moment old.
             found = self.refreshed(Duration::ZERO)?.by_prefix.get(key.prefix()).cloned();
         }
-        let hash = found.as_ref().map_or(&NO_HASH[..], |record| &record.hash);
-        let is_same = bool::from(key.hash().ct_eq(hash));
-        match found {
-            Some(record) if is_same => standing(&record, now_s).map(|()| record),
-            _ => Err(Denied::Unknown),
-        }
+        identify(&key, found.as_ref(), now_s)
     }
 
     /// Whether the key with this id is still good. Blocks on the file system, once a second.
@@ -161,9 +188,15 @@ impl KeyRing {
                 *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
             }
             source.looked = Some(Instant::now());
+            let looked_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.looked_ms.store(looked_ms.max(1), Ordering::Release);
         }
         drop(source);
-        Ok(Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner)))
+        Ok(self.in_memory())
+    }
+
+    fn in_memory(&self) -> Arc<Known> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn source(&self) -> MutexGuard<'_, Source> {
@@ -200,6 +233,20 @@ impl Source {
         let (by_prefix, by_id) = (by(|it| &it.prefix), by(|it| &it.id));
         self.version = Some(version);
         Ok(Some(Known { by_prefix, by_id, signing, public: Arc::new(public) }))
+    }
+}
+
+/// Takes as long for a key that nobody has, and wherever a wrong one differs.
+fn identify(
+    key: &ApiKey,
+    found: Option<&Arc<KeyRecord>>,
+    now_s: u64,
+) -> Result<Arc<KeyRecord>, Denied> {
+    let hash = found.map_or(&NO_HASH[..], |record| &record.hash);
+    let is_same = bool::from(key.hash().ct_eq(hash));
+    match found {
+        Some(record) if is_same => standing(record, now_s).map(|()| Arc::clone(record)),
+        _ => Err(Denied::Unknown),
     }
 }
 

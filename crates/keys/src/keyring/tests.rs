@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use super::KeyRing;
+use super::{Denied, KeyRing};
 use crate::store::tests::new_key;
 use crate::{ApiKey, KeyStore, Scope};
 
@@ -66,4 +66,24 @@ fn a_file_that_cannot_be_written_does_not_stop_the_key_that_is_there() {
     full.execute_batch("DROP TRIGGER full").unwrap();
     assert_eq!(keys.signer(due).unwrap().unwrap().kid, first.kid, "a new one is only published");
     assert_eq!(keys.public_keys_now().unwrap().len(), 2);
+}
+
+#[test]
+fn a_request_waits_for_no_file_and_a_revoked_key_ends_with_the_next_refresh() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.db");
+    let store = KeyStore::create(&path).unwrap();
+    let (key, record) = store.add(&new_key(None, &[Scope::GatewayCall], None), NOW).unwrap();
+    let keys = KeyRing::new(&path);
+    assert_eq!(*keys.recognize(key.expose(), NOW).unwrap(), record, "nobody has read it before");
+    let (late, _) = store.add(&new_key(None, &[Scope::GatewayCall], None), NOW).unwrap();
+    store.revoke(&record.id, NOW).unwrap();
+    assert!(keys.recognize(key.expose(), NOW).is_ok(), "from memory");
+    assert!(matches!(keys.recognize(late.expose(), NOW), Err(Denied::Unknown)));
+    keys.refresh().unwrap();
+    assert!(matches!(keys.recognize(key.expose(), NOW), Err(Denied::Revoked)));
+    assert!(keys.recognize(late.expose(), NOW).is_ok());
+    let forged = ApiKey::forged(late.prefix());
+    assert!(matches!(keys.recognize(forged.expose(), NOW), Err(Denied::Unknown)));
+    assert!(matches!(keys.recognize("tg_x", NOW), Err(Denied::Bad(_))));
 }

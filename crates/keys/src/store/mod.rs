@@ -3,6 +3,7 @@
 //! Several processes may have it open: the command line writes, gateways read. Rotation of signing
 //! keys is a transaction, so that two gateways that rotate at once make one key.
 
+mod grants;
 mod record;
 mod signing_keys;
 
@@ -18,6 +19,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, pa
 use crate::api_key::random_symbols;
 use crate::{ApiKey, NoRandomness};
 
+pub use grants::Grants;
 pub use record::{KeyRecord, NewKey};
 
 #[cfg(test)]
@@ -26,8 +28,10 @@ pub(crate) mod tests;
 /// Marks a file as ours in SQLite's header: "tkey".
 const APPLICATION_ID: i64 = 0x746b_6579;
 /// The version of the schema that this program reads and writes.
-const VERSION: i64 = 1;
-const SCHEMA: &str = include_str!("schema.sql");
+const VERSION: i64 = 2;
+/// Each makes the next version of the schema.
+const MIGRATIONS: [&str; VERSION as usize] =
+    [include_str!("schema.sql"), include_str!("limits.sql")];
 /// How long to wait for another process's lock.
 const BUSY: Duration = Duration::from_millis(2_000);
 /// Symbols of a key's id behind `key_`.
@@ -118,9 +122,14 @@ impl KeyStore {
         let KeyRecord { id, prefix, hash, name, project, .. } = &record;
         let (created_s, expires_s) = (signed(record.created_s), record.expires_s.map(signed));
         let scopes = crate::Scope::join(&record.scopes);
-        self.connection()
-            .execute(insert, params![id, prefix, hash, name, project, scopes, created_s, expires_s])
-            .map_err(|error| self.failed(&error))?;
+        let values = params![id, prefix, hash, name, project, scopes, created_s, expires_s];
+        let mut connection = self.connection();
+        let written = connection.transaction().and_then(|transaction| {
+            transaction.execute(insert, values)?;
+            record.grants.write(id, &transaction)?;
+            transaction.commit()
+        });
+        written.map_err(|error| self.failed(&error))?;
         Ok((key, record))
     }
 
@@ -227,8 +236,9 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     // Immediate: of two processes that start at once the second finds it done.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found == 0 {
-        transaction.execute_batch(SCHEMA)?;
+    if found < VERSION {
+        let due = MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0));
+        due.into_iter().try_for_each(|migration| transaction.execute_batch(migration))?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }

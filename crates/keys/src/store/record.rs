@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row};
 
-use super::unsigned;
+use super::{Grants, unsigned};
 use crate::{ApiKey, Environment, Scope};
 
 /// A key to be made.
@@ -18,6 +18,8 @@ pub struct NewKey {
     pub expires_s: Option<u64>,
     /// What its text says of where it is used.
     pub environment: Option<Environment>,
+    /// What calls with it may use.
+    pub grants: Grants,
 }
 
 /// A key without its secret.
@@ -39,6 +41,8 @@ pub struct KeyRecord {
     pub expires_s: Option<u64>,
     /// When it was revoked, in seconds since 1970.
     pub revoked_s: Option<u64>,
+    /// What calls with it may use.
+    pub grants: Grants,
     /// SHA-256 of the whole key.
     pub(crate) hash: Vec<u8>,
 }
@@ -56,6 +60,7 @@ impl KeyRecord {
             created_s: now_s,
             expires_s: new.expires_s,
             revoked_s: None,
+            grants: new.grants.clone(),
             hash: key.hash(),
         }
     }
@@ -82,6 +87,7 @@ impl KeyRecord {
             created_s: unsigned(row.get("created_s")?),
             expires_s: row.get::<_, Option<i64>>("expires_s")?.map(unsigned),
             revoked_s: row.get::<_, Option<i64>>("revoked_s")?.map(unsigned),
+            grants: Grants::of(row)?,
             hash: row.get("hash")?,
         })
     }

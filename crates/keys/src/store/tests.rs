@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use super::{KeyStore, KeyStoreError, NewKey};
+use super::{Grants, KeyStore, KeyStoreError, NewKey};
 use crate::{ApiKey, Scope};
 
 pub(crate) fn new_key(project: Option<&str>, scopes: &[Scope], expires_s: Option<u64>) -> NewKey {
@@ -12,6 +12,7 @@ pub(crate) fn new_key(project: Option<&str>, scopes: &[Scope], expires_s: Option
         scopes: scopes.to_vec(),
         expires_s,
         environment: None,
+        grants: Grants::default(),
     }
 }
 
@@ -72,8 +73,8 @@ fn a_file_of_somebody_else_is_left_alone() {
     let path = folder.path().join("newer.db");
     drop(KeyStore::create(&path).unwrap());
     let newer = rusqlite::Connection::open(&path).unwrap();
-    newer.pragma_update(None, "user_version", 2).unwrap();
-    assert!(matches!(KeyStore::create(&path), Err(KeyStoreError::Newer { found: 2, .. })));
+    newer.pragma_update(None, "user_version", 3).unwrap();
+    assert!(matches!(KeyStore::create(&path), Err(KeyStoreError::Newer { found: 3, .. })));
     let error = KeyStore::create(folder.path()).unwrap_err();
     assert!(matches!(error, KeyStoreError::Unusable { .. }), "{error}");
 }
@@ -99,4 +100,45 @@ fn the_prefix_alone_is_no_key() {
     assert_eq!((key.prefix(), record.project), (&*record.prefix, None));
     let other = ApiKey::generate(None).unwrap();
     assert_ne!(record.hash, other.hash());
+}
+
+#[test]
+fn what_a_key_may_use_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = KeyStore::create(&folder.path().join("keys.db")).unwrap();
+    let grants = Grants {
+        models: vec!["gpt-4o*".to_owned(), "summarize".to_owned()],
+        requests_per_minute: Some(60),
+        tokens_per_minute: Some(1 << 40),
+        concurrency_max: Some(4),
+        budget_day_nanos: Some(5_000_000_000),
+        budget_month_nanos: None,
+        currency: "EUR".to_owned(),
+        metadata: vec![("team".to_owned(), "a \"quoted\" ß".to_owned())],
+    };
+    let wanted = NewKey { grants: grants.clone(), ..new_key(None, &[Scope::GatewayCall], None) };
+    let (_, record) = store.add(&wanted, 1).unwrap();
+    let plain = store.add(&new_key(None, &[Scope::GatewayCall], None), 2).unwrap().1;
+    assert_eq!(record.grants, grants);
+    assert_eq!(store.list().unwrap(), [record, plain]);
+}
+
+#[test]
+fn a_store_of_the_version_before_is_brought_up_with_its_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.db");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(super::MIGRATIONS[0]).unwrap();
+    old.execute_batch(
+        "INSERT INTO keys (id, prefix, hash, name, scopes, created_s)
+         VALUES ('key_1', 'abc', x'00', 'old', 'otel:write', 5);
+         PRAGMA application_id = 1953195385; PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(old);
+    let keys = KeyStore::open(&path).unwrap().unwrap().list().unwrap();
+    assert_eq!((keys.len(), &*keys[0].name), (1, "old"));
+    assert_eq!(keys[0].grants, Grants::default(), "an old key is limited by nothing new");
+    let again = KeyStore::open(&path).unwrap().unwrap();
+    assert_eq!(again.list().unwrap(), keys);
 }

@@ -122,6 +122,7 @@ fn a_refused_credential_leaves_the_target_at_once() {
         FailureKind::Status(403),
         FailureKind::Credential,
         FailureKind::Unsuited,
+        FailureKind::Full,
     ] {
         let (names, attempts) = walk(plan(3, vec![fallback(&["a", "b"])]), kind.into());
         assert_eq!(names, ["a", "b"], "{kind:?}");

@@ -53,6 +53,8 @@ pub enum FailureKind {
     Credential,
     /// The target cannot express the request: it is left at once.
     Unsuited,
+    /// Our own limit for the target has no room: it is left at once.
+    Full,
     /// Nothing another attempt could mend, the client's leaving included.
     Final,
 }
@@ -92,7 +94,10 @@ impl RetryPolicy {
             FailureKind::Status(status) => {
                 !failure.is_about_credential() && self.retryable_status.contains(status)
             }
-            FailureKind::Credential | FailureKind::Unsuited | FailureKind::Final => false,
+            FailureKind::Credential
+            | FailureKind::Unsuited
+            | FailureKind::Full
+            | FailureKind::Final => false,
         }
     }
 
@@ -170,7 +175,10 @@ impl Failure {
     pub const fn is_about_credential(&self) -> bool {
         matches!(
             self.kind,
-            FailureKind::Credential | FailureKind::Unsuited | FailureKind::Status(401 | 403)
+            FailureKind::Credential
+                | FailureKind::Unsuited
+                | FailureKind::Full
+                | FailureKind::Status(401 | 403)
         )
     }
 
@@ -188,7 +196,10 @@ impl Failure {
             FailureKind::Credential | FailureKind::Status(401 | 402 | 403 | 429) => {
                 Blame::Credential
             }
-            FailureKind::Status(_) | FailureKind::Unsuited | FailureKind::Final => Blame::Client,
+            FailureKind::Status(_)
+            | FailureKind::Unsuited
+            | FailureKind::Full
+            | FailureKind::Final => Blame::Client,
         }
     }
 }

@@ -169,7 +169,7 @@ fn faults_are_booked_to_what_failed() {
     for kind in [400, 404, 409, 413, 422, 425, 499].map(FailureKind::Status) {
         assert_eq!(blame(kind, false), Blame::Client);
     }
-    for kind in [FailureKind::Unsuited, FailureKind::Final] {
+    for kind in [FailureKind::Unsuited, FailureKind::Full, FailureKind::Final] {
         assert_eq!(blame(kind, false), Blame::Client);
     }
 }

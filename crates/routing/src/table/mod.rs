@@ -201,6 +201,14 @@ impl Table {
             .collect()
     }
 
+    /// The names of the routes and functions that a model leads to, at whichever endpoint.
+    pub fn names_behind(&self, model: &str) -> Vec<Arc<str>> {
+        let functions = self.functions.iter().filter(|it| *it.name == *model).map(|it| &it.plan);
+        let routes = self.routes.iter().filter(|it| it.models.iter().any(|name| **name == *model));
+        let plans = functions.chain(routes.map(|it| &it.plan));
+        plans.filter_map(|plan| plan.name.clone()).collect()
+    }
+
     /// The table line by line: functions, routes, passthrough.
     pub fn rows(&self) -> Vec<Row> {
         let functions = self.functions.iter().map(|function| Row {

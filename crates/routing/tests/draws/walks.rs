@@ -49,6 +49,7 @@ fn any_failure() -> impl Generator<Value = Failure> {
         Just(FailureKind::ErrorEvent),
         Just(FailureKind::Credential),
         Just(FailureKind::Unsuited),
+        Just(FailureKind::Full),
         Just(FailureKind::Status(503)),
         (100..600_u16).prop_map(FailureKind::Status),
         // Rare, or hardly a walk would go far.

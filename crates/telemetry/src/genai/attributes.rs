@@ -100,6 +100,7 @@ groups! {
     Outcome = "Outcome and errors";
     Server = "Upstream";
     Session = "User, session and prompt";
+    Caller = "Caller's key and limits";
     Tools = "Tool calls";
     Routing = "Routing";
     Experiment = "Functions and experiments";
@@ -181,6 +182,13 @@ catalogue! {
         PROMPT_VERSION = "gateway.prompt.version", Str, Http Call: "Its version";
         PROMPT_LABEL = "gateway.prompt.label", Str, Http Call: "Its label";
         PROMPT_SLUG = "gateway.prompt.slug", Str, Http Call: "Its short name";
+    }
+    Caller {
+        KEY_ID = "gateway.key.id", Str, Http Call: "The caller's key, by its id; absent without one";
+        KEY_NAME = "gateway.key.name", Str, Http Call: "What people call that key";
+        PROJECT_ID = "project.id", Str, Http Call: "The project that the key is for, or that the request names for a key of all projects";
+        LIMIT_KIND = "gateway.limit.kind", Str, Http Call: "What had no room: `requests`, `tokens`, `concurrency`, `budget_day` or `budget_month`; absent where nothing was exceeded";
+        LIMIT_SCOPE = "gateway.limit.scope", Str, Http Call: "Whose use that is: `key`, `user`, `model`, `target` or `all`";
     }
     Tools {
         TOOL_NAME = "gen_ai.tool.name", Str, ToolCall Operation: "The function, or the tool that was run";

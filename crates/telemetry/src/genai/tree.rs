@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::attributes as a;
 use super::call::{
-    CacheStatus, Call, ContextOperation, FailedAttempt, GenAi, Response, StreamTiming, ToolCall,
+    CacheStatus, Call, ContextOperation, FailedAttempt, GenAi, Http, Response, StreamTiming,
+    ToolCall,
 };
 use crate::span::{Key, Pipeline, Span, SpanEvent, SpanId, SpanKind, Status, Value, json_array};
 
@@ -71,6 +72,7 @@ fn http_span(call: &Call) -> Span {
     attributes.add_some(a::USER_AGENT, http.user_agent.clone());
     attributes.add(a::REQUEST_ID, http.request_id.clone());
     attributes.add_some(a::ERROR_CODE, http.error_code);
+    caller_attributes(http, &mut attributes);
     for (name, value) in custom {
         attributes.add_named(name, value);
     }
@@ -99,6 +101,7 @@ fn genai_span(call: &Call, genai: &GenAi) -> Span {
         attributes.add(a::SERVER_ADDRESS, &server.address);
         attributes.add(a::SERVER_PORT, u32::from(server.port));
     }
+    caller_attributes(&call.http, &mut attributes);
     routing_attributes(genai, &mut attributes);
     content_attributes(genai, &mut attributes);
     cache_attributes(genai, &mut attributes);
@@ -190,6 +193,22 @@ fn timing_attributes(timing: &StreamTiming, response: &Response, attributes: &mu
 pub(crate) fn throughput(tokens: Option<u64>, duration: Duration) -> Option<f64> {
     let tokens = u32::try_from(tokens?).ok()?;
     (!duration.is_zero()).then(|| f64::from(tokens) / duration.as_secs_f64())
+}
+
+fn caller_attributes(http: &Http, attributes: &mut Attributes) {
+    if let Some((kind, scope)) = http.limit {
+        attributes.add(a::LIMIT_KIND, kind);
+        attributes.add(a::LIMIT_SCOPE, scope);
+    }
+    let Some(key) = &http.key else { return };
+    attributes.add(a::KEY_ID, &key.id);
+    if !key.name.is_empty() {
+        attributes.add(a::KEY_NAME, &key.name);
+    }
+    attributes.add_some(a::PROJECT_ID, key.project.as_ref());
+    for (name, value) in key.metadata.iter() {
+        attributes.add_named(name, value);
+    }
 }
 
 fn routing_attributes(genai: &GenAi, attributes: &mut Attributes) {

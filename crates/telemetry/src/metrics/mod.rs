@@ -5,6 +5,7 @@ mod call;
 pub mod catalog;
 mod collector;
 mod instruments;
+mod limits;
 mod metric;
 mod names;
 mod redis;
@@ -27,6 +28,7 @@ use names::Names;
 use reloads::Reloads;
 use series::BoundSeries;
 
+pub use limits::LimitCounts;
 pub use reloads::Reload;
 pub use store_queue::StoreQueueCounts;
 pub use targets::TargetGauges;

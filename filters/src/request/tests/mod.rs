@@ -1,4 +1,6 @@
 //! The request phase: each layer, and the order in which they stand.
 
 mod context;
+pub(super) mod gates;
+mod limits;
 mod stack;

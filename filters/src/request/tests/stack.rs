@@ -9,12 +9,13 @@ use tollgate_providers::{AuthStyle, Dialect, Endpoint, Provider};
 use tollgate_routing::{Credential, Deadlines, Table, Target};
 use tower::ServiceExt;
 
+use super::gates::{open, unlimited};
 use crate::request::{InFlight, Rejection, Request, RequestId, Settings, Stack, Verdict, stack};
 
-const BODY: &str =
+pub(super) const BODY: &str =
     r#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hi"}],"user":"u"}"#;
 
-fn table() -> Arc<Table> {
+pub(super) fn table() -> Arc<Table> {
     let provider = Arc::new(Provider {
         name: "openai".into(),
         base_url: "http://127.0.0.1:1/v1".parse().unwrap(),
@@ -45,13 +46,15 @@ fn build(body_bytes_max: usize, in_flight_max: usize) -> (Stack, InFlight) {
         body_bytes_max,
         in_flight_max,
         in_flight: in_flight.clone(),
+        keys: open(),
+        quotas: Arc::new(unlimited(table())),
         table: table(),
         header_attributes: [("x-team".parse().unwrap(), "app.team".into())].into(),
     };
     (stack(&settings), in_flight)
 }
 
-fn request(body: &str, headers: &[(&'static str, &'static str)]) -> Request {
+pub(super) fn request(body: &str, headers: &[(&'static str, &'static str)]) -> Request {
     let mut request = Request::new(Bytes::copy_from_slice(body.as_bytes()));
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
@@ -61,7 +64,7 @@ fn request(body: &str, headers: &[(&'static str, &'static str)]) -> Request {
     request
 }
 
-async fn send(stack: &Stack, request: Request) -> Result<Verdict, Rejection> {
+pub(super) async fn send(stack: &Stack, request: Request) -> Result<Verdict, Rejection> {
     stack.clone().oneshot(request).await
 }
 

@@ -11,7 +11,7 @@ use tollgate_telemetry::genai::Cost;
 mod tests;
 
 /// Prices are for so many tokens.
-const TOKENS_PER_PRICE: f64 = 1_000_000.0;
+pub(crate) const TOKENS_PER_PRICE: f64 = 1_000_000.0;
 
 /// Tokens that are billed alike; each token of a call is in one part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ struct Parts {
 
 /// The price of the first of these models that has one: under its own name, else under the name
 /// that it is a dated snapshot of.
-pub(super) fn price_of<'p>(
+pub(crate) fn price_of<'p>(
     pricing: &'p BTreeMap<Arc<str>, Price>,
     models: &[Option<&str>],
 ) -> Option<&'p Price> {

@@ -89,8 +89,10 @@ impl Rig {
         let observe =
             Observe::start(&settings, kept, in_flight.clone(), &runtime, &stopping).unwrap();
         let live = Registry::new(Instant::now());
-        let snapshot = Snapshot::new(settings, in_flight.clone(), &live).unwrap();
-        let shared = Shared::new(snapshot, in_flight, live, None, observe);
+        let ring = Arc::new(tollgate_keys::KeyRing::new(folder.path().join("keys.db")));
+        let gate = crate::limits::Gate::new(&settings, ring, None);
+        let snapshot = Snapshot::new(settings, in_flight.clone(), &live, &gate).unwrap();
+        let shared = Shared::new(snapshot, in_flight, live, gate, None, observe);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let gateway = listener.local_addr().unwrap();
         let (tasks, begun) = (Tasks::default(), Begun::default());

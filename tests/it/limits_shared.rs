@@ -1,0 +1,154 @@
+//! Show: N clients of two gateways on one real Redis never get more than one of them would give.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tollgate_mock::{Scenario, Tokens};
+
+use crate::client::{Answer, post};
+use crate::harness::World;
+use crate::redis_server::RedisServer;
+
+const PROVIDERS: &str = r#"
+providers:
+  openai: { base_url: "{mock}/v1", models: [gpt-4o-mini], auth_type: none }
+pricing: { gpt-4o-mini: { input: 1.0, output: 1.0 } }
+"#;
+const CHAT: &str = "/v1/chat/completions";
+const CLIENTS: usize = 12;
+/// Requests of each client.
+const EACH: usize = 8;
+
+fn worlds(redis: &RedisServer, limits: &str) -> [World; 2] {
+    let section = redis.section();
+    let world =
+        || World::new(&format!("{PROVIDERS}{section}limits: {{ shared: true, {limits} }}\n"));
+    [world(), world()]
+}
+
+fn chat(world: &World, max_tokens: u64) -> Answer {
+    let body = format!(r#"{{"model":"gpt-4o-mini","max_tokens":{max_tokens},"messages":[]}}"#);
+    post(world.gateway, CHAT, &[], &body)
+}
+
+/// How many of all clients' requests were admitted; the rest was refused.
+fn admitted(worlds: &[World; 2], max_tokens: u64) -> usize {
+    let admitted = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let (world, admitted) = (&worlds[client % 2], &admitted);
+            scope.spawn(move || {
+                for _ in 0..EACH {
+                    match chat(world, max_tokens).status {
+                        200 => drop(admitted.fetch_add(1, Ordering::Relaxed)),
+                        429 => {}
+                        status => panic!("{status}"),
+                    }
+                }
+            });
+        }
+    });
+    admitted.into_inner()
+}
+
+fn answer(output: u64, delay_ms: u64) -> Scenario {
+    let usage = Some(Tokens { input: 0, output: Some(output), ..Tokens::default() });
+    Scenario { usage, head_delay_ms: delay_ms, ..Scenario::text("yes") }
+}
+
+fn script(worlds: &[World; 2], output: u64, delay_ms: u64) {
+    for world in worlds {
+        (0..CLIENTS * EACH).for_each(|_| world.mock.push("/v1", answer(output, delay_ms)));
+    }
+}
+
+#[test]
+fn trap_44_requests_tokens_and_money_are_never_exceeded_by_two_gateways_together() {
+    let Some(redis) = RedisServer::start() else { return };
+    for (name, limit, max_tokens, expected) in [
+        ("requests", "requests_per_minute: 37", 1, 37),
+        // Each uses all of the ten that it reserves.
+        ("tokens", "tokens_per_minute: 333", 10, 33),
+        ("money", "budget: { day: 0.000333 }", 10, 33),
+        ("month", "budget: { month: 0.000333, currency: USD }", 10, 33),
+    ] {
+        let worlds = worlds(&redis, &format!("rules: {{ {name}: {{ per: all, {limit} }} }}"));
+        script(&worlds, max_tokens, 0);
+        let count = admitted(&worlds, max_tokens);
+        // A lease that the one has not used when the other asks is at most a twentieth.
+        assert!(count <= expected, "{name}: {count} of {expected}");
+        assert!(count + 3 >= expected, "{name}: {count} of {expected}");
+        let reached: usize = worlds.iter().map(|world| world.upstream().len()).sum();
+        assert_eq!(reached, count, "{name}: what is refused costs nothing");
+    }
+}
+
+#[test]
+fn what_requests_use_beyond_their_reservation_is_theirs_alone() {
+    let Some(redis) = RedisServer::start() else { return };
+    let worlds = worlds(&redis, "rules: { beyond: { per: all, tokens_per_minute: 300 } }");
+    // Ten are reserved, and thirty used: of those who were let in before that was known.
+    script(&worlds, 30, 0);
+    let count = admitted(&worlds, 10);
+    assert!(
+        (10..=10 + CLIENTS).contains(&count),
+        "300 are ten answers, and one more a client: {count}"
+    );
+    std::thread::sleep(Duration::from_millis(600));
+    assert!(worlds.iter().all(|world| chat(world, 1).status == 429), "both know of it");
+}
+
+#[test]
+fn places_are_shared_and_come_back() {
+    let Some(redis) = RedisServer::start() else { return };
+    let worlds = worlds(&redis, "rules: { places: { per: all, concurrency_max: 5 } }");
+    script(&worlds, 1, 150);
+    let most = AtomicUsize::new(0);
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                // What waits at the providers at a moment, seen one after the other.
+                let running = |world: &World| {
+                    let log = world.upstream();
+                    log.iter().filter(|request| request.ended().is_none()).count()
+                };
+                most.fetch_max(worlds.iter().map(running).sum(), Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        });
+        let count = admitted(&worlds, 1);
+        assert!(count >= 5, "{count}");
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let most = most.into_inner();
+    assert!((1..=5).contains(&most), "{most} at a time");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(worlds.iter().all(|world| chat(world, 1).status == 200), "all places are free");
+}
+
+#[test]
+fn without_redis_each_gateway_counts_for_itself_or_refuses_as_configured() {
+    for (on_redis_down, statuses) in [("open", [200, 200, 429]), ("closed", [503, 503, 503])] {
+        let Some(mut redis) = RedisServer::start() else { return };
+        let limits = format!(
+            "on_redis_down: {on_redis_down}, rules: {{ r: {{ per: all, requests_per_minute: 2 }} }}"
+        );
+        let worlds = worlds(&redis, &limits);
+        redis.kill();
+        for world in &worlds {
+            for status in statuses {
+                let answer = chat(world, 1);
+                assert_eq!(answer.status, status, "{on_redis_down}: {}", answer.text());
+                if status == 503 {
+                    assert_eq!(answer.header("x-to11-error-code"), Some("overloaded"));
+                    assert!(answer.header("retry-after").is_some());
+                }
+            }
+            let metrics = world.running().metrics();
+            let failures =
+                metrics.lines().find(|it| it.starts_with("gateway_limits_redis_failures_total"));
+            assert!(failures.is_some_and(|line| !line.ends_with(" 0")), "{failures:?}");
+        }
+    }
+}
