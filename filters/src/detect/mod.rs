@@ -201,6 +201,11 @@ impl Detectors {
         self.kinds.is_empty()
     }
 
+    /// What is looked for, in order.
+    pub fn kinds(&self) -> &[Kind] {
+        &self.kinds
+    }
+
     /// How much of a text that still grows has to be held back, at most: [`Kind::decided_bytes_max`]
     /// of every kind that is looked for.
     pub fn decided_bytes_max(&self) -> usize {

@@ -1,0 +1,58 @@
+//! Why a guardrail keeps a request or an answer back, in words for the caller.
+
+use std::fmt;
+
+use super::{Direction, What};
+
+/// A block: which detector, in which direction, and why. Never shows what was found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Refusal {
+    /// What blocks, and as what.
+    pub what: What,
+    /// The request or the answer.
+    pub direction: Direction,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why something is blocked: because something was found, or because nobody could look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The text has what is looked for.
+    Found,
+    /// A webhook says so; its own words, where it gave any.
+    Said(Option<String>),
+    /// The text is too long to be held until it is known whether it may pass.
+    TooLong {
+        /// The limit, in bytes.
+        bytes_max: usize,
+    },
+    /// A webhook did not answer, and is configured to fail closed.
+    NoAnswer(&'static str),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self.direction {
+            Direction::Input => "request",
+            Direction::Output => "answer",
+        };
+        match &self.what {
+            What::Shape(kind) => {
+                write!(f, "the guardrail `{}` blocked the {text}: ", kind.detector().name())?;
+            }
+            What::Webhook(name) => {
+                write!(f, "the guardrail `webhook` ({name}) blocked the {text}: ")?;
+            }
+        }
+        match (&self.cause, &self.what) {
+            (Cause::Found, What::Shape(kind)) => write!(f, "it contains `{}`", kind.name()),
+            (Cause::Found | Cause::Said(None), _) => f.write_str("no reason was given"),
+            (Cause::Said(Some(reason)), _) => f.write_str(reason),
+            (Cause::TooLong { bytes_max }, _) => {
+                write!(f, "more than {bytes_max} bytes cannot be looked through")
+            }
+            (Cause::NoAnswer(why), _) => f.write_str(why),
+        }
+    }
+}
