@@ -8,14 +8,19 @@
 mod address;
 mod number;
 mod redact;
+mod scanner;
 mod secret;
+mod text;
 
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
+use text::Text;
+
+pub(crate) use scanner::Scanner;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// The bytes before a finding that have a say in it: a point, and the digit before it.
 pub const LOOK_BEHIND_BYTES_MAX: usize = 2;
@@ -77,6 +82,9 @@ pub struct Detectors {
 struct Blocklist {
     phrases: AhoCorasick,
     longest_bytes: usize,
+    /// The phrases in small letters and in order, and which bytes they begin with.
+    sorted: Vec<Box<[u8]>>,
+    begins_with: Box<[bool; 256]>,
 }
 
 // === impl Detector ===
@@ -189,7 +197,17 @@ impl Detectors {
         automaton.ascii_case_insensitive(true);
         let blocklist = match longest_bytes {
             Some(longest_bytes) => {
-                Some(Blocklist { phrases: automaton.build(phrases)?, longest_bytes })
+                let lower = |phrase: &P| phrase.as_ref().to_ascii_lowercase().into_boxed_slice();
+                let mut sorted: Vec<Box<[u8]>> = phrases.iter().map(lower).collect();
+                sorted.sort_unstable();
+                let mut begins_with = Box::new([false; 256]);
+                for first in sorted.iter().filter_map(|phrase| phrase.first()) {
+                    if let Some(begins) = begins_with.get_mut(usize::from(*first)) {
+                        *begins = true;
+                    }
+                }
+                let phrases = automaton.build(phrases)?;
+                Some(Blocklist { phrases, longest_bytes, sorted, begins_with })
             }
             None => None,
         };
@@ -222,25 +240,31 @@ impl Detectors {
                 |it: aho_corasick::Match| Finding { kind: Kind::Blocklist, range: it.range() };
             found.extend(blocklist.phrases.find_iter(text).map(found_in));
         }
-        let bytes = text.as_bytes();
+        self.anchored(&text.as_bytes(), &mut |kind, range| found.push(Finding { kind, range }));
+        merged(found)
+    }
+}
+
+impl Detectors {
+    /// What stands in the text, but for phrases.
+    fn anchored(&self, text: &&[u8], found: &mut dyn FnMut(Kind, Range<usize>)) {
         let mut take = |kind: Kind, range: Range<usize>| {
             if self.kinds.contains(&kind) {
-                found.push(Finding { kind, range });
+                found(kind, range);
             }
         };
         if let Some(secrets) = &self.secrets {
-            for at in secrets.find_iter(text) {
+            for at in secrets.find_iter(*text) {
                 let prefix = secret::PREFIXES.get(at.pattern().as_usize());
                 let Some((_, shape)) = prefix else { continue };
-                if let Some((kind, range)) = secret::read(bytes, at.range(), shape) {
+                if let Some((kind, range)) = secret::read(text, at.range(), shape) {
                     take(kind, range);
                 }
             }
         }
         if self.kinds.iter().any(|kind| kind.detector() == Detector::Pii) {
-            scan(bytes, &mut take);
+            scan(text, &mut take);
         }
-        merged(found)
     }
 }
 
@@ -257,15 +281,15 @@ fn scan(bytes: &[u8], take: &mut impl FnMut(Kind, Range<usize>)) {
             }
             let at = block_at * BLOCK_BYTES + offset;
             match byte {
-                b'@' => address::email(bytes, at, take),
-                b':' => address::ip_v6(bytes, at, take),
-                _ if !number::may_begin(bytes, at) => {}
-                b'+' | b'(' => number::phone(bytes, at, take),
+                b'@' => address::email(&bytes, at, take),
+                b':' => address::ip_v6(&bytes, at, take),
+                _ if !number::may_begin(&bytes, at) => {}
+                b'+' | b'(' => number::phone(&bytes, at, take),
                 _ => {
-                    number::ssn(bytes, at, take);
-                    number::card(bytes, at, take);
-                    number::phone(bytes, at, take);
-                    address::ip_v4(bytes, at, take);
+                    number::ssn(&bytes, at, take);
+                    number::card(&bytes, at, take);
+                    number::phone(&bytes, at, take);
+                    address::ip_v4(&bytes, at, take);
                 }
             }
         }
@@ -298,21 +322,11 @@ fn merged(mut found: Vec<Finding>) -> Vec<Finding> {
     merged
 }
 
-fn byte(bytes: &[u8], at: usize) -> Option<u8> {
-    bytes.get(at).copied()
-}
-
-fn before(bytes: &[u8], at: usize) -> Option<u8> {
-    bytes.get(at.checked_sub(1)?).copied()
+fn before(text: &impl Text, at: usize) -> Option<u8> {
+    text.byte(at.checked_sub(1)?)
 }
 
 /// Whether the byte goes on with a word, so that a pattern beside it is only a part of one.
 fn is_word(byte: Option<u8>) -> bool {
     byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-/// How many bytes from `at` on are of a class, up to `max`.
-fn run(bytes: &[u8], at: usize, max: usize, class: impl Fn(u8) -> bool) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    rest.iter().take(max).take_while(|byte| class(**byte)).count()
 }

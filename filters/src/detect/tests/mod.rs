@@ -3,7 +3,7 @@
 mod bounds;
 mod hits;
 mod near_misses;
-mod properties;
+pub(crate) mod properties;
 
 use super::{Detectors, Kind};
 
