@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::text::{Growing, Text};
+use super::super::text::Growing;
 use super::super::{Blocklist, Detectors, Kind, address, before, begins, is_word, number, secret};
 
 /// Collects where something is undecided.

@@ -5,6 +5,7 @@ mod hits;
 mod near_misses;
 pub(crate) mod properties;
 
+pub(crate) use super::scanner::tests::SAMPLES;
 use super::{Detectors, Kind};
 
 /// What is found of one kind, as text.
