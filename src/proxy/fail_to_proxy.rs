@@ -30,8 +30,12 @@ pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> 
         end_stream(session, ctx, status, &message).await
     } else {
         session.set_keepalive(None);
+        let current = ctx.routed.as_mut().and_then(|routed| routed.current.as_mut());
+        let refusal = current.and_then(|current| current.refusal.take());
         let unsuited = ctx.routed.as_mut().and_then(|routed| routed.unsuited.take());
-        if let Some(Untranslatable { field, reason }) = unsuited {
+        if let Some(refusal) = refusal {
+            respond::reject(session, ctx, Rejection::Guardrail(refusal)).await
+        } else if let Some(Untranslatable { field, reason }) = unsuited {
             respond::reject(session, ctx, Rejection::Unsuited { field, reason }).await
         } else {
             let failure = Failure { status, code: "upstream", message: &message, param: None };

@@ -14,6 +14,8 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 
+pub use redact::Counts;
+
 #[cfg(test)]
 mod tests;
 

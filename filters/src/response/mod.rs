@@ -12,6 +12,8 @@ mod withhold;
 
 use bytes::Bytes;
 
+use crate::guard::Refusal;
+
 pub use decode::BODY_BYTES_MAX;
 pub use meter::{Gaps, Meter, STALL_MIN, Times, is_content};
 pub use pipeline::{Body, Pipeline, Seen, Settings, Translation};
@@ -28,6 +30,8 @@ pub enum Flow {
     Failed(String),
     /// The response cannot be said in the caller's dialect, and nothing of it has left.
     Unwritable(String),
+    /// A guardrail keeps the response back, and nothing of it has left.
+    Blocked(Refusal),
 }
 
 #[cfg(test)]

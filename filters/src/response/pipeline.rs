@@ -1,5 +1,7 @@
 //! The only place where the order of the body filters is written.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::Instant;
@@ -12,6 +14,8 @@ use tollgate_providers::{
 
 use super::decode::Decode;
 use super::error_answer::ErrorAnswer;
+use crate::guard::{Answer, Findings, Rules};
+
 use super::{Flow, Meter, Times, ToolCallTimes, ToolCalls, Withhold};
 
 /// What kind of body a response has.
@@ -57,6 +61,8 @@ pub struct Settings {
     pub translation: Option<Translation>,
     /// Our own key for the target; an error answer that quotes it leaves without it.
     pub secret: Option<Secret>,
+    /// What is looked for in the answer.
+    pub guard: Option<Arc<Rules>>,
 }
 
 /// All body filters of one response.
@@ -68,6 +74,8 @@ pub struct Pipeline {
     /// Writes what leaves, where the caller speaks another dialect.
     writer: Option<Box<Writer>>,
     error: Option<ErrorAnswer>,
+    /// Looks through what leaves of a plain answer, in the caller's dialect.
+    answer: Option<Box<Answer>>,
     swallows: bool,
 }
 
@@ -89,6 +97,8 @@ pub struct Seen {
     pub transcript: Transcript,
     /// When tool calls opened and closed, by number; empty for a plain body.
     pub tool_calls: Vec<ToolCallTimes>,
+    /// What guardrails found in it.
+    pub findings: Findings,
 }
 
 // === impl Body ===
@@ -132,6 +142,8 @@ impl Pipeline {
             }
             _ => None,
         };
+        let guard = settings.guard.filter(|_| matches!(body, Body::Whole(_)));
+        let answer = guard.map(|rules| Box::new(Answer::new(rules)));
         let writer = settings.translation.filter(|_| decode.is_readable()).map(|translation| {
             let Translation { caller, stream, reply } = translation;
             Box::new(if stream { Writer::events } else { Writer::whole }(caller, reply))
@@ -147,6 +159,7 @@ impl Pipeline {
             withhold: Withhold::new(swallows, body.can_be_held() && settings.hold),
             writer,
             error,
+            answer,
             swallows,
         }
     }
@@ -183,6 +196,13 @@ impl Pipeline {
             let _held = self.withhold.on_chunk(leaves, false);
             return Flow::Failed(message);
         }
+        let leaves = match &mut self.answer {
+            Some(answer) => match answer.on_chunk(leaves) {
+                Ok(leaves) => leaves,
+                Err(refusal) => return Flow::Blocked(refusal),
+            },
+            None => leaves,
+        };
         Flow::Forward(self.withhold.on_chunk(leaves, self.observers.meter.has_content()))
     }
 
@@ -207,6 +227,12 @@ impl Pipeline {
             && (!writer.streams() || self.withhold.holds())
         {
             return Flow::Unwritable(error.to_string());
+        }
+        if let Some(answer) = &mut self.answer {
+            return match answer.on_end(written.into()) {
+                Ok(leaves) => Flow::Forward(self.withhold.on_chunk(leaves, true)),
+                Err(refusal) => Flow::Blocked(refusal),
+            };
         }
         Flow::Forward(match &self.writer {
             Some(_) => self.withhold.on_chunk(written.into(), true),
@@ -257,7 +283,13 @@ impl Pipeline {
     pub fn may_change_length(&self) -> bool {
         self.swallows
             || self.writer.is_some()
+            || self.may_be_redacted()
             || self.error.as_ref().is_some_and(ErrorAnswer::is_rewritten)
+    }
+
+    /// Whether a guardrail may change what leaves, so that nothing is said of its bytes any more.
+    pub fn may_be_redacted(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| answer.holds())
     }
 
     /// The media type of what leaves, where it is not the upstream's.
@@ -272,7 +304,7 @@ impl Pipeline {
 
     /// Whether nothing leaves before the end: a plain answer is written when it is known.
     pub fn waits_for_end(&self) -> bool {
-        self.writer.as_ref().is_some_and(|writer| !writer.streams())
+        self.writer.as_ref().is_some_and(|writer| !writer.streams()) || self.may_be_redacted()
     }
 
     /// Takes the header in which an upstream names its error, where its body does not.
@@ -292,7 +324,8 @@ impl Pipeline {
         let stream = self.is_stream();
         let Observers { meter, transcript, tool_calls } = self.observers;
         let tool_calls = if stream { tool_calls.into_times() } else { Vec::new() };
-        Seen { stream, times: meter.into_times(), transcript, tool_calls }
+        let findings = self.answer.map(|answer| answer.into_findings()).unwrap_or_default();
+        Seen { stream, times: meter.into_times(), transcript, tool_calls, findings }
     }
 
     /// The failure that a held stream reports, if it does.

@@ -32,6 +32,7 @@ fn settings(status: u16, hold: bool) -> Settings {
         started: Instant::now(),
         translation: None,
         secret: None,
+        guard: None,
     }
 }
 
@@ -39,6 +40,7 @@ fn forwarded(flow: Flow) -> Bytes {
     match flow {
         Flow::Forward(bytes) => bytes,
         Flow::Failed(why) | Flow::Unwritable(why) => panic!("failed: {why}"),
+        Flow::Blocked(refusal) => panic!("{refusal}"),
     }
 }
 

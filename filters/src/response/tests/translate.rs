@@ -37,6 +37,7 @@ fn pipeline(body: Body, status: u16, stream: bool, hold: bool) -> Pipeline {
             started: Instant::now(),
             translation: Some(Translation { caller: Dialect::Chat, stream, reply }),
             secret: None,
+            guard: None,
         },
     )
 }
