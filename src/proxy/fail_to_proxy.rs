@@ -4,6 +4,8 @@
 use http::StatusCode;
 use pingora::proxy::{FailToProxy, Session};
 use pingora::{Error, ErrorSource, ErrorType};
+use tokio::time::Instant;
+use tollgate_filters::guard::Refusal;
 use tollgate_filters::request::Rejection;
 use tollgate_providers::Endpoint;
 use tollgate_providers::error_body::ErrorBody;
@@ -26,12 +28,22 @@ pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> 
     }
     let failed = session.response_written().is_some_and(|head| !head.status.is_informational());
     let (status, message) = describe(error, ctx);
+    let current = ctx.routed.as_mut().and_then(|routed| routed.current.as_mut());
+    let refusal = current.and_then(|current| current.refusal.take());
     let written = if failed {
-        end_stream(session, ctx, status, &message).await
+        match refusal {
+            Some(refusal) => block_stream(session, ctx, refusal).await,
+            None => {
+                let failure = Failure { status, code: "upstream", message: &message, param: None };
+                end_stream(session, ctx, &failure).await
+            }
+        }
     } else {
         session.set_keepalive(None);
         let unsuited = ctx.routed.as_mut().and_then(|routed| routed.unsuited.take());
-        if let Some(Untranslatable { field, reason }) = unsuited {
+        if let Some(refusal) = refusal {
+            respond::reject(session, ctx, Rejection::Guardrail(refusal)).await
+        } else if let Some(Untranslatable { field, reason }) = unsuited {
             respond::reject(session, ctx, Rejection::Unsuited { field, reason }).await
         } else {
             let failure = Failure { status, code: "upstream", message: &message, param: None };
@@ -81,22 +93,36 @@ fn describe(error: &Error, ctx: &Ctx) -> (StatusCode, String) {
     (StatusCode::BAD_GATEWAY, format!("the connection to {provider} failed"))
 }
 
+/// The rest of a stream is kept back: what was clean of it, an error event, and a clean end.
+async fn block_stream(
+    session: &mut Session,
+    ctx: &mut Ctx,
+    refusal: Refusal,
+) -> pingora::Result<()> {
+    let rejection = Rejection::Guardrail(refusal);
+    let (status, code, message) = (rejection.status(), rejection.code(), rejection.to_string());
+    ctx.rejection = Some(rejection);
+    let failure = Failure { status, code, message: &message, param: None };
+    end_stream(session, ctx, &failure).await
+}
+
 /// An error event and a clean end.
 async fn end_stream(
     session: &mut Session,
     ctx: &mut Ctx,
-    status: StatusCode,
-    message: &str,
+    failure: &Failure<'_>,
 ) -> pingora::Result<()> {
     let Ctx { routed, dialect, endpoint, id, .. } = ctx;
     // Where plain errors of two dialects look alike, those in streams do not.
     let dialect = endpoint.as_ref().and_then(Endpoint::dialect).unwrap_or(*dialect);
     let current = routed.as_mut().and_then(|routed| routed.current.as_mut());
     let responding = current.and_then(|current| current.responding.as_mut());
-    let body =
-        ErrorBody { status, code: "upstream", message, param: None, request_id: id.as_str() };
+    let Failure { status, code, message, param } = *failure;
+    let body = ErrorBody { status, code, message, param, request_id: id.as_str() };
+    let end = responding
+        .and_then(|responding| responding.pipeline.end_with_error(dialect, &body, Instant::now()));
     // Half of a plain body cannot be mended; the missing rest tells the caller.
-    match responding.and_then(|responding| responding.pipeline.end_with_error(dialect, &body)) {
+    match end {
         Some(event) => session.write_response_body(Some(event), true).await,
         None => Ok(()),
     }

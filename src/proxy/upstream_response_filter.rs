@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Instant;
+use tollgate_filters::guard::Direction;
 use tollgate_filters::request::{Facts, RequestId};
 use tollgate_filters::response::{BODY_BYTES_MAX, Body, Pipeline, Translation};
 use tollgate_providers::media::MediaForm;
@@ -57,6 +58,7 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
             started: current.started.at,
             translation,
             secret: current.attempt.target.credential.managed().cloned(),
+            guard: snapshot.guard.as_ref().and_then(|it| it.rules(Direction::Output)).cloned(),
         },
     );
     if let Some(name) = head.headers.get(ERROR_TYPE).and_then(|name| name.to_str().ok()) {

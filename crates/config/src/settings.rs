@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_filters::guard;
 use tollgate_providers::{Provider, Secret};
 use tollgate_routing::Table;
 use tollgate_telemetry::Profile;
@@ -188,10 +189,10 @@ pub struct Collector {
 /// `security`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Security {
-    /// Whether requests and answers are scanned.
+    /// Whether requests and answers are looked through; off by default.
     pub enabled: bool,
-    /// Phrases that are refused, whatever their case.
-    pub blocklist: Vec<String>,
+    /// What for, and what a finding leads to.
+    pub guard: guard::Settings,
 }
 
 /// `cache`.

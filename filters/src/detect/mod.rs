@@ -19,6 +19,8 @@ use text::Text;
 
 pub(crate) use scanner::Scanner;
 
+pub use redact::Counts;
+
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -3,12 +3,22 @@
 //! - [`Policy`]: what the configuration says, ready to be applied.
 //! - [`Finding`]: that something was found; never what it was.
 //! - [`Refusal`]: what a block tells the caller.
+//! - [`Scanned`]: what a whole body turned out to have, and what goes on instead.
+//! - [`Told`]: where the request's guard leaves its findings.
+//! - [`Answer`]: a whole answer, held until it is known.
 
+mod answer;
 mod policy;
 mod refusal;
+mod scan;
+mod texts;
+mod told;
 
+pub use answer::{ANSWER_BYTES_MAX, Answer};
 pub use policy::{
     Action, DetectorSettings, Direction, Directions, Finding, Findings, Policy, Rule, Rules,
     Settings, What,
 };
 pub use refusal::{Cause, Refusal};
+pub use scan::Scanned;
+pub use told::Told;

@@ -27,6 +27,8 @@ pub enum Cause {
         /// The limit, in bytes.
         bytes_max: usize,
     },
+    /// The text cannot be read: it is compressed, or no text at all.
+    Unreadable,
     /// A webhook did not answer, and is configured to fail closed.
     NoAnswer(&'static str),
 }
@@ -52,6 +54,7 @@ impl fmt::Display for Refusal {
             (Cause::TooLong { bytes_max }, _) => {
                 write!(f, "more than {bytes_max} bytes cannot be looked through")
             }
+            (Cause::Unreadable, _) => f.write_str("it cannot be read"),
             (Cause::NoAnswer(why), _) => f.write_str(why),
         }
     }

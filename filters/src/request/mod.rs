@@ -3,6 +3,7 @@
 mod body_limit;
 mod context;
 mod facts;
+mod guard;
 mod headers;
 mod in_flight;
 mod rejection;
@@ -16,6 +17,7 @@ use tollgate_routing::Plan;
 pub use body_limit::{BodyLimitLayer, BodyLimited};
 pub use context::{Context, ContextLayer, ContextOperation, Contexts, HeaderAttributes, Operation};
 pub use facts::Facts;
+pub use guard::{GuardLayer, Guarded};
 pub use headers::{
     CONTEXT_HEADERS, CONTEXT_VALUE_CHARS_MAX, ContextHeader, DURATION_MS_MAX, HeaderRole,
 };

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::guard::Refusal;
+
 /// A refusal by tollgate itself. The only way to make one into bytes is `respond` in the server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -93,6 +95,9 @@ pub enum Rejection {
         /// Why.
         reason: String,
     },
+    /// A guardrail keeps the request, or its answer, back.
+    #[error("{0}")]
+    Guardrail(Refusal),
     /// The gateway is shutting down.
     #[error("the gateway is shutting down; try again on another instance")]
     ShuttingDown,
@@ -109,6 +114,7 @@ impl Rejection {
             | Self::NotServedBy { .. }
             | Self::InvalidField { .. }
             | Self::Framing
+            | Self::Guardrail(_)
             | Self::Unsuited { .. } => StatusCode::BAD_REQUEST,
             Self::UnknownModel { .. }
             | Self::UnknownProvider { .. }
@@ -127,6 +133,7 @@ impl Rejection {
             Self::UnknownModel { .. } => "UnknownModel",
             Self::UnknownProvider { .. } => "UnknownProvider",
             Self::Overloaded { .. } | Self::ShuttingDown => "overloaded",
+            Self::Guardrail(_) => "content_policy",
             _ => "bad_request",
         }
     }

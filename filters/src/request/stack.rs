@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use tollgate_routing::Table;
 use tower::ServiceBuilder;
-use tower::util::BoxCloneSyncService;
+use tower::util::{BoxCloneSyncService, option_layer};
 
 use super::{
-    BodyLimitLayer, ContextLayer, HeaderAttributes, InFlight, InFlightLayer, Rejection, Request,
-    RequestIdLayer, Route, Verdict,
+    BodyLimitLayer, ContextLayer, GuardLayer, HeaderAttributes, InFlight, InFlightLayer, Rejection,
+    Request, RequestIdLayer, Route, Verdict,
 };
+use crate::guard::Policy;
 
 /// The composed stack: cheap to clone, shared by all workers.
 pub type Stack = BoxCloneSyncService<Request, Verdict, Rejection>;
@@ -27,11 +28,14 @@ pub struct Settings {
     pub table: Arc<Table>,
     /// Headers that become attributes.
     pub header_attributes: HeaderAttributes,
+    /// Guardrails; without any, nothing is looked through.
+    pub guard: Option<Arc<Policy>>,
 }
 
 /// Builds the stack. A request passes the layers from top to bottom.
 pub fn stack(settings: &Settings) -> Stack {
-    let Settings { body_bytes_max, in_flight_max, in_flight, table, header_attributes } = settings;
+    let Settings { body_bytes_max, in_flight_max, in_flight, table, header_attributes, guard } =
+        settings;
     BoxCloneSyncService::new(
         ServiceBuilder::new()
             // First, so that every refusal below can name the request.
@@ -40,8 +44,10 @@ pub fn stack(settings: &Settings) -> Stack {
             .layer(InFlightLayer::new(in_flight.clone(), *in_flight_max))
             // Before anything that asks for the model.
             .layer(BodyLimitLayer::new(*body_bytes_max))
-            // Last of the layers: only a request that may go on is worth describing.
+            // Behind what refuses at no cost: only a request that may go on is worth describing.
             .layer(ContextLayer::new(Arc::clone(header_attributes)))
+            // Before what keeps or sends the body: from here on it is what the model may read.
+            .layer(option_layer(guard.clone().map(GuardLayer::new)))
             // Innermost: a plan of attempts, or `UnknownModel`.
             .service(Route::new(Arc::clone(table))),
     )

@@ -2,6 +2,7 @@
 //!
 //! A [`Pipeline`] is made for one response and dropped with it. No I/O, no waiting, no clock.
 
+mod body;
 mod decode;
 mod error_answer;
 mod hold;
@@ -16,10 +17,11 @@ use bytes::Bytes;
 
 use crate::guard::Refusal;
 
+pub use body::Body;
 pub use decode::BODY_BYTES_MAX;
 pub use hold::{EVENT_BYTES_MAX, Guarded};
 pub use meter::{Gaps, Meter, STALL_MIN, Times, is_content};
-pub use pipeline::{Body, Pipeline, Seen, Settings, Translation};
+pub use pipeline::{Pipeline, Seen, Settings, Translation};
 pub use tool_calls::{ToolCallTimes, ToolCalls};
 pub use withhold::{HELD_BYTES_MAX, HELD_EVENTS_MAX, Withhold};
 

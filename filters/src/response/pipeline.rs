@@ -6,33 +6,17 @@ use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::Instant;
 use tollgate_providers::error_body::{ErrorBody, error_event};
-use tollgate_providers::media::{MediaForm, MediaReader};
+use tollgate_providers::media::MediaReader;
 use tollgate_providers::translate::{ANSWER_BYTES_MAX, Reply, WriteError, Writer};
-use tollgate_providers::{
-    Dialect, EndpointKind, ErrorClass, Secret, StreamEvent, StreamReader, Transcript,
-};
+use tollgate_providers::{Dialect, ErrorClass, Secret, StreamEvent, StreamReader, Transcript};
 
+use super::body::Body;
 use super::decode::Decode;
 use super::error_answer::ErrorAnswer;
 use super::hold::{Guard, Guarded};
 use super::observers::Observers;
 use super::{Flow, Times, ToolCallTimes, Withhold};
-use crate::guard::Rules;
-
-/// What kind of body a response has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body {
-    /// Server-sent events.
-    Stream(Dialect),
-    /// One JSON value.
-    Whole(Dialect),
-    /// An error answer.
-    Error(Dialect),
-    /// Embeddings, images, speech, a transcription.
-    Media(EndpointKind, MediaForm),
-    /// Not ours to read: audio, files, an endpoint without a parser.
-    Opaque,
-}
+use crate::guard::{Answer, Findings, Rules};
 
 /// The caller speaks another dialect than the upstream.
 #[derive(Clone, Debug)]
@@ -62,7 +46,7 @@ pub struct Settings {
     pub translation: Option<Translation>,
     /// Our own key for the target; an error answer that quotes it leaves without it.
     pub secret: Option<Secret>,
-    /// What is looked for in a streamed answer; `None` costs nothing.
+    /// What is looked for in the answer; `None` costs nothing.
     pub guard: Option<Arc<Rules>>,
 }
 
@@ -78,6 +62,8 @@ pub struct Pipeline {
     /// Writes what leaves, where the caller speaks another dialect.
     writer: Option<Box<Writer>>,
     error: Option<ErrorAnswer>,
+    /// Looks through what leaves of a plain answer, in the caller's dialect.
+    answer: Option<Box<Answer>>,
     swallows: bool,
 }
 
@@ -92,23 +78,10 @@ pub struct Seen {
     pub transcript: Transcript,
     /// When tool calls opened and closed, by number; empty for a plain body.
     pub tool_calls: Vec<ToolCallTimes>,
-    /// What output guardrails made of it, where there are any.
+    /// What guardrails found in it.
+    pub findings: Findings,
+    /// What else they made of a stream, where there are any.
     pub guarded: Option<Guarded>,
-}
-
-// === impl Body ===
-
-impl Body {
-    /// Whether the body is a stream of events.
-    pub const fn is_stream(self) -> bool {
-        matches!(self, Self::Stream(_) | Self::Media(_, MediaForm::Events))
-    }
-
-    /// Whether another target can answer in its place while little of it has come: of a stream until
-    /// its first content, of one JSON value until its end.
-    pub const fn can_be_held(self) -> bool {
-        self.is_stream() || matches!(self, Self::Whole(_) | Self::Media(_, MediaForm::Json))
-    }
 }
 
 // === impl Pipeline ===
@@ -137,14 +110,15 @@ impl Pipeline {
             }
             _ => None,
         };
+        let (guard, answer) = match (body, settings.guard) {
+            (Body::Stream(dialect), Some(rules)) => (Some(Guard::new(dialect, rules)), None),
+            (Body::Whole(_), Some(rules)) => (None, Some(Box::new(Answer::new(rules)))),
+            _ => (None, None),
+        };
         let writer = settings.translation.filter(|_| decode.is_readable()).map(|translation| {
             let Translation { caller, stream, reply } = translation;
             Box::new(if stream { Writer::events } else { Writer::whole }(caller, reply))
         });
-        let guard = match body {
-            Body::Stream(dialect) => settings.guard.map(|rules| Guard::new(dialect, rules)),
-            _ => None,
-        };
         Self {
             body,
             guard,
@@ -154,6 +128,7 @@ impl Pipeline {
             withhold: Withhold::new(swallows, body.can_be_held() && settings.hold),
             writer,
             error,
+            answer,
             swallows,
         }
     }
@@ -198,6 +173,12 @@ impl Pipeline {
             && (!writer.streams() || self.withhold.holds())
         {
             return Flow::Unwritable(error.to_string());
+        }
+        if let Some(answer) = &mut self.answer {
+            return match answer.on_end(written.into()) {
+                Ok(leaves) => Flow::Forward(self.withhold.on_chunk(leaves, true)),
+                Err(refusal) => Flow::Blocked(refusal),
+            };
         }
         let last = match &self.writer {
             Some(_) => self.withhold.on_chunk(written.into(), true),
@@ -261,9 +242,14 @@ impl Pipeline {
     /// Whether the bytes that leave may be fewer or other than those that came.
     pub fn may_change_length(&self) -> bool {
         self.swallows
-            || matches!(self.guard, Some(Guard::Hold(_)))
             || self.writer.is_some()
+            || self.may_be_redacted()
             || self.error.as_ref().is_some_and(ErrorAnswer::is_rewritten)
+    }
+
+    /// Whether a guardrail may change what leaves, so that nothing is said of its bytes any more.
+    pub fn may_be_redacted(&self) -> bool {
+        matches!(self.guard, Some(Guard::Hold(_))) || self.answer_is_held()
     }
 
     /// The media type of what leaves, where it is not the upstream's.
@@ -278,7 +264,7 @@ impl Pipeline {
 
     /// Whether nothing leaves before the end: a plain answer is written when it is known.
     pub fn waits_for_end(&self) -> bool {
-        self.writer.as_ref().is_some_and(|writer| !writer.streams())
+        self.writer.as_ref().is_some_and(|writer| !writer.streams()) || self.answer_is_held()
     }
 
     /// Takes the header in which an upstream names its error, where its body does not.
@@ -298,8 +284,16 @@ impl Pipeline {
         let stream = self.is_stream();
         let Observers { meter, transcript, tool_calls } = self.observers;
         let tool_calls = if stream { tool_calls.into_times() } else { Vec::new() };
-        let guarded = self.guard.map(Guard::into_guarded);
-        Seen { stream, times: meter.into_times(), transcript, tool_calls, guarded }
+        let mut guarded = self.guard.map(Guard::into_guarded);
+        let mut findings = self.answer.map(|answer| answer.into_findings()).unwrap_or_default();
+        if let Some(guarded) = &mut guarded {
+            findings.append(std::mem::take(&mut guarded.findings));
+        }
+        Seen { stream, times: meter.into_times(), transcript, tool_calls, findings, guarded }
+    }
+
+    fn answer_is_held(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| answer.holds())
     }
 
     /// Everything behind the guard.
@@ -330,6 +324,13 @@ impl Pipeline {
             let _held = self.withhold.on_chunk(leaves, false);
             return Flow::Failed(message);
         }
+        let leaves = match &mut self.answer {
+            Some(answer) => match answer.on_chunk(leaves) {
+                Ok(leaves) => leaves,
+                Err(refusal) => return Flow::Blocked(refusal),
+            },
+            None => leaves,
+        };
         Flow::Forward(self.withhold.on_chunk(leaves, self.observers.meter.has_content()))
     }
 

@@ -1,6 +1,7 @@
 //! Last phase: the document, found sound, becomes settings. Runs only when there is no problem.
 
 mod routing;
+mod security;
 mod telemetry;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ use crate::model::{
 };
 use crate::registry::{base_url, dialect, models_of};
 use crate::settings::{
-    Cache, Collector, Control, Limits, Price, Security, Server, Settings, StoreSettings, TlsFiles,
+    Cache, Collector, Control, Limits, Price, Server, Settings, StoreSettings, TlsFiles,
 };
 use crate::variables::Variables;
 use crate::vault::Vault;
@@ -82,10 +83,7 @@ pub(crate) fn settings(
         keys: Keys::of(document, store.as_ref()),
         store,
         collector,
-        security: Security {
-            enabled: document.security.enabled,
-            blocklist: document.security.blocklist.clone(),
-        },
+        security: security::security(&document.security),
         cache: cache(&document.cache),
         pricing: pricing(document),
         fingerprint: Fingerprint { text: 0, environment: 0 },

@@ -4,6 +4,7 @@ mod auth;
 mod capture;
 mod providers;
 mod routing;
+mod security;
 mod server;
 mod storage;
 mod telemetry;
@@ -15,7 +16,8 @@ pub(crate) use routing::{
     FunctionEntry, HealthEntry, RetryEntry, RouteEntry, RoutingEntry, StepEntry, TargetEntry,
     VariantEntry,
 };
-pub(crate) use server::{CacheEntry, ControlEntry, LimitsEntry, SecurityEntry, ServerEntry};
+pub(crate) use security::{DetectorEntry, SecurityEntry, Turned};
+pub(crate) use server::{CacheEntry, ControlEntry, LimitsEntry, ServerEntry};
 pub(crate) use storage::{CollectorEntry, PriceEntry, StoreEntry, StoreKind};
 pub(crate) use telemetry::{GenAiEntry, OtlpEntry, OtlpTlsEntry, Profiles, TelemetryEntry};
 
@@ -65,7 +67,7 @@ pub(crate) fn read(root: &Node, problems: &mut Vec<Problem>) -> Document {
         routes: fields.table("routes", routing::route),
         functions: fields.table("functions", routing::function),
         routing: routing::defaults(&mut fields),
-        security: section(&mut fields, "security", server::security),
+        security: section(&mut fields, "security", security::security),
         cache: section(&mut fields, "cache", server::cache),
         keys: section(&mut fields, "keys", auth::keys),
         limits: section(&mut fields, "limits", server::limits),

@@ -1,4 +1,4 @@
-//! `server`, `control`, `limits`, `security`, `cache`.
+//! `server`, `control`, `limits`, `cache`.
 
 use crate::fields::{Fields, Located};
 use crate::log::Log;
@@ -54,13 +54,6 @@ pub(crate) struct LimitsEntry {
     pub(crate) json_depth_max: Option<usize>,
 }
 
-/// `security`.
-#[derive(Debug, Default)]
-pub(crate) struct SecurityEntry {
-    pub(crate) enabled: bool,
-    pub(crate) blocklist: Vec<String>,
-}
-
 /// `cache`.
 #[derive(Debug, Default)]
 pub(crate) struct CacheEntry {
@@ -100,14 +93,6 @@ pub(super) fn limits(fields: &mut Fields<'_, '_>) -> LimitsEntry {
         body_bytes_max: super::count(fields, "body_bytes_max", BODY_BYTES_MAX, "bytes"),
         in_flight_max: super::count(fields, "in_flight_max", IN_FLIGHT_MAX, "requests"),
         json_depth_max: super::count(fields, "json_depth_max", JSON_DEPTH_MAX, "levels"),
-    }
-}
-
-pub(super) fn security(fields: &mut Fields<'_, '_>) -> SecurityEntry {
-    let blocklist = fields.texts("blocklist").map(|list| list.value).unwrap_or_default();
-    SecurityEntry {
-        enabled: fields.flag("enabled").is_some_and(|flag| flag.value),
-        blocklist: blocklist.into_iter().map(|text| text.value).collect(),
     }
 }
 

@@ -6,6 +6,7 @@ mod listeners;
 mod pricing;
 mod providers;
 mod routing;
+mod security;
 mod serving;
 mod shadow;
 mod telemetry;
@@ -45,6 +46,7 @@ pub(crate) fn run(document: &Document, findings: &mut Findings) {
     pricing::run(document, findings);
     capture::run(document, findings);
     auth::run(document, findings);
+    security::run(document, findings);
 }
 
 /// Names go into prefixes, headers and attributes.

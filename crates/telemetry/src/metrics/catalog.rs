@@ -123,6 +123,15 @@ pub const METRICS: &[Metric] = &[
         )
     },
     Metric {
+        bounds: &GAPS,
+        ..of_calls(
+            Instrument::Histogram,
+            "gateway.guardrail.hold",
+            "s",
+            "Longest time for which guardrails held an event of a stream back",
+        )
+    },
+    Metric {
         dimensions: &[a::RESPONSE_FINISH_REASON],
         ..of_calls(
             Instrument::Counter,

@@ -13,6 +13,7 @@ pub(super) struct Histograms {
     pub(super) time_per_output_token: Histogram<f64>,
     pub(super) throughput: Histogram<f64>,
     pub(super) gaps: Histogram<f64>,
+    pub(super) guardrail_hold: Histogram<f64>,
 }
 
 /// What only grows.
@@ -53,6 +54,7 @@ impl Histograms {
             time_per_output_token: histogram("gen_ai.server.time_per_output_token"),
             throughput: histogram("gen_ai.server.output_tokens_per_second"),
             gaps: histogram("gateway.stream.gap"),
+            guardrail_hold: histogram("gateway.guardrail.hold"),
         }
     }
 }

@@ -35,8 +35,8 @@ fn a_clean_stream_leaves_byte_for_byte_and_no_event_is_later_than_one_event() {
                 let Flow::Forward(bytes) = pipeline.on_end(Instant::now()) else { panic!() };
                 out.extend_from_slice(&bytes);
                 assert_eq!(String::from_utf8(out).unwrap(), stream.concat());
-                let guarded = pipeline.into_seen().guarded.unwrap();
-                assert!(!guarded.changed && guarded.findings.is_empty());
+                let seen = pipeline.into_seen();
+                assert!(!seen.guarded.unwrap().changed && seen.findings.is_empty());
             }
         }
     }
@@ -76,8 +76,9 @@ fn rules_that_only_flag_hold_nothing_and_find_the_same() {
                 assert_eq!(flow, Flow::Forward(Bytes::copy_from_slice(byte)));
             }
             let _rest = pipeline.on_end(Instant::now());
-            let guarded = pipeline.into_seen().guarded.unwrap();
-            let found: Vec<_> = guarded.findings.iter().map(|it| (it.kind(), it.count)).collect();
+            let seen = pipeline.into_seen();
+            let guarded = seen.guarded.unwrap();
+            let found: Vec<_> = seen.findings.iter().map(|it| (it.kind(), it.count)).collect();
             assert_eq!(found, [("ssn", 1)], "{dialect:?} {part:?}");
             assert!(!guarded.changed && guarded.held.is_none());
         }

@@ -1,0 +1,62 @@
+//! What guardrails found, as facts of the call's span and as lines of the log. Never the text.
+
+use std::borrow::Cow;
+
+use tollgate_filters::guard::{Direction, Findings, Policy, What};
+use tollgate_filters::request::Rejection;
+use tollgate_telemetry::genai::{CallError, GenAi, Outcome, Violation};
+use tracing::info;
+
+use super::content;
+
+/// For `RUST_LOG`, whatever this module is called.
+const TARGET: &str = "tollgate::guard";
+
+/// Adds findings to a call.
+pub(super) fn tell(genai: &mut GenAi, findings: &Findings) {
+    genai.violations.extend(findings.iter().map(|finding| Violation {
+        detector: finding.detector(),
+        direction: finding.direction.name(),
+        kind: match &finding.what {
+            What::Shape(kind) => Cow::Borrowed(kind.name()),
+            What::Webhook(name) => Cow::Owned(name.to_string()),
+        },
+        action: finding.action.name(),
+        count: u64::from(finding.count),
+    }));
+}
+
+/// Takes out of what is kept of an answer what the caller did not get of it either.
+pub(super) fn redact(genai: &mut GenAi, findings: &Findings, policy: Option<&Policy>) {
+    let rules = policy.and_then(|policy| policy.rules(Direction::Output));
+    if let Some(rules) = rules.filter(|_| findings.touched(Direction::Output)) {
+        content::redact_response(genai, rules.unseen());
+    }
+}
+
+/// How a call ended whose answer a guardrail kept back: the provider did its part, we refused ours.
+pub(super) fn judge(rejection: Option<&Rejection>) -> Option<(Outcome, Option<CallError>)> {
+    let rejection = rejection.filter(|it| matches!(it, Rejection::Guardrail(_)))?;
+    let error = CallError {
+        kind: "request_error",
+        class: Some(rejection.code().into()),
+        message: rejection.to_string(),
+    };
+    Some((Outcome::Rejected, Some(error)))
+}
+
+/// One line for each kind of finding.
+pub(super) fn log(genai: &GenAi, request_id: &str) {
+    for Violation { detector, direction, kind, action, count } in &genai.violations {
+        info!(
+            target: TARGET,
+            request_id,
+            detector,
+            direction,
+            kind = &**kind,
+            action,
+            count,
+            "a guardrail found something"
+        );
+    }
+}
