@@ -205,7 +205,9 @@ impl Pipeline {
             Some(writer) if writer.streams() => {
                 let mut written = Vec::new();
                 writer.fail(error.message, &mut written);
-                written.into()
+                // An answer that has ended takes no error; the writer knows none of ours.
+                let ours = error.code != "upstream" && !written.is_empty();
+                if ours { error_event(caller, error).into() } else { written.into() }
             }
             Some(_) => return None,
             None if stream => error_event(caller, error).into(),
