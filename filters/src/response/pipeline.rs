@@ -63,6 +63,8 @@ pub struct Settings {
     pub secret: Option<Secret>,
     /// What is looked for in the answer.
     pub guard: Option<Arc<Rules>>,
+    /// The body is compressed, though we asked for none that is.
+    pub encoded: bool,
 }
 
 /// All body filters of one response.
@@ -143,7 +145,7 @@ impl Pipeline {
             _ => None,
         };
         let guard = settings.guard.filter(|_| matches!(body, Body::Whole(_)));
-        let answer = guard.map(|rules| Box::new(Answer::new(rules)));
+        let answer = guard.map(|rules| Box::new(Answer::new(rules, settings.encoded)));
         let writer = settings.translation.filter(|_| decode.is_readable()).map(|translation| {
             let Translation { caller, stream, reply } = translation;
             Box::new(if stream { Writer::events } else { Writer::whole }(caller, reply))

@@ -106,6 +106,8 @@ pub struct GenAi {
     pub cache: Option<CacheUse>,
     /// What guardrails found.
     pub violations: Vec<Violation>,
+    /// Guardrail webhooks that gave no answer: which, and why.
+    pub unanswered: Vec<(Arc<str>, &'static str)>,
     /// Attributes from headers that the operator lists.
     pub custom: Vec<(Arc<str>, String)>,
     /// Earlier answers whose tool calls this request brings results of.

@@ -102,6 +102,12 @@ impl Metrics {
             labels.push(KeyValue::new(a::GUARDRAIL_DIRECTION, violation.direction));
             self.counters.violations.add(violation.count, &labels);
         }
+        for (webhook, reason) in &genai.unanswered {
+            let webhook = StringValue::from(Arc::clone(webhook));
+            let mut labels = series.with(KeyValue::new(a::GUARDRAIL_WEBHOOK, webhook));
+            labels.push(KeyValue::new(a::GUARDRAIL_REASON, *reason));
+            self.counters.unanswered.add(1, &labels);
+        }
         if let Some(cache) = &genai.cache {
             let labels = series.with(KeyValue::new(a::CACHE_STATUS, cache.status.name()));
             self.counters.cache_lookups.add(1, &labels);
