@@ -48,6 +48,13 @@ pub(super) fn judge(rejection: Option<&Rejection>) -> Option<(Outcome, Option<Ca
     Some((Outcome::Rejected, Some(error)))
 }
 
+/// The same where a request is no model call, and so has no span to tell it.
+pub(super) fn log_apart(findings: &Findings, request_id: &str) {
+    let mut genai = GenAi::default();
+    tell(&mut genai, findings);
+    log(&genai, request_id);
+}
+
 /// One line for each kind of finding.
 pub(super) fn log(genai: &GenAi, request_id: &str) {
     for Violation { detector, direction, kind, action, count } in &genai.violations {

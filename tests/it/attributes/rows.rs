@@ -75,6 +75,11 @@ const fn attempt(name: &'static str, expected: Expected) -> Row {
     on(On::Attempt, name, FailedOver, expected, Some(Full))
 }
 
+/// Of the event of a guardrail's finding.
+const fn guardrail(name: &'static str, expected: Expected) -> Row {
+    on(On::Guardrail, name, Guarded, expected, Some(Full))
+}
+
 pub(super) const ROWS: &[Row] = &[
     always("gen_ai.operation.name", Full, Text("chat")),
     always("gen_ai.provider.name", Full, Text("openai")),
@@ -219,6 +224,11 @@ pub(super) const ROWS: &[Row] = &[
     call("gen_ai.output.messages", Stream, Holding("I will look now."), Quiet),
     call("gen_ai.system_instructions", Cached, Text("Be brief."), Full),
     call("gen_ai.system_instructions", Cached, Text("Be brief."), Blank),
+    guardrail("gen_ai.guardrail.detector", Text("pii")),
+    guardrail("gen_ai.guardrail.direction", Text("input")),
+    guardrail("gateway.guardrail.kind", Text("email")),
+    guardrail("gateway.guardrail.action", Text("flag")),
+    guardrail("gateway.guardrail.count", Int(1)),
     attempt("gateway.attempt.number", Int(1)),
     attempt("gateway.attempt.target", Text("primary")),
     attempt("gateway.attempt.provider", Text("first")),

@@ -30,7 +30,7 @@ const TEXTS: [(&str, &str); 9] = [
 fn a_blocked_phrase_goes_nowhere_from_any_endpoint_and_is_refused_in_the_callers_dialect() {
     let world = world(r#"blocklist: ["internal only"]"#);
     // As an escape it is the same phrase.
-    for (text, total) in [("This is INTERNAL only.", 9.0), (r"\u0069nternal\u0020only", 18.0)] {
+    for (text, total) in [("This is INTERNAL only.", 8.0), (r"\u0069nternal\u0020only", 16.0)] {
         for (path, body) in TEXTS {
             let trace = trace_id();
             let body = body.replace("TEXT", text);
@@ -48,6 +48,10 @@ fn a_blocked_phrase_goes_nowhere_from_any_endpoint_and_is_refused_in_the_callers
                 );
             } else {
                 assert_eq!(said["error"]["code"], "content_policy", "{said}");
+            }
+            // There is no convention for a span of it.
+            if path == "/v1/rerank" {
+                continue;
             }
             let span = world.genai(&trace);
             assert_eq!(attribute(&span, "gateway.outcome"), Some("rejected"), "{path}");

@@ -4,6 +4,7 @@ mod bounds;
 mod hits;
 mod near_misses;
 mod properties;
+mod shortcuts;
 
 use super::{Detectors, Kind};
 
