@@ -16,5 +16,6 @@ mod span_store;
 mod store_sink;
 mod targets;
 mod tool_links;
+mod webhook;
 
 pub use running::Running;

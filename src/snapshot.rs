@@ -18,6 +18,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
 use crate::reload::Fixed;
+use crate::webhook;
 
 /// One configuration, ready to serve.
 pub(crate) struct Snapshot {
@@ -59,7 +60,8 @@ impl Snapshot {
         let refused = |error| format!("security.blocklist: {error}");
         let guarding = settings.security.enabled;
         let guard = guarding.then(|| Policy::new(&settings.security.guard)).transpose();
-        let guard = guard.map_err(refused)?.map(Arc::new);
+        let asked = webhook::webhooks(&settings.security.webhooks);
+        let guard = guard.map_err(refused)?.map(|it| Arc::new(it.with_webhooks(asked)));
         let stack = request::stack(&request::Settings {
             body_bytes_max: settings.limits.body_bytes_max,
             in_flight_max: settings.limits.in_flight_max,

@@ -23,6 +23,7 @@ fn pass(pieces: &[&[u8]], swallow_usage: bool) -> (Vec<u8>, Seen) {
         translation: None,
         secret: None,
         guard: None,
+        encoded: false,
     };
     let mut pipeline = Pipeline::new(Body::Stream(Dialect::Chat), settings);
     let mut out = Vec::new();

@@ -29,7 +29,6 @@ fn rules(action: Action) -> Arc<Rules> {
             action,
             directions: Directions::Both,
         }],
-        ..guard::Settings::default()
     };
     Arc::clone(Policy::new(&settings).unwrap().rules(Direction::Output).unwrap())
 }

@@ -58,6 +58,7 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
             started: current.started.at,
             translation,
             secret: current.attempt.target.credential.managed().cloned(),
+            encoded: is_encoded(&head.headers),
             guard: snapshot.guard.as_ref().and_then(|it| it.rules(Direction::Output)).cloned(),
         },
     );
@@ -128,6 +129,12 @@ fn translation(
             include_usage: facts.include_usage,
         },
     })
+}
+
+/// Whether the body is compressed; nothing here inflates it.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// How the body is to be read.

@@ -25,6 +25,7 @@ mod exporters;
 mod fallback;
 mod faults;
 mod files;
+mod guard;
 mod guard_streams;
 mod hangup;
 mod harness;

@@ -32,7 +32,7 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use report::report;
 pub use settings::{
     Cache, Collector, Control, GenAi, GenAiExporter, Limits, Price, Security, Server, Settings,
-    StoreSettings, TlsFiles, ToolLinks,
+    StoreSettings, TlsFiles, ToolLinks, WebhookSettings,
 };
 
 #[cfg(test)]

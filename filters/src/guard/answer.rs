@@ -17,16 +17,17 @@ pub struct Answer {
     pieces: Vec<Bytes>,
     bytes: usize,
     too_long: bool,
+    encoded: bool,
     findings: Findings,
 }
 
 // === impl Answer ===
 
 impl Answer {
-    /// Nothing of the answer has come yet.
-    pub fn new(rules: Arc<Rules>) -> Self {
+    /// Nothing of the answer has come yet. `encoded`: it is compressed.
+    pub fn new(rules: Arc<Rules>, encoded: bool) -> Self {
         let findings = Findings::default();
-        Self { rules, pieces: Vec::new(), bytes: 0, too_long: false, findings }
+        Self { rules, pieces: Vec::new(), bytes: 0, too_long: false, encoded, findings }
     }
 
     /// Whether nothing leaves before all is known.
@@ -64,7 +65,8 @@ impl Answer {
             return Ok(rest);
         }
         let body = gather(std::mem::take(&mut self.pieces), self.bytes);
-        let scanned = self.rules.scan_body(&body);
+        let scanned =
+            if self.encoded { self.rules.unreadable() } else { self.rules.scan_body(&body) };
         self.findings.append(scanned.findings);
         match scanned.refusal {
             Some(refusal) => Err(refusal),

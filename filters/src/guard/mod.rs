@@ -5,6 +5,7 @@
 //! - [`Refusal`]: what a block tells the caller.
 //! - [`Scanned`]: what a whole body turned out to have, and what goes on instead.
 //! - [`Told`]: where the request's guard leaves its findings.
+//! - [`Webhook`]: a detector that is somewhere else.
 //! - [`Answer`]: a whole answer, held until it is known.
 
 mod answer;
@@ -13,6 +14,7 @@ mod refusal;
 mod scan;
 mod texts;
 mod told;
+mod webhook;
 
 pub use answer::{ANSWER_BYTES_MAX, Answer};
 pub use policy::{
@@ -21,4 +23,6 @@ pub use policy::{
 };
 pub use refusal::{Cause, Refusal};
 pub use scan::Scanned;
+pub(crate) use scan::text_of;
 pub use told::Told;
+pub use webhook::{Ask, NoAnswer, Opinion, Question, Unanswered, WEBHOOK_TEXT_BYTES_MAX, Webhook};

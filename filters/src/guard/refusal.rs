@@ -33,6 +33,18 @@ pub enum Cause {
     NoAnswer(&'static str),
 }
 
+// === impl Refusal ===
+
+impl Refusal {
+    /// For the caller: with a webhook's own words, which may repeat the text and so go nowhere else.
+    pub fn for_caller(&self) -> String {
+        match &self.cause {
+            Cause::Said(Some(reason)) => format!("{self}: {reason}"),
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self.direction {
@@ -49,13 +61,12 @@ impl fmt::Display for Refusal {
         }
         match (&self.cause, &self.what) {
             (Cause::Found, What::Shape(kind)) => write!(f, "it contains `{}`", kind.name()),
-            (Cause::Found | Cause::Said(None), _) => f.write_str("no reason was given"),
-            (Cause::Said(Some(reason)), _) => f.write_str(reason),
+            (Cause::Found | Cause::Said(_), _) => f.write_str("it said so"),
             (Cause::TooLong { bytes_max }, _) => {
                 write!(f, "more than {bytes_max} bytes cannot be looked through")
             }
             (Cause::Unreadable, _) => f.write_str("it cannot be read"),
-            (Cause::NoAnswer(why), _) => f.write_str(why),
+            (Cause::NoAnswer(why), _) => write!(f, "it did not answer ({why})"),
         }
     }
 }

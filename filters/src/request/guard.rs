@@ -4,12 +4,20 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{self, Poll};
 
-use futures_util::future::Either;
+use futures_util::future::{BoxFuture, Either};
 use tollgate_providers::Endpoint;
 use tower::{Layer, Service};
 
-use super::{Facts, Rejection, Request};
-use crate::guard::{Direction, Policy, Rules, Told};
+use super::{Facts, Rejection, Request, RequestId};
+use crate::guard::{
+    Direction, Findings, Policy, Question, Rules, Told, WEBHOOK_TEXT_BYTES_MAX, Webhook, text_of,
+};
+
+/// The caller's project, as callers of the hosted gateway name it.
+const PROJECT_HEADER: &str = "x-to11-project-id";
+
+type Refused<R> = Ready<Result<R, Rejection>>;
+type Asking<R> = BoxFuture<'static, Result<R, Rejection>>;
 
 /// Refuses what a guardrail blocks (400), and takes out of the body what one redacts; [`Facts`] are
 /// then read anew. What is found is left in the request's [`Told`], if it has one.
@@ -47,24 +55,39 @@ impl<S> Layer<S> for GuardLayer {
 
 // === impl Guarded ===
 
-impl<S: Service<Request, Error = Rejection>> Service<Request> for Guarded<S> {
+impl<S> Service<Request> for Guarded<S>
+where
+    S: Service<Request, Error = Rejection> + Clone + Send + 'static,
+    S::Future: Send,
+{
     type Response = S::Response;
     type Error = Rejection;
-    type Future = Either<S::Future, Ready<Result<S::Response, Rejection>>>;
+    type Future = Either<S::Future, Either<Refused<S::Response>, Asking<S::Response>>>;
 
     fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), Rejection>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let examined = match self.policy.rules(Direction::Input) {
-            Some(rules) if is_guarded(&request) => examine(rules, &mut request),
-            _ => Ok(()),
-        };
-        match examined {
-            Ok(()) => Either::Left(self.inner.call(request)),
-            Err(rejection) => Either::Right(ready(Err(rejection))),
+        if !is_guarded(&request) {
+            return Either::Left(self.inner.call(request));
         }
+        if let Some(rules) = self.policy.rules(Direction::Input)
+            && let Err(rejection) = examine(rules, &mut request)
+        {
+            return Either::Right(Either::Left(ready(Err(rejection))));
+        }
+        if self.policy.webhooks().is_empty() {
+            return Either::Left(self.inner.call(request));
+        }
+        // The service that is ready is this one; its clone is for the next request.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let webhooks = Arc::clone(self.policy.webhooks());
+        Either::Right(Either::Right(Box::pin(async move {
+            review(&webhooks, &request).await?;
+            inner.call(request).await
+        })))
     }
 }
 
@@ -83,6 +106,34 @@ fn examine(rules: &Rules, request: &mut Request) -> Result<(), Rejection> {
         request.extensions_mut().insert(facts);
     }
     Ok(())
+}
+
+/// Asks one webhook after the other, until one blocks.
+fn review<'a>(
+    webhooks: &'a [Webhook],
+    request: &Request,
+) -> impl Future<Output = Result<(), Rejection>> + Send + use<'a> {
+    let extensions = request.extensions();
+    let (text, truncated) = text_of(request.body(), WEBHOOK_TEXT_BYTES_MAX);
+    let project = request.headers().get(PROJECT_HEADER).and_then(|it| it.to_str().ok());
+    let question = Question {
+        direction: Direction::Input,
+        text,
+        truncated,
+        model: extensions.get::<Facts>().map(|facts| Arc::clone(&facts.model)).unwrap_or_default(),
+        request_id: extensions.get::<RequestId>().map_or("", RequestId::as_str).to_owned(),
+        project: project.map(str::to_owned),
+    };
+    let told = extensions.get::<Told>().cloned().unwrap_or_default();
+    async move {
+        for webhook in webhooks {
+            let mut found = Findings::default();
+            let passes = webhook.review(question.clone(), &mut found).await;
+            told.append(found);
+            passes.map_err(Rejection::Guardrail)?;
+        }
+        Ok(())
+    }
 }
 
 /// Whether the endpoint takes text that a model reads. Files and sound are none, and what is only

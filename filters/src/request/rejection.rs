@@ -138,6 +138,14 @@ impl Rejection {
         }
     }
 
+    /// What the caller is told. Anybody else gets the text of `Display`.
+    pub fn for_caller(&self) -> String {
+        match self {
+            Self::Guardrail(refusal) => refusal.for_caller(),
+            other => other.to_string(),
+        }
+    }
+
     /// The field at fault, for the `param` of OpenAI's shape.
     pub fn param(&self) -> Option<&str> {
         match self {

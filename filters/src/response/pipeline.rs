@@ -48,6 +48,8 @@ pub struct Settings {
     pub secret: Option<Secret>,
     /// What is looked for in the answer; `None` costs nothing.
     pub guard: Option<Arc<Rules>>,
+    /// The body is compressed, though we asked for none that is.
+    pub encoded: bool,
 }
 
 /// All body filters of one response.
@@ -110,9 +112,12 @@ impl Pipeline {
             }
             _ => None,
         };
+        let encoded = settings.encoded;
         let (guard, answer) = match (body, settings.guard) {
-            (Body::Stream(dialect), Some(rules)) => (Some(Guard::new(dialect, rules)), None),
-            (Body::Whole(_), Some(rules)) => (None, Some(Box::new(Answer::new(rules)))),
+            (Body::Stream(dialect), Some(rules)) => {
+                (Some(Guard::new(dialect, rules, encoded)), None)
+            }
+            (Body::Whole(_), Some(rules)) => (None, Some(Box::new(Answer::new(rules, encoded)))),
             _ => (None, None),
         };
         let writer = settings.translation.filter(|_| decode.is_readable()).map(|translation| {

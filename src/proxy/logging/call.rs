@@ -36,8 +36,9 @@ pub(super) fn call(
         }
     };
     let outcome = genai.as_ref().map(|genai| genai.outcome).or(http.outcome);
-    if let Some(genai) = &genai {
-        guard::log(genai, ctx.id.as_str());
+    match &genai {
+        Some(genai) => guard::log(genai, ctx.id.as_str()),
+        None => guard::log_apart(&ctx.told.take(), ctx.id.as_str()),
     }
     (whole(ctx, http, genai, end), outcome.filter(|_| was_routed))
 }

@@ -1,11 +1,12 @@
 //! What guardrails found, as facts of the call's span and as lines of the log. Never the text.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use tollgate_filters::guard::{Direction, Findings, Policy, What};
 use tollgate_filters::request::Rejection;
 use tollgate_telemetry::genai::{CallError, GenAi, Outcome, Violation};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::content;
 
@@ -24,6 +25,8 @@ pub(super) fn tell(genai: &mut GenAi, findings: &Findings) {
         action: finding.action.name(),
         count: u64::from(finding.count),
     }));
+    let unanswered = findings.unanswered().iter();
+    genai.unanswered.extend(unanswered.map(|it| (Arc::clone(&it.webhook), it.why.name())));
 }
 
 /// Takes out of what is kept of an answer what the caller did not get of it either.
@@ -45,6 +48,13 @@ pub(super) fn judge(rejection: Option<&Rejection>) -> Option<(Outcome, Option<Ca
     Some((Outcome::Rejected, Some(error)))
 }
 
+/// The same where a request is no model call, and so has no span to tell it.
+pub(super) fn log_apart(findings: &Findings, request_id: &str) {
+    let mut genai = GenAi::default();
+    tell(&mut genai, findings);
+    log(&genai, request_id);
+}
+
 /// One line for each kind of finding.
 pub(super) fn log(genai: &GenAi, request_id: &str) {
     for Violation { detector, direction, kind, action, count } in &genai.violations {
@@ -58,5 +68,8 @@ pub(super) fn log(genai: &GenAi, request_id: &str) {
             count,
             "a guardrail found something"
         );
+    }
+    for (webhook, reason) in &genai.unanswered {
+        warn!(target: TARGET, request_id, webhook = &**webhook, reason, "a guardrail did not answer");
     }
 }

@@ -37,12 +37,13 @@ use Expected::{AtLeast, Bool, Float, Holding, Int, Positive, Text};
 
 /// What no call through the gateway can have yet, or only by a very long one: tested with a record
 /// that is filled by hand.
-pub(super) const AT_THE_RECORD: [&str; 5] = [
+pub(super) const AT_THE_RECORD: [&str; 6] = [
     "gen_ai.cache.status",
     "gen_ai.cache.age_seconds",
     "gateway.cache.saved_tokens",
     "gateway.cache.saved_cost",
     "gateway.content.truncated",
+    "gateway.guardrail.hold_seconds",
 ];
 
 const fn on(
@@ -73,6 +74,11 @@ const fn work(name: &'static str, given: Case, expected: Expected, absent: Case)
 /// Of the event of an attempt that another one followed.
 const fn attempt(name: &'static str, expected: Expected) -> Row {
     on(On::Attempt, name, FailedOver, expected, Some(Full))
+}
+
+/// Of the event of a guardrail's finding.
+const fn guardrail(name: &'static str, expected: Expected) -> Row {
+    on(On::Guardrail, name, Guarded, expected, Some(Full))
 }
 
 pub(super) const ROWS: &[Row] = &[
@@ -219,6 +225,11 @@ pub(super) const ROWS: &[Row] = &[
     call("gen_ai.output.messages", Stream, Holding("I will look now."), Quiet),
     call("gen_ai.system_instructions", Cached, Text("Be brief."), Full),
     call("gen_ai.system_instructions", Cached, Text("Be brief."), Blank),
+    guardrail("gen_ai.guardrail.detector", Text("pii")),
+    guardrail("gen_ai.guardrail.direction", Text("input")),
+    guardrail("gateway.guardrail.kind", Text("email")),
+    guardrail("gateway.guardrail.action", Text("flag")),
+    guardrail("gateway.guardrail.count", Int(1)),
     attempt("gateway.attempt.number", Int(1)),
     attempt("gateway.attempt.target", Text("primary")),
     attempt("gateway.attempt.provider", Text("first")),

@@ -83,7 +83,7 @@ pub(crate) fn settings(
         keys: Keys::of(document, store.as_ref()),
         store,
         collector,
-        security: security::security(&document.security),
+        security: security::security(&document.security, vault),
         cache: cache(&document.cache),
         pricing: pricing(document),
         fingerprint: Fingerprint { text: 0, environment: 0 },

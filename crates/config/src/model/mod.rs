@@ -16,7 +16,7 @@ pub(crate) use routing::{
     FunctionEntry, HealthEntry, RetryEntry, RouteEntry, RoutingEntry, StepEntry, TargetEntry,
     VariantEntry,
 };
-pub(crate) use security::{DetectorEntry, SecurityEntry, Turned};
+pub(crate) use security::{DetectorEntry, SecurityEntry, Turned, WebhookEntry};
 pub(crate) use server::{CacheEntry, ControlEntry, LimitsEntry, ServerEntry};
 pub(crate) use storage::{CollectorEntry, PriceEntry, StoreEntry, StoreKind};
 pub(crate) use telemetry::{GenAiEntry, OtlpEntry, OtlpTlsEntry, Profiles, TelemetryEntry};

@@ -60,7 +60,8 @@ fn names(document: &Document, findings: &mut Findings) {
     });
     let exporters = document.genai.exporters.iter().map(|it| ("exporter", &it.name, &it.place));
     let named = providers.chain(targets).chain(routes).chain(functions).chain(variants);
-    for (kind, name, place) in named.chain(exporters) {
+    let webhooks = document.security.webhooks.iter().map(|it| ("webhook", &it.name, &it.place));
+    for (kind, name, place) in named.chain(exporters).chain(webhooks) {
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(legal) {
             let article = if kind == "exporter" { "an" } else { "a" };

@@ -258,6 +258,8 @@ catalogue! {
     Dimension {
         TOKEN_TYPE = "gen_ai.token.type", Str, Metric: "`input` or `output`";
         RESPONSE_FINISH_REASON = "gen_ai.response.finish_reason", Str, Metric: "One reason why an answer ended";
+        GUARDRAIL_WEBHOOK = "gateway.guardrail.webhook", Str, Metric: "The webhook, by its name in the configuration";
+        GUARDRAIL_REASON = "gateway.guardrail.reason", Str, Metric: "Why it gave no answer: `timeout`, `unreachable`, `status`, `malformed` or `too_long`";
         EXCLUDED_TARGET = "gateway.retry.excluded_target", Str, Metric: "The target that was left";
     }
 }

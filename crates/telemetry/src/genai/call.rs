@@ -109,6 +109,8 @@ pub struct GenAi {
     /// How long guardrails held an event of the answer's stream back at most; `None` where they held
     /// none.
     pub guardrail_hold: Option<Duration>,
+    /// Guardrail webhooks that gave no answer: which, and why.
+    pub unanswered: Vec<(Arc<str>, &'static str)>,
     /// Attributes from headers that the operator lists.
     pub custom: Vec<(Arc<str>, String)>,
     /// Earlier answers whose tool calls this request brings results of.

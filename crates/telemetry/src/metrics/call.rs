@@ -105,6 +105,12 @@ impl Metrics {
         if let Some(hold) = genai.guardrail_hold {
             self.histograms.guardrail_hold.record(hold.as_secs_f64(), &series.labels);
         }
+        for (webhook, reason) in &genai.unanswered {
+            let webhook = StringValue::from(Arc::clone(webhook));
+            let mut labels = series.with(KeyValue::new(a::GUARDRAIL_WEBHOOK, webhook));
+            labels.push(KeyValue::new(a::GUARDRAIL_REASON, *reason));
+            self.counters.unanswered.add(1, &labels);
+        }
         if let Some(cache) = &genai.cache {
             let labels = series.with(KeyValue::new(a::CACHE_STATUS, cache.status.name()));
             self.counters.cache_lookups.add(1, &labels);

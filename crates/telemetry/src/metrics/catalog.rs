@@ -132,6 +132,15 @@ pub const METRICS: &[Metric] = &[
         )
     },
     Metric {
+        dimensions: &[a::GUARDRAIL_WEBHOOK, a::GUARDRAIL_REASON],
+        ..of_calls(
+            Instrument::Counter,
+            "gateway.guardrail.unanswered",
+            "{question}",
+            "Questions that guardrail webhooks gave no answer to, by webhook and reason",
+        )
+    },
+    Metric {
         dimensions: &[a::RESPONSE_FINISH_REASON],
         ..of_calls(
             Instrument::Counter,

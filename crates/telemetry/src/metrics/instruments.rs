@@ -21,6 +21,7 @@ pub(super) struct Counters {
     pub(super) stalls: Counter<u64>,
     pub(super) errors: Counter<u64>,
     pub(super) violations: Counter<u64>,
+    pub(super) unanswered: Counter<u64>,
     pub(super) finish_reasons: Counter<u64>,
     pub(super) cost: Counter<f64>,
     pub(super) cache_lookups: Counter<u64>,
@@ -72,6 +73,7 @@ impl Counters {
             stalls: counter("gateway.stream.stalls"),
             errors: counter("gen_ai.client.errors"),
             violations: counter("gen_ai.client.guardrail_violations"),
+            unanswered: counter("gateway.guardrail.unanswered"),
             finish_reasons: counter("gen_ai.client.finish_reasons"),
             cost: meter
                 .f64_counter(cost.name)

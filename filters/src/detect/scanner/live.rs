@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::text::Growing;
-use super::super::{Blocklist, Detectors, Kind, address, before, begins, is_word, number, secret};
+use super::super::{Detectors, Kind, address, before, is_word, number, secret};
 
 /// Collects where something is undecided.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Detectors {
         let window = text.all();
         let from = undecided.from;
         for (at, byte) in window.iter().enumerate().skip(from) {
-            if !begins(*byte) {
+            if !byte.is_ascii_digit() && !b"@:+(".contains(byte) {
                 continue;
             }
             let mut read = |kind: Kind, start: Option<usize>, detector: &dyn Fn(Found<'_>)| {
@@ -145,34 +145,3 @@ impl Detectors {
 
 /// What a detector tells its finding.
 type Found<'f> = &'f mut dyn FnMut(Kind, Range<usize>);
-
-// === impl Blocklist ===
-
-impl Blocklist {
-    /// The next phrase from `from` on.
-    pub(super) fn next(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
-        let input = aho_corasick::Input::new(text).span(from.min(text.len())..text.len());
-        Some(self.phrases.find(input)?.range())
-    }
-
-    /// Where the longest beginning of a phrase stands that the text ends with, from `from` on.
-    pub(super) fn live_from(&self, text: &[u8], from: usize) -> usize {
-        let from = from.max((text.len() + 1).saturating_sub(self.longest_bytes));
-        let tail = text.get(from..).unwrap_or_default();
-        let begins = |at: &usize| {
-            let Some(tail) = tail.get(*at..) else { return false };
-            let first = tail.first().map_or(0, u8::to_ascii_lowercase);
-            self.begins_with.get(usize::from(first)) == Some(&true) && self.has_longer(tail)
-        };
-        from + (0..tail.len()).find(begins).unwrap_or(tail.len())
-    }
-
-    /// Whether a phrase begins with `tail` and goes on.
-    fn has_longer(&self, tail: &[u8]) -> bool {
-        let lower = || tail.iter().map(u8::to_ascii_lowercase);
-        let at = self.sorted.partition_point(|phrase| phrase.iter().copied().lt(lower()));
-        let rest = self.sorted.get(at..).unwrap_or_default();
-        let alike = |phrase: &&Box<[u8]>| phrase.iter().copied().take(tail.len()).eq(lower());
-        rest.iter().take_while(alike).any(|phrase| phrase.len() > tail.len())
-    }
-}

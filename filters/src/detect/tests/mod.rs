@@ -4,6 +4,7 @@ mod bounds;
 mod hits;
 mod near_misses;
 pub(crate) mod properties;
+mod shortcuts;
 
 pub(crate) use super::scanner::tests::SAMPLES;
 use super::{Detectors, Kind};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use aho_corasick::BuildError;
 
+use super::{Unanswered, Webhook};
 use crate::detect::{Detector, Detectors, Kind};
 
 #[cfg(test)]
@@ -68,6 +69,7 @@ pub struct Settings {
 pub struct Policy {
     input: Option<Arc<Rules>>,
     output: Option<Arc<Rules>>,
+    webhooks: Arc<[Webhook]>,
 }
 
 /// What is looked for in one direction: at least one rule.
@@ -114,7 +116,10 @@ pub enum What {
 
 /// The findings of one request, one for each kind, action and direction: so they are few.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings(Vec<Finding>);
+pub struct Findings {
+    found: Vec<Finding>,
+    unanswered: Vec<Unanswered>,
+}
 
 // === impl Action ===
 
@@ -173,7 +178,23 @@ impl Policy {
     /// When the phrases are too many for an automaton.
     pub fn new(settings: &Settings) -> Result<Self, BuildError> {
         let rules = |direction| Rules::new(settings, direction).map(|rules| rules.map(Arc::new));
-        Ok(Self { input: rules(Direction::Input)?, output: rules(Direction::Output)? })
+        Ok(Self {
+            input: rules(Direction::Input)?,
+            output: rules(Direction::Output)?,
+            webhooks: Arc::default(),
+        })
+    }
+
+    /// Asks these, too, of requests that no rule blocks.
+    #[must_use]
+    pub fn with_webhooks(mut self, webhooks: impl IntoIterator<Item = Webhook>) -> Self {
+        self.webhooks = webhooks.into_iter().collect();
+        self
+    }
+
+    /// Who else is asked of requests, in order.
+    pub const fn webhooks(&self) -> &Arc<[Webhook]> {
+        &self.webhooks
     }
 
     /// The rules of a direction; `None` where nothing is looked for.
@@ -289,32 +310,43 @@ impl Findings {
             (&it.what, it.action, it.direction)
                 == (&finding.what, finding.action, finding.direction)
         };
-        match self.0.iter_mut().find(same) {
+        match self.found.iter_mut().find(same) {
             Some(same) => same.count = same.count.saturating_add(finding.count),
-            None => self.0.push(finding),
+            None => self.found.push(finding),
         }
     }
 
     /// Adds all of another's.
     pub fn append(&mut self, other: Self) {
-        for finding in other.0 {
+        for finding in other.found {
             self.note(finding);
         }
+        self.unanswered.extend(other.unanswered);
+    }
+
+    /// Adds that a webhook did not answer.
+    pub fn note_unanswered(&mut self, unanswered: Unanswered) {
+        self.unanswered.push(unanswered);
+    }
+
+    /// The webhooks that did not answer.
+    pub fn unanswered(&self) -> &[Unanswered] {
+        &self.unanswered
     }
 
     /// In the order in which the kinds were first found.
     pub fn iter(&self) -> std::slice::Iter<'_, Finding> {
-        self.0.iter()
+        self.found.iter()
     }
 
     /// Whether nothing was found.
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
     /// Whether anything was taken out or kept away: the text is no longer what was said.
     pub fn touched(&self, direction: Direction) -> bool {
-        self.0.iter().any(|it| it.direction == direction && it.action != Action::Flag)
+        self.found.iter().any(|it| it.direction == direction && it.action != Action::Flag)
     }
 }
 

@@ -52,7 +52,8 @@ impl Rules {
         Some(Refusal { what: What::Shape(*kind), direction: self.direction(), cause })
     }
 
-    fn unreadable(&self) -> Scanned {
+    /// A body that nobody here can read.
+    pub(super) fn unreadable(&self) -> Scanned {
         Scanned { refusal: self.refuse(Cause::Unreadable), ..Scanned::default() }
     }
 
@@ -108,6 +109,26 @@ impl Rules {
         let clean = self.redacted().redact(text);
         self.redacted().redact_text(&clean).into_owned()
     }
+}
+
+/// All texts of a JSON body, one on a line; at most `bytes_max` bytes, and whether there was more.
+pub(crate) fn text_of(body: &[u8], bytes_max: usize) -> (String, bool) {
+    let json = String::from_utf8_lossy(body);
+    let mut all = String::new();
+    for Text { text, form, .. } in texts::of_json(&json) {
+        if matches!(form, Form::Repeats(_)) {
+            continue;
+        }
+        if !all.is_empty() {
+            all.push('\n');
+        }
+        let room = bytes_max.saturating_sub(all.len());
+        all.push_str(text.get(..text.floor_char_boundary(room)).unwrap_or_default());
+        if text.len() > room {
+            return (all, true);
+        }
+    }
+    (all, false)
 }
 
 /// What a rule finds. One that blocks looks no further than its first finding.

@@ -15,7 +15,9 @@ fn rules(wanted: &[(&str, Action)]) -> std::sync::Arc<Rules> {
         directions: Directions::Both,
     });
     let blocklist = vec!["internal only".to_owned()];
-    let policy = Policy::new(&Settings { blocklist, detectors: detectors.collect() }).unwrap();
+    let detectors = detectors.collect();
+    let settings = Settings { blocklist, detectors };
+    let policy = Policy::new(&settings).unwrap();
     std::sync::Arc::clone(policy.rules(Direction::Input).unwrap())
 }
 

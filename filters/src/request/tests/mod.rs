@@ -1,4 +1,5 @@
 //! The request phase: each layer, and the order in which they stand.
 
 mod context;
+mod guard;
 mod stack;

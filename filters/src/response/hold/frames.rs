@@ -1,7 +1,7 @@
 //! Cuts a stream into its events, each with its blank line, byte for byte.
 //!
 //! Any split of the stream gives the same events, but for a line feed whose carriage return came
-//! with an earlier piece: it goes with the next event.
+//! with an earlier piece and ended an event: it goes alone.
 
 use bytes::Bytes;
 use memchr::memchr2;
@@ -35,6 +35,11 @@ impl Frames {
             at += length + 1;
             let cr = rest.get(length) == Some(&b'\r');
             if after_cr && !cr {
+                // The rest of a line's end; of an event's, if that has gone.
+                if self.unfinished.is_empty() && from + 1 == at {
+                    sink(chunk.slice(from..at));
+                    from = at;
+                }
                 continue;
             }
             let line_feed = cr && chunk.get(at) == Some(&b'\n');

@@ -19,11 +19,12 @@ pub(in crate::response) enum Guard {
 // === impl Guard ===
 
 impl Guard {
-    pub(in crate::response) fn new(dialect: Dialect, rules: Arc<Rules>) -> Self {
+    /// `encoded`: the stream is compressed, and nobody can look through it.
+    pub(in crate::response) fn new(dialect: Dialect, rules: Arc<Rules>, encoded: bool) -> Self {
         if rules.only_flags() {
             Self::Watch(Box::new(Watch::new(rules)))
         } else {
-            Self::Hold(Box::new(Hold::new(dialect, rules)))
+            Self::Hold(Box::new(Hold::new(dialect, rules, encoded)))
         }
     }
 

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use tollgate_providers::{Dialect, JsonStr, StreamEvent, StreamReader};
 
 use super::withhold::HELD_BYTES_MAX;
-use crate::guard::{Action, Cause, Findings, Refusal, Rules, What};
+use crate::guard::{Cause, Findings, Refusal, Rules};
 use channel::{Channel, Key};
 use fragment::{Fragment, text_at};
 use frames::{Frames, data_of, readable};
@@ -89,7 +89,8 @@ enum Said {
 // === impl Hold ===
 
 impl Hold {
-    pub(super) fn new(dialect: Dialect, rules: Arc<Rules>) -> Self {
+    pub(super) fn new(dialect: Dialect, rules: Arc<Rules>, encoded: bool) -> Self {
+        let refusal = if encoded { rules.refuse(Cause::Unreadable) } else { None };
         Self {
             rules,
             reader: StreamReader::new(dialect).holding(EVENT_BYTES_MAX),
@@ -98,7 +99,7 @@ impl Hold {
             channels: Vec::new(),
             said: Vec::new(),
             findings: Findings::default(),
-            refusal: None,
+            refusal,
             changed: false,
             longest: None,
             dialect,
@@ -202,7 +203,9 @@ impl Hold {
                     self.whole().json(bytes, range, &mut edits)?;
                 }
                 // Not in its place, so that nothing could be taken out of it.
-                Said::Piece(_, None) | Said::Input(None) => return Err(self.too_long()),
+                Said::Piece(_, None) | Said::Input(None) => {
+                    self.rules.refuse(Cause::Unreadable).map_or(Ok(()), Err)?;
+                }
                 Said::Freeform(call) => {
                     let at = self.place_of(Key::Arguments(call))?;
                     if let Some(channel) = self.channels.get_mut(at) {
@@ -313,18 +316,8 @@ impl Hold {
     }
 
     fn refuse_too_long(&mut self) {
-        self.refusal = Some(self.too_long());
+        self.refusal = self.rules.refuse(Cause::TooLong { bytes_max: EVENT_BYTES_MAX });
         self.queue.clear();
-    }
-
-    fn too_long(&self) -> Refusal {
-        let acts = self.rules.iter().find(|rule| rule.action != Action::Flag);
-        let kind = acts.and_then(|rule| rule.detectors.kinds().first());
-        Refusal {
-            what: What::Shape(*kind.unwrap_or(&crate::detect::Kind::Blocklist)),
-            direction: self.rules.direction(),
-            cause: Cause::TooLong { bytes_max: EVENT_BYTES_MAX },
-        }
     }
 }
 

@@ -51,6 +51,17 @@ pub(super) struct Whole<'g> {
     pub(super) findings: &'g mut Findings,
 }
 
+/// What a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Words.
+    Text,
+    /// JSON, written as text.
+    Json,
+    /// A value of JSON that nothing else has said.
+    Value,
+}
+
 /// One text that does not wait.
 struct Alone<'e> {
     fragment: Fragment,
@@ -81,7 +92,8 @@ impl Whole<'_> {
             {
                 return;
             }
-            looked = self.text(event, range, JSON_KEYS.contains(&value.key), edits);
+            let form = if JSON_KEYS.contains(&value.key) { Form::Json } else { Form::Text };
+            looked = self.text(event, range, form, edits);
         });
         looked
     }
@@ -98,7 +110,7 @@ impl Whole<'_> {
             let range = value.range.start + json.start..value.range.end + json.start;
             if looked.is_ok() {
                 let before = edits.len();
-                looked = self.text(event, range, false, edits);
+                looked = self.text(event, range, Form::Value, edits);
                 if let Some((_, new)) = edits.get_mut(before).filter(|_| !value.is_string) {
                     // A number becomes a string.
                     *new = format!("\"{new}\"");
@@ -112,14 +124,15 @@ impl Whole<'_> {
         &mut self,
         event: &[u8],
         range: Range<usize>,
-        is_json: bool,
+        form: Form,
         edits: &mut Vec<Edit>,
     ) -> Result<(), Refusal> {
         let text = text_at(event, range.clone());
-        if !is_json && self.rules.iter().all(|rule| rule.detectors.find(&text).is_empty()) {
+        if form != Form::Json && self.rules.iter().all(|rule| rule.detectors.find(&text).is_empty())
+        {
             return Ok(());
         }
-        let key = if is_json { Key::Arguments(0) } else { Key::Text(0) };
+        let key = if form == Form::Json { Key::Arguments(0) } else { Key::Text(0) };
         let mut channel = Channel::new(key, self.rules);
         let fragment = Fragment::new(range.clone(), text.len());
         let mut alone = Alone { fragment, event };
@@ -133,7 +146,7 @@ impl Whole<'_> {
                 (&it.what, it.action, it.direction)
                     == (&finding.what, finding.action, finding.direction)
             };
-            if !self.findings.iter().any(known) {
+            if form == Form::Value || !self.findings.iter().any(known) {
                 self.findings.note(finding.clone());
             }
         }

@@ -33,6 +33,7 @@ fn settings(status: u16, hold: bool) -> Settings {
         translation: None,
         secret: None,
         guard: None,
+        encoded: false,
     }
 }
 

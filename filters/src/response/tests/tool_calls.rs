@@ -26,6 +26,7 @@ fn times(dialect: Dialect, payloads: &[&str]) -> Vec<(u32, u32, Option<bool>)> {
             translation: None,
             secret: None,
             guard: None,
+            encoded: false,
         },
     );
     let mut at = started;

@@ -38,6 +38,7 @@ fn pipeline(body: Body, status: u16, stream: bool, hold: bool) -> Pipeline {
             translation: Some(Translation { caller: Dialect::Chat, stream, reply }),
             secret: None,
             guard: None,
+            encoded: false,
         },
     )
 }

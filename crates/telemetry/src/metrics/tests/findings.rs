@@ -73,6 +73,14 @@ fn what_guardrails_find_is_counted_by_detector_and_direction() {
 }
 
 #[test]
+fn an_answer_that_is_kept_back_was_made_and_is_paid_for() {
+    let text = rendered(GenAi { outcome: Outcome::Rejected, ..stream() });
+    assert_eq!(value(&text, &["gen_ai_client_token_usage_sum", "\"output\""]), Some(11), "{text}");
+    let refused = GenAi { outcome: Outcome::Rejected, provider: None, ..stream() };
+    assert!(!rendered(refused).contains("gen_ai_client_token_usage_sum"));
+}
+
+#[test]
 fn cost_adds_up_by_model_and_currency_and_unknown_is_no_cost() {
     let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
     for amount in [0.25, 0.5, f64::NAN, -1.0] {

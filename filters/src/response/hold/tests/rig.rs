@@ -242,6 +242,7 @@ pub(super) fn pipeline(dialect: Dialect, guard: Option<Arc<Rules>>) -> Pipeline 
         translation: None,
         secret: None,
         guard,
+        encoded: false,
     };
     Pipeline::new(Body::Stream(dialect), settings)
 }
