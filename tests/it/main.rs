@@ -28,6 +28,8 @@ mod exporters;
 mod fallback;
 mod faults;
 mod files;
+mod guard;
+mod guard_streams;
 mod hangup;
 mod harness;
 mod health;

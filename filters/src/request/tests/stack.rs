@@ -50,6 +50,7 @@ fn build(body_bytes_max: usize, in_flight_max: usize) -> (Stack, InFlight) {
         quotas: Arc::new(unlimited(table())),
         table: table(),
         header_attributes: [("x-team".parse().unwrap(), "app.team".into())].into(),
+        guard: None,
     };
     (stack(&settings), in_flight)
 }
