@@ -37,6 +37,7 @@ mod metrics;
 mod otlp_backend;
 mod outage;
 mod pipelines;
+mod planted_secrets;
 mod profiles;
 mod rag;
 mod reload;
