@@ -49,7 +49,10 @@ fn serve(stream: std::net::TcpStream, asked: &Mutex<Vec<(Vec<String>, Value)>>) 
             if line == "\r\n" {
                 break;
             }
-            head.push(line.trim_end().to_owned());
+            // Names of headers have no case.
+            let (name, value) = line.trim_end().split_once(": ").unwrap_or((line.trim_end(), ""));
+            let name = if value.is_empty() { name.to_owned() } else { name.to_lowercase() };
+            head.push(if value.is_empty() { name } else { format!("{name}: {value}") });
         }
         let length = head.iter().find_map(|it| it.strip_prefix("content-length: "));
         let mut body = vec![0; length?.parse().ok()?];
