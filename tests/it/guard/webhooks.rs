@@ -127,11 +127,13 @@ fn a_silent_webhook_refuses_or_lets_pass_as_configured_and_is_counted_either_way
             ("{\"action\":\"allow\"}", "malformed"),
             ("no json", "malformed"),
         ] {
-            let asked = Instant::now();
-            let answer = post(world.gateway, CHAT, &[], &ask(text));
+            let (asked, trace) = (Instant::now(), trace_id());
+            let answer = post(world.gateway, CHAT, &[&traceparent(&trace)], &ask(text));
             assert!(asked.elapsed() < Duration::from_secs(4), "{text}");
             assert_eq!(answer.status, status, "{text} {on_error}: {}", answer.text());
             assert_eq!(answer.text().contains(reason), status == 400, "{text}");
+            // It is told of when its answer has gone.
+            world.genai(&trace);
         }
         let metrics = world.running().metrics();
         let count = |reason: &str| {
