@@ -48,7 +48,7 @@ pub(crate) struct Ctx {
     /// The dialect in which the caller expects errors.
     pub(crate) dialect: Dialect,
     /// What guardrails found in the request.
-    pub(crate) told: Told,
+    pub(crate) told: Option<Told>,
     /// A refusal by tollgate itself.
     pub(crate) rejection: Option<Rejection>,
     /// Who calls, by the key that was shown.
@@ -215,7 +215,7 @@ impl Ctx {
             http: HttpFacts::default(),
             endpoint: None,
             dialect: Dialect::Chat,
-            told: Told::default(),
+            told: None,
             rejection: None,
             caller: None,
             limit: None,

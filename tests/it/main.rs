@@ -46,6 +46,7 @@ mod metrics;
 mod otlp_backend;
 mod outage;
 mod pipelines;
+mod planted_secrets;
 mod profiles;
 mod rag;
 #[allow(dead_code, reason = "limits and cached answers that gateways share come next")]

@@ -41,7 +41,7 @@ pub(super) fn call(
     let outcome = genai.as_ref().map(|genai| genai.outcome).or(http.outcome);
     match &genai {
         Some(genai) => guard::log(genai, ctx.id.as_str()),
-        None => guard::log_apart(&ctx.told.take(), ctx.id.as_str()),
+        None => guard::log_apart(&guard::found(ctx), ctx.id.as_str()),
     }
     (whole(ctx, http, genai, end), outcome.filter(|_| was_routed))
 }
@@ -149,7 +149,7 @@ fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant) -> Option<
         }),
         ..GenAi::default()
     };
-    guard::tell(&mut genai, &ctx.told.take());
+    guard::tell(&mut genai, &guard::found(ctx));
     Some(genai)
 }
 

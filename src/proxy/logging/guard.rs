@@ -3,15 +3,21 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use tollgate_filters::guard::{Direction, Findings, Policy, What};
+use tollgate_filters::guard::{Direction, Findings, Policy, Told, What};
 use tollgate_filters::request::Rejection;
 use tollgate_telemetry::genai::{CallError, GenAi, Outcome, Violation};
 use tracing::{info, warn};
 
 use super::content;
+use crate::proxy::ctx::Ctx;
 
 /// For `RUST_LOG`, whatever this module is called.
 const TARGET: &str = "tollgate::guard";
+
+/// What was found in the request; told once.
+pub(super) fn found(ctx: &Ctx) -> Findings {
+    ctx.told.as_ref().map(Told::take).unwrap_or_default()
+}
 
 /// Adds findings to a call.
 pub(super) fn tell(genai: &mut GenAi, findings: &Findings) {

@@ -114,7 +114,7 @@ fn a_blocked_answer_is_a_400_that_nobody_else_is_asked_for_and_that_is_still_pai
 }
 
 #[test]
-fn an_answer_that_nobody_can_look_through_does_not_pass_a_rule_that_acts() {
+fn trap_42_an_answer_that_nobody_can_look_through_does_not_pass_a_rule_that_acts() {
     let packed = body("\u{1f}\u{8b}".to_owned(), &[("content-encoding", "gzip")]);
     let long = format!(
         r#"{{"choices":[{{"message":{{"content":"{}"}}}}]}}"#,

@@ -2,6 +2,7 @@
 
 mod answers;
 mod requests;
+mod webhooks;
 
 use std::collections::BTreeMap;
 

@@ -3,6 +3,8 @@
 use http::HeaderName;
 use tollgate_filters::detect::{Detector, Kind};
 use tollgate_filters::guard::Directions;
+use tollgate_providers::BaseUrl;
+use tollgate_providers::provider::BaseUrlError;
 
 use super::Findings;
 use crate::error::Problem;
@@ -40,8 +42,14 @@ pub(super) fn run(document: &Document, findings: &mut Findings) {
 }
 
 fn webhook(entry: &WebhookEntry, problems: &mut Vec<Problem>) {
-    if let Some(url) = &entry.url {
-        super::providers::url(url, problems);
+    if let Some(url) = &entry.url
+        && let Err(error) = url.value.parse::<BaseUrl>()
+    {
+        let hint = match error {
+            BaseUrlError::Extra => "secrets belong into `headers`",
+            _ => "for example `https://guard.internal/check`",
+        };
+        problems.push(Problem::new(&url.place, error.to_string()).hint(hint));
     }
     for header in &entry.headers {
         if header.name.parse::<HeaderName>().is_err() {

@@ -7,6 +7,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::{Cause, Findings, Refusal, Rules};
 
+#[cfg(test)]
+mod tests;
+
 /// The longest answer that is looked through. A longer one does not pass a rule that acts.
 pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 
