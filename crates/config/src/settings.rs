@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_filters::cache::{Mode, Modes, Pace};
 use tollgate_providers::{Provider, Secret};
 use tollgate_routing::Table;
 use tollgate_telemetry::Profile;
@@ -201,8 +202,18 @@ pub struct Cache {
     pub ttl: Duration,
     /// The size of all entries, in bytes; 256 MiB by default.
     pub bytes_max: usize,
+    /// The size of one entry, in bytes; 1 MiB by default, or `bytes_max` if that is less.
+    pub entry_bytes_max: usize,
     /// Whether streamed answers are cached.
     pub streams: bool,
+    /// How fast they are told again; at once by default.
+    pub pace: Pace,
+    /// Which requests are looked for; those whose answer does not depend on chance by default.
+    pub mode: Mode,
+    /// What routes and functions say otherwise.
+    pub modes: Modes,
+    /// How long a request waits for an equal one; 30 s by default.
+    pub wait: Duration,
 }
 
 /// `pricing.<model>`: what a million tokens cost.

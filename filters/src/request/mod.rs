@@ -1,6 +1,7 @@
 //! The request phase: an owned request in, a [`Verdict`] out.
 
 mod body_limit;
+mod cache;
 mod context;
 mod facts;
 mod headers;
@@ -10,10 +11,16 @@ mod request_id;
 mod route;
 mod stack;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use tollgate_routing::Plan;
 
+use crate::cache::{Admission, Answer, Pace, Status};
+
 pub use body_limit::{BodyLimitLayer, BodyLimited};
+pub use cache::{CacheLayer, InCache};
 pub use context::{Context, ContextLayer, ContextOperation, Contexts, HeaderAttributes, Operation};
 pub use facts::Facts;
 pub use headers::{
@@ -23,7 +30,7 @@ pub use in_flight::{InFlight, InFlightLayer, InFlightPermit, Limited};
 pub use rejection::Rejection;
 pub use request_id::{RequestId, RequestIdLayer, WithRequestId};
 pub use route::{Route, unknown_path};
-pub use stack::{Settings, Stack, stack};
+pub use stack::{OwnLayer, OwnLayers, Settings, Stack, stack};
 
 /// A whole request, owned: nothing of the server's session crosses this line.
 ///
@@ -37,6 +44,8 @@ pub enum Verdict {
     Forward(Box<Forward>),
     /// Answer it here.
     Respond(Box<http::Response<Bytes>>),
+    /// Answer it as an equal request was answered before.
+    Replay(Box<Replay>),
 }
 
 /// A request that goes upstream.
@@ -46,6 +55,36 @@ pub struct Forward {
     pub plan: Plan,
     /// The body as the caller sent it.
     pub body: Bytes,
+    /// What the body says of itself.
+    pub facts: Facts,
+    /// What the caller's headers say of the work around the call.
+    pub context: Context,
+    /// The place this request takes until its response ends.
+    pub permit: Option<InFlightPermit>,
+    /// What the response cache says; `None` where there is none.
+    pub cache: Option<Cached>,
+}
+
+/// What the response cache says of a request that goes upstream.
+#[derive(Debug)]
+pub struct Cached {
+    /// Whether it was looked for.
+    pub status: Status,
+    /// The place that its answer may take.
+    pub admission: Option<Admission>,
+}
+
+/// A request that gets an answer from the cache.
+#[derive(Debug)]
+pub struct Replay {
+    /// The answer.
+    pub answer: Arc<Answer>,
+    /// How old it is.
+    pub age: Duration,
+    /// How fast it is told, if it is a stream.
+    pub pace: Pace,
+    /// Where the request would have gone.
+    pub plan: Plan,
     /// What the body says of itself.
     pub facts: Facts,
     /// What the caller's headers say of the work around the call.

@@ -93,6 +93,21 @@ pub enum Rejection {
         /// Why.
         reason: String,
     },
+    /// An answer was wanted from the cache alone, which has none.
+    #[error(
+        "the cache has no answer to this request, and nothing else was to be asked (x-to11-cache: only)"
+    )]
+    NotCached,
+    /// A layer that the operator added refuses the request.
+    #[error("{reason}")]
+    Layer {
+        /// The status of the answer.
+        status: StatusCode,
+        /// The value of `x-to11-error-code`.
+        code: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// The gateway is shutting down.
     #[error("the gateway is shutting down; try again on another instance")]
     ShuttingDown,
@@ -118,6 +133,8 @@ impl Rejection {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Overloaded { .. } | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
+            Self::Layer { status, .. } => *status,
         }
     }
 
@@ -127,6 +144,8 @@ impl Rejection {
             Self::UnknownModel { .. } => "UnknownModel",
             Self::UnknownProvider { .. } => "UnknownProvider",
             Self::Overloaded { .. } | Self::ShuttingDown => "overloaded",
+            Self::NotCached => "not_cached",
+            Self::Layer { code, .. } => code,
             _ => "bad_request",
         }
     }

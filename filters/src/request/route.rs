@@ -39,7 +39,14 @@ impl Route {
         };
         let plan = self.plan(endpoint, &facts, request.headers())?;
         let body = request.into_body();
-        Ok(Verdict::Forward(Box::new(Forward { plan, body, facts, context, permit: None })))
+        Ok(Verdict::Forward(Box::new(Forward {
+            plan,
+            body,
+            facts,
+            context,
+            permit: None,
+            cache: None,
+        })))
     }
 }
 

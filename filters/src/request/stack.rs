@@ -4,15 +4,24 @@ use std::sync::Arc;
 
 use tollgate_routing::Table;
 use tower::ServiceBuilder;
+use tower::layer::layer_fn;
 use tower::util::BoxCloneSyncService;
 
 use super::{
-    BodyLimitLayer, ContextLayer, HeaderAttributes, InFlight, InFlightLayer, Rejection, Request,
-    RequestIdLayer, Route, Verdict,
+    BodyLimitLayer, CacheLayer, ContextLayer, HeaderAttributes, InFlight, InFlightLayer, Rejection,
+    Request, RequestIdLayer, Route, Verdict,
 };
+use crate::cache::ResponseCache;
 
 /// The composed stack: cheap to clone, shared by all workers.
 pub type Stack = BoxCloneSyncService<Request, Verdict, Rejection>;
+
+/// A layer of the operator's own, whatever its type.
+pub type OwnLayer = Arc<dyn Fn(Stack) -> Stack + Send + Sync>;
+
+/// Layers of the operator's own; a request passes them in this order.
+#[derive(Clone, Default)]
+pub struct OwnLayers(pub Vec<OwnLayer>);
 
 /// What the layers need to know.
 #[derive(Clone, Debug)]
@@ -27,11 +36,31 @@ pub struct Settings {
     pub table: Arc<Table>,
     /// Headers that become attributes.
     pub header_attributes: HeaderAttributes,
+    /// Answers that may be told again; `None` where the cache is off.
+    pub cache: Option<Arc<ResponseCache>>,
+    /// Layers of the operator's own.
+    pub own: OwnLayers,
+}
+
+// === impl OwnLayers ===
+
+impl OwnLayers {
+    /// `inner` behind all of them.
+    fn around(&self, inner: Stack) -> Stack {
+        self.0.iter().rev().fold(inner, |inner, layer| layer(inner))
+    }
+}
+
+impl std::fmt::Debug for OwnLayers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OwnLayers({})", self.0.len())
+    }
 }
 
 /// Builds the stack. A request passes the layers from top to bottom.
 pub fn stack(settings: &Settings) -> Stack {
-    let Settings { body_bytes_max, in_flight_max, in_flight, table, header_attributes } = settings;
+    let Settings { body_bytes_max, in_flight_max, in_flight, table, .. } = settings;
+    let Settings { header_attributes, cache, own, .. } = settings;
     BoxCloneSyncService::new(
         ServiceBuilder::new()
             // First, so that every refusal below can name the request.
@@ -42,6 +71,11 @@ pub fn stack(settings: &Settings) -> Stack {
             .layer(BodyLimitLayer::new(*body_bytes_max))
             // Last of the layers: only a request that may go on is worth describing.
             .layer(ContextLayer::new(Arc::clone(header_attributes)))
+            // What they change of a request, the cache must see changed.
+            .layer(layer_fn(|inner| own.around(BoxCloneSyncService::new(inner))))
+            // Behind everything that refuses or changes a request: an answer is told to those alone
+            // who would have got it.
+            .layer(CacheLayer::new(cache.clone()))
             // Innermost: a plan of attempts, or `UnknownModel`.
             .service(Route::new(Arc::clone(table))),
     )

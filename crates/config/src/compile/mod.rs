@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use http::HeaderName;
 use tollgate_providers::{AuthStyle, Capabilities, Dialect, Provider, catalog};
-use tollgate_routing::Deadlines;
+use tollgate_routing::{Deadlines, Layer};
 
 use crate::auth::{CollectorAuth, Keys};
 use crate::fields::Entry;
 use crate::fingerprint::Fingerprint;
 use crate::listeners;
 use crate::model::{
-    AuthType, CacheEntry, Document, LimitsEntry, ProviderEntry, ServerEntry, StoreEntry, StoreKind,
+    AuthType, Document, LimitsEntry, ProviderEntry, ServerEntry, StoreEntry, StoreKind,
 };
 use crate::registry::{base_url, dialect, models_of};
 use crate::settings::{
@@ -39,6 +39,8 @@ const CLICKHOUSE_TRACES: &str = "otel_traces";
 const COLLECTOR_MEMORY_MIB: usize = 512;
 const CACHE_TTL_SECS: u64 = 600;
 const CACHE_BYTES_MAX: usize = 256 * 1024 * 1024;
+const CACHE_ENTRY_BYTES_MAX: usize = 1024 * 1024;
+const CACHE_WAIT: Duration = Duration::from_secs(30);
 const CURRENCY: &str = "USD";
 const AUTH_HEADER: HeaderName = HeaderName::from_static("api-key");
 const AUTH_HEADER_OF_MESSAGES: HeaderName = HeaderName::from_static("x-api-key");
@@ -86,7 +88,7 @@ pub(crate) fn settings(
             enabled: document.security.enabled,
             blocklist: document.security.blocklist.clone(),
         },
-        cache: cache(&document.cache),
+        cache: cache(document),
         pricing: pricing(document),
         fingerprint: Fingerprint { text: 0, environment: 0 },
     }
@@ -202,11 +204,24 @@ fn store(entry: &StoreEntry, vault: &Vault) -> Option<StoreSettings> {
     }
 }
 
-fn cache(entry: &CacheEntry) -> Option<Cache> {
+fn cache(document: &Document) -> Option<Cache> {
+    let entry = &document.cache;
+    let bytes_max = entry.bytes_max.unwrap_or(CACHE_BYTES_MAX);
+    let written = entry.entry_bytes_max.as_ref();
+    let entry_bytes_max = written.map(|it| usize::try_from(it.value).unwrap_or(usize::MAX));
+    let routes = document.routes.iter().map(|it| (Layer::Route, &it.name, it.value.cache));
+    let functions = document.functions.iter().map(|it| (Layer::Function, &it.name, it.value.cache));
+    let own = routes.chain(functions);
+    let modes = own.filter_map(|(layer, name, mode)| Some(((layer, name.as_str().into()), mode?)));
     entry.enabled.then(|| Cache {
         ttl: Duration::from_secs(entry.ttl_secs.unwrap_or(CACHE_TTL_SECS)),
-        bytes_max: entry.bytes_max.unwrap_or(CACHE_BYTES_MAX),
+        bytes_max,
+        entry_bytes_max: entry_bytes_max.unwrap_or(CACHE_ENTRY_BYTES_MAX).min(bytes_max),
         streams: entry.streams,
+        pace: entry.replay.unwrap_or_default(),
+        mode: entry.mode.unwrap_or_default(),
+        modes: modes.collect(),
+        wait: entry.wait_ms.map_or(CACHE_WAIT, Duration::from_millis),
     })
 }
 

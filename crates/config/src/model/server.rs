@@ -1,5 +1,7 @@
 //! `server`, `control`, `limits`, `security`, `cache`.
 
+use tollgate_filters::cache::{Mode, Pace};
+
 use crate::fields::{Fields, Located};
 use crate::log::Log;
 
@@ -13,6 +15,12 @@ const JSON_DEPTH_MAX: u64 = 127;
 const THREADS_MAX: u64 = 1024;
 /// The largest cache, in bytes.
 const CACHE_BYTES_MAX: u64 = 1 << 40;
+/// The longest wait for an equal request, in milliseconds: ten minutes.
+const CACHE_WAIT_MS_MAX: u64 = 600_000;
+/// `never` is for routes and functions: of the section it is `enabled: false`.
+const MODES: [(&str, Mode); 3] =
+    [("never", Mode::Never), ("eligible", Mode::Eligible), ("force", Mode::Force)];
+const PACES: [(&str, Pace); 2] = [("at_once", Pace::AtOnce), ("paced", Pace::Recorded)];
 /// The longest life of a cache entry, in seconds: thirty days.
 const CACHE_TTL_SECS_MAX: u64 = 30 * 24 * 60 * 60;
 /// The longest drain at shutdown, in seconds: one hour.
@@ -67,7 +75,11 @@ pub(crate) struct CacheEntry {
     pub(crate) enabled: bool,
     pub(crate) ttl_secs: Option<u64>,
     pub(crate) bytes_max: Option<usize>,
+    pub(crate) entry_bytes_max: Option<Located<u64>>,
     pub(crate) streams: bool,
+    pub(crate) replay: Option<Pace>,
+    pub(crate) mode: Option<Mode>,
+    pub(crate) wait_ms: Option<u64>,
 }
 
 pub(super) fn server(fields: &mut Fields<'_, '_>) -> ServerEntry {
@@ -116,6 +128,15 @@ pub(super) fn cache(fields: &mut Fields<'_, '_>) -> CacheEntry {
         enabled: fields.flag("enabled").is_some_and(|flag| flag.value),
         ttl_secs: fields.integer("ttl_secs", 1..=CACHE_TTL_SECS_MAX, "s").map(|ttl| ttl.value),
         bytes_max: super::count(fields, "max_bytes", CACHE_BYTES_MAX, "bytes"),
+        entry_bytes_max: fields.integer("max_entry_bytes", 1..=CACHE_BYTES_MAX, "bytes"),
         streams: fields.flag("streams").is_some_and(|flag| flag.value),
+        replay: fields.choice("replay", &PACES).map(|pace| pace.value),
+        mode: fields.choice("mode", &MODES[1..]).map(|mode| mode.value),
+        wait_ms: fields.integer("wait_ms", 0..=CACHE_WAIT_MS_MAX, "ms").map(|wait| wait.value),
     }
+}
+
+/// `cache` of a route or function.
+pub(super) fn cache_mode(fields: &mut Fields<'_, '_>) -> Option<Mode> {
+    fields.choice("cache", &MODES).map(|mode| mode.value)
 }
