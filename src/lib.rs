@@ -6,7 +6,10 @@
 pub mod cli;
 mod keys;
 mod observe;
+mod own;
 mod proxy;
+#[allow(dead_code, reason = "limits and cached answers that gateways share come next")]
+mod redis;
 pub mod reload;
 pub mod running;
 mod server;

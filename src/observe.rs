@@ -129,6 +129,11 @@ impl Observe {
         self.metrics.observe_tool_links(counts);
     }
 
+    /// From now on `/metrics` says how often Redis gave no answer.
+    pub(crate) fn watch_redis(&self, failures: impl Fn() -> u64 + Send + Sync + 'static) {
+        self.metrics.observe_redis(failures);
+    }
+
     /// These models are configured; those of the configuration before stay known.
     pub(crate) fn configured(&self, models: impl Iterator<Item = Arc<str>>) {
         self.metrics.configured(models);

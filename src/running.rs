@@ -18,10 +18,12 @@ use tollgate_store::SpanStore;
 
 use crate::keys::{self, Desk};
 use crate::observe::Observe;
+use crate::own::Own;
+use crate::redis::Redis;
 use crate::reload::{self, Reload, Reloader, Source};
 use crate::server::ProxyServer;
 use crate::shared::Shared;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Lasting, Snapshot};
 use crate::span_store::{self, Opened};
 use crate::targets;
 
@@ -74,7 +76,7 @@ impl Running {
     /// # Errors
     /// What could not be started, and why: a taken port, a store that cannot be opened.
     pub fn start(settings: Settings) -> Result<Self, String> {
-        Self::start_with(settings, None)
+        Self::start_with(settings, None, Own::default())
     }
 
     /// As [`Running::start`]; afterwards changes of `source`, where `settings` came from, are put
@@ -83,10 +85,14 @@ impl Running {
     /// # Errors
     /// As [`Running::start`].
     pub fn start_from(source: Source, settings: Settings) -> Result<Self, String> {
-        Self::start_with(settings, Some(source))
+        Self::start_with(settings, Some(source), Own::default())
     }
 
-    fn start_with(settings: Settings, source: Option<Source>) -> Result<Self, String> {
+    pub(crate) fn start_with(
+        settings: Settings,
+        source: Option<Source>,
+        own: Own,
+    ) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CONTROL_THREADS)
             .thread_name("control")
@@ -103,8 +109,11 @@ impl Running {
         let control = settings.control.addr;
         let collector = settings.collector.clone();
         let access = Arc::new(Access::new(&settings)?);
-        let snapshot = Snapshot::new(settings, in_flight.clone(), &live)?;
-        let shared = Shared::new(snapshot, in_flight, live, observe);
+        let redis = settings.redis.as_ref();
+        let redis = redis.map(|redis| Redis::new(redis, runtime.handle())).transpose()?;
+        let lasting = Lasting { in_flight, redis, own, ..Lasting::default() };
+        let snapshot = Snapshot::new(settings, &lasting, &live)?;
+        let shared = Shared::new(snapshot, lasting, live, observe);
 
         let console = console_state(&shared, &access, store.clone(), is_found);
         serve_control(&runtime, console, &access, control, stopping.clone())?;
@@ -156,7 +165,7 @@ impl Running {
 
     /// Requests whose responses have not ended.
     pub fn in_flight(&self) -> usize {
-        self.shared.in_flight.count()
+        self.shared.lasting.in_flight.count()
     }
 
     /// Reads the configuration again, now, as on SIGHUP; `None` where it came from no file. Blocks on
@@ -203,7 +212,7 @@ impl Running {
         let Some(runtime) = self.runtime.take() else { return };
         self.shared.drain();
         let drain = self.shared.snapshot.load().settings.server.drain;
-        wait_for(drain, || self.shared.in_flight.count() == 0);
+        wait_for(drain, || self.shared.lasting.in_flight.count() == 0);
         self.stop_proxy.send_replace(true);
         if let Some(proxy) = self.proxy.take() {
             // A panic in there was already logged by the panic hook.

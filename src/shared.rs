@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use tollgate_filters::request::InFlight;
 use tollgate_routing::Registry;
 
 use crate::observe::Observe;
 use crate::proxy::Resolver;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Lasting, Snapshot};
 use crate::targets;
 use crate::tool_links::ToolLinks;
 
@@ -18,7 +17,8 @@ pub(crate) struct Shared {
     /// The configuration in force.
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) resolver: Resolver,
-    pub(crate) in_flight: InFlight,
+    /// What is part of every configuration.
+    pub(crate) lasting: Lasting,
     /// The state of targets, carried from one configuration to the next.
     pub(crate) live: Registry,
     /// Which answers asked for tool runs whose results are yet to come.
@@ -33,7 +33,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         snapshot: Snapshot,
-        in_flight: InFlight,
+        lasting: Lasting,
         live: Registry,
         observe: Observe,
     ) -> Arc<Self> {
@@ -42,11 +42,14 @@ impl Shared {
         let tool_links = Arc::new(ToolLinks::default());
         let counted = Arc::clone(&tool_links);
         observe.watch_tool_links(move || counted.counts());
+        if let Some(redis) = lasting.redis.clone() {
+            observe.watch_redis(move || redis.failures());
+        }
         observe.configured(snapshot.models());
         Arc::new(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             resolver: Resolver::default(),
-            in_flight,
+            lasting,
             live,
             tool_links,
             observe,

@@ -10,18 +10,23 @@ use pingora::{Error, ErrorType, Result};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tollgate_config::{Settings, fingerprint};
+use tollgate_filters::cache::{self, ResponseCache};
 use tollgate_filters::detect::Detectors;
 use tollgate_filters::request::{self, InFlight, Stack};
 use tollgate_routing::{Registry, RoutingPath, Row};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
+use crate::own::Own;
+use crate::redis::Redis;
 use crate::reload::Fixed;
 
 /// One configuration, ready to serve.
 pub(crate) struct Snapshot {
     pub(crate) settings: Settings,
     pub(crate) stack: Stack,
+    /// Answers that may be told again; gone with the configuration that they were made under.
+    pub(crate) cache: Option<Arc<ResponseCache>>,
     /// What is taken out of content before anything is stored.
     pub(crate) redact: Detectors,
     /// What of it only a restart can change.
@@ -32,12 +37,41 @@ pub(crate) struct Snapshot {
     authorities: BTreeMap<PathBuf, Authority>,
 }
 
+/// What outlives a configuration and is part of each.
+#[derive(Clone, Default)]
+pub(crate) struct Lasting {
+    pub(crate) in_flight: InFlight,
+    pub(crate) cached: Arc<cache::Counts>,
+    pub(crate) redis: Option<Redis>,
+    /// What the process brings of its own.
+    pub(crate) own: Own,
+}
+
 /// A certificate authority that a provider is verified by.
 #[derive(Clone)]
 pub(crate) struct Authority {
     pub(crate) certificates: Arc<CaType>,
     /// Of the file's bytes.
     pub(crate) fingerprint: u64,
+}
+
+// === impl Lasting ===
+
+impl Lasting {
+    fn cache(&self, settings: &tollgate_config::Cache, version: [u8; 32]) -> Arc<ResponseCache> {
+        let settings = cache::Settings {
+            ttl: settings.ttl,
+            bytes_max: settings.bytes_max,
+            entry_bytes_max: settings.entry_bytes_max,
+            streams: settings.streams,
+            pace: settings.pace,
+            mode: settings.mode,
+            modes: settings.modes.clone(),
+            wait: settings.wait,
+            version,
+        };
+        Arc::new(ResponseCache::new(settings, Arc::clone(&self.cached)))
+    }
 }
 
 // === impl Snapshot ===
@@ -50,15 +84,18 @@ impl Snapshot {
     /// A file that cannot be read or holds no certificate.
     pub(crate) fn new(
         settings: Settings,
-        in_flight: InFlight,
+        lasting: &Lasting,
         live: &Registry,
     ) -> Result<Self, String> {
+        let cache = settings.cache.as_ref().map(|cache| lasting.cache(cache, settings.version));
         let stack = request::stack(&request::Settings {
             body_bytes_max: settings.limits.body_bytes_max,
             in_flight_max: settings.limits.in_flight_max,
-            in_flight,
+            in_flight: lasting.in_flight.clone(),
             table: Arc::clone(&settings.table),
             header_attributes: Arc::clone(&settings.genai.capture.header_attributes),
+            cache: cache.clone(),
+            own: lasting.own.layers.clone(),
         });
         let kinds = settings.genai.capture.redact.iter().copied();
         let redact = Detectors::new(kinds, &settings.security.blocklist)
@@ -72,7 +109,7 @@ impl Snapshot {
         let files: Vec<u64> = authorities.values().map(|it: &Authority| it.fingerprint).collect();
         let fingerprint = fingerprint((settings.fingerprint, &fixed, files));
         live.adopt(&settings.table);
-        Ok(Self { settings, stack, redact, fixed, fingerprint, authorities })
+        Ok(Self { settings, stack, cache, redact, fixed, fingerprint, authorities })
     }
 
     /// All models that the configuration names: those that callers may ask for, and those that targets

@@ -6,7 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
-use tollgate_filters::request::{Context, Facts, Forward, InFlightPermit, Rejection, RequestId};
+use tollgate_filters::cache::{Admission, Status};
+use tollgate_filters::request::{
+    Cached, Context, Facts, Forward, InFlightPermit, Rejection, Replay, RequestId,
+};
 use tollgate_filters::response::Pipeline;
 use tollgate_providers::endpoint::Endpoint;
 use tollgate_providers::translate::Untranslatable;
@@ -50,6 +53,10 @@ pub(crate) struct Ctx {
     pub(crate) spans: SpanIds,
     /// Present from the moment a plan exists.
     pub(crate) routed: Option<Box<Routed>>,
+    /// Present where the answer comes from the cache.
+    pub(crate) replayed: Option<Box<Replayed>>,
+    /// What the response cache did; `None` where there is none, or nobody came to ask it.
+    pub(crate) cache: Option<Status>,
     /// The status that the caller was sent.
     pub(crate) status: Option<StatusCode>,
 }
@@ -80,6 +87,15 @@ pub(crate) struct HttpFacts {
     pub(crate) user_agent: Option<String>,
 }
 
+/// A request that got its answer from the cache.
+pub(crate) struct Replayed {
+    pub(crate) replay: Replay,
+    pub(crate) started: Started,
+    pub(crate) pipeline: Pipeline,
+    /// All of it has left.
+    pub(crate) ended: bool,
+}
+
 /// A request that has a plan.
 pub(crate) struct Routed {
     pub(crate) plan: Plan,
@@ -90,6 +106,8 @@ pub(crate) struct Routed {
     pub(crate) body: Bytes,
     /// Held until the response has ended.
     pub(crate) _permit: Option<InFlightPermit>,
+    /// The place in the cache that the answer may take.
+    pub(crate) admission: Option<Admission>,
     pub(crate) watch: Arc<Watch>,
     pub(crate) installed: Option<Installed>,
     pub(crate) current: Option<Current>,
@@ -207,6 +225,8 @@ impl Ctx {
                 genai: SpanId::new(fastrand::u64(1..)),
             },
             routed: None,
+            replayed: None,
+            cache: None,
             status: None,
         }
     }
@@ -263,7 +283,8 @@ impl Routed {
         watch: Arc<Watch>,
         installed: Installed,
     ) -> Self {
-        let Forward { plan, body, facts, context, permit } = forward;
+        let Forward { plan, body, facts, context, permit, cache } = forward;
+        let admission = cache.and_then(|Cached { admission, .. }| admission);
         let subject = |by: &StickyBy| subject::of(by, headers, facts.user.as_deref(), &context);
         Self {
             attempts: Attempts::new(plan.clone()).with_subjects(subject),
@@ -272,6 +293,7 @@ impl Routed {
             context,
             body,
             _permit: permit,
+            admission,
             watch,
             installed: Some(installed),
             current: None,

@@ -16,6 +16,7 @@ mod fail_to_connect;
 mod fail_to_proxy;
 mod local;
 mod logging;
+mod replay;
 mod request_body_filter;
 mod request_filter;
 mod resolve;

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Request, header};
-use pingora::Result;
 use pingora::proxy::Session;
+use pingora::{Error, ErrorType, Result};
 use tollgate_filters::request::{Context, Facts, Forward, Rejection, Verdict, unknown_path};
 use tollgate_providers::endpoint::{Endpoint, Refusal};
 use tower::ServiceExt;
 
 use crate::proxy::ctx::{Ctx, HttpFacts, Routed};
 use crate::proxy::watch::Watch;
-use crate::proxy::{Gateway, body, downstream, local, respond};
+use crate::proxy::{Gateway, body, downstream, local, replay, respond};
 
 /// `true`: answered here. `false`: a plan is in the context.
 pub(crate) async fn run(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
@@ -63,14 +63,20 @@ async fn decide(
     };
     let mut request = Request::new(body.clone());
     *request.method_mut() = ctx.http.method.clone();
+    *request.uri_mut() = session.req_header().uri.clone();
     *request.headers_mut() = session.req_header().headers.clone();
     request.extensions_mut().insert(endpoint.clone());
     request.extensions_mut().insert(ctx.id.clone());
-    match ctx.snapshot.stack.clone().oneshot(request).await {
+    let stack = ctx.snapshot.stack.clone();
+    match unless_gone(session, stack.oneshot(request)).await? {
         Ok(Verdict::Forward(forward)) => Ok(Ok(Some(forward))),
         Ok(Verdict::Respond(answer)) => {
             let (parts, body) = answer.into_parts();
             respond::json(session, ctx, parts.status, body, Vec::new()).await?;
+            Ok(Ok(None))
+        }
+        Ok(Verdict::Replay(answer)) => {
+            replay::run(session, ctx, *answer).await?;
             Ok(Ok(None))
         }
         Err(rejection) => {
@@ -83,11 +89,24 @@ async fn decide(
     }
 }
 
+/// The stack's verdict, unless the caller leaves while it has to be waited for.
+async fn unless_gone<T>(session: &mut Session, verdict: impl Future<Output = T>) -> Result<T> {
+    tokio::select! {
+        biased;
+        verdict = verdict => Ok(verdict),
+        gone = session.as_downstream_mut().read_body_or_idle(true) => Err(match gone {
+            Err(error) => error.into_down(),
+            Ok(_) => Error::explain(ErrorType::ConnectionClosed, "the caller left").into_down(),
+        }),
+    }
+}
+
 /// From here on the request belongs to its plan.
 fn accept(session: &mut Session, ctx: &mut Ctx, forward: Forward) {
     let watch = Arc::new(Watch::new(ctx.started.at));
     let installed = downstream::install(session, Arc::clone(&watch));
     let headers = &session.req_header().headers;
+    ctx.cache = forward.cache.as_ref().map(|cached| cached.status);
     ctx.routed = Some(Box::new(Routed::new(forward, headers, watch, installed)));
 }
 

@@ -35,6 +35,9 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
         || (responding.pipeline.waits_for_end() && !end_of_stream)
         || (responding.is_error() && responding.pipeline.error_class().is_none());
     watch.hold(head_waits);
+    if let (Some(admission), Some(leaves)) = (&mut routed.admission, &*body) {
+        admission.record(leaves, Instant::now());
+    }
     routed.arm(ctx.started);
     Ok(())
 }

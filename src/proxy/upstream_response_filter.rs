@@ -45,15 +45,13 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     let (plan, target) = (&routed.plan, &current.attempt.target);
     let capture = &snapshot.settings.genai.capture;
     let capture = capture.captures(plan.layer, plan.name.as_deref(), &target.name);
-    // A plain answer is kept in full, as far as it is read.
-    let content_bytes_max = if kind.is_stream() { CONTENT_BYTES_MAX } else { BODY_BYTES_MAX };
     let mut pipeline = Pipeline::new(
         kind,
         tollgate_filters::response::Settings {
             status,
             swallow_usage: current.swallow_usage,
             hold,
-            content_bytes_max: if capture { content_bytes_max } else { 0 },
+            content_bytes_max: if capture { content_bytes_max(kind) } else { 0 },
             started: current.started.at,
             translation,
             secret: current.attempt.target.credential.managed().cloned(),
@@ -77,6 +75,11 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     routed.watch.hold(waits);
     routed.arm(*started);
     Ok(())
+}
+
+/// How much text of a body is kept: all that is read of a plain one.
+pub(crate) const fn content_bytes_max(body: Body) -> usize {
+    if body.is_stream() { CONTENT_BYTES_MAX } else { BODY_BYTES_MAX }
 }
 
 /// Leaves a target that answers with an error for another attempt, where one may follow.

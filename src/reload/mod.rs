@@ -140,7 +140,7 @@ impl Reloader {
         let (settings, warnings) =
             tollgate_config::load_bytes(&name, bytes, &*self.source.environment)
                 .map_err(Refusal::Problems)?;
-        let snapshot = Snapshot::new(settings, self.shared.in_flight.clone(), &self.shared.live)
+        let snapshot = Snapshot::new(settings, &self.shared.lasting, &self.shared.live)
             .map_err(Refusal::File)?;
         Ok((snapshot, warnings))
     }

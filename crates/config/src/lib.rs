@@ -13,6 +13,7 @@ mod listeners;
 mod load;
 mod log;
 mod model;
+mod redis;
 mod registry;
 mod report;
 mod settings;
@@ -29,10 +30,11 @@ pub use capture::Capture;
 pub use error::{Place, Position, Problem, Problems, Warning};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use log::{Log, LogFormat, LogLevel};
+pub use redis::Redis;
 pub use report::report;
 pub use settings::{
-    Cache, Collector, Control, GenAi, GenAiExporter, Limits, Price, Security, Server, Settings,
-    StoreSettings, TlsFiles, ToolLinks,
+    Cache, CacheKind, Collector, Control, GenAi, GenAiExporter, Limits, Price, Security, Server,
+    Settings, StoreSettings, TlsFiles, ToolLinks,
 };
 
 #[cfg(test)]
@@ -136,6 +138,7 @@ fn compile_text(
         text: fingerprint(text.as_bytes()),
         environment: fingerprint((vault.fingerprint(), capture_content, variables.fingerprint())),
     };
+    settings.version = vault.version(text, capture_content);
     let warnings = Problems::sorted(name, findings.warnings).list;
     let warning = |problem| Warning { file: name.to_owned(), problem };
     Ok((settings, warnings.into_iter().map(warning).collect()))

@@ -17,6 +17,7 @@ use crate::auth::{CollectorAuth, Keys};
 use crate::capture::Capture;
 use crate::fingerprint::Fingerprint;
 use crate::log::Log;
+use crate::redis::Redis;
 
 /// Everything the gateway runs by.
 #[derive(Debug)]
@@ -47,12 +48,17 @@ pub struct Settings {
     pub security: Security,
     /// The response cache.
     pub cache: Option<Cache>,
+    /// What several gateways know together.
+    pub redis: Option<Redis>,
     /// Keys of our own.
     pub keys: Keys,
     /// Prices by model name.
     pub pricing: BTreeMap<Arc<str>, Price>,
     /// What all of this was made from.
     pub fingerprint: Fingerprint,
+    /// The SHA-256 of the file's text and of every secret that was fetched: the same in every
+    /// process that was given the same.
+    pub version: [u8; 32],
 }
 
 /// `server`.
@@ -195,9 +201,21 @@ pub struct Security {
     pub blocklist: Vec<String>,
 }
 
+/// Where cached answers are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheKind {
+    /// In this process.
+    #[default]
+    Memory,
+    /// In Redis, for all gateways that share it.
+    Redis,
+}
+
 /// `cache`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
+    /// Where entries are kept; in this process by default.
+    pub kind: CacheKind,
     /// How long an entry lives; 600 s by default.
     pub ttl: Duration,
     /// The size of all entries, in bytes; 256 MiB by default.

@@ -287,6 +287,11 @@ impl Pipeline {
         self.error.as_ref()?.class()
     }
 
+    /// What was said so far.
+    pub const fn transcript(&self) -> &Transcript {
+        &self.observers.transcript
+    }
+
     /// What was seen, at the very end.
     pub fn into_seen(self) -> Seen {
         let stream = self.is_stream();

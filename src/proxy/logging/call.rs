@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use tollgate_filters::request::{Context, Facts};
-use tollgate_filters::response::Seen;
+use tollgate_filters::response::{Seen, Times};
 use tollgate_providers::Endpoint;
 use tollgate_routing::{Layer, RoutingPath};
 use tollgate_telemetry::genai::{
@@ -12,8 +12,8 @@ use tollgate_telemetry::genai::{
     Server, StreamTiming, Variant,
 };
 
-use super::{End, content, cost, tool_calls, usage};
-use crate::proxy::ctx::{Ctx, Current, Failed, Routed, Started};
+use super::{End, cached, content, cost, tool_calls, usage};
+use crate::proxy::ctx::{Ctx, Current, Failed, Replayed, Routed, Started};
 
 /// The call, and how it ended where it was routed.
 pub(super) fn call(
@@ -38,6 +38,16 @@ pub(super) fn call(
     (whole(ctx, http, genai, end), outcome.filter(|_| was_routed))
 }
 
+/// The call that the cache answered.
+pub(super) fn replayed(ctx: &Ctx, replayed: Replayed, how: End<'_>) -> (Call, Option<Outcome>) {
+    let end = Instant::now();
+    let genai = cached::genai(ctx, replayed, how, end);
+    let outcome = genai.as_ref().map(|genai| genai.outcome);
+    let mut http = http(ctx);
+    http.outcome = outcome;
+    (whole(ctx, http, genai, end), outcome)
+}
+
 /// The call, where telling all of it panicked.
 pub(super) fn broken(ctx: &Ctx, routed: Option<&Routed>) -> (Call, Option<Outcome>) {
     let end = Instant::now();
@@ -45,6 +55,7 @@ pub(super) fn broken(ctx: &Ctx, routed: Option<&Routed>) -> (Call, Option<Outcom
         Some(routed) => request(ctx, &routed.facts, &routed.context, end),
         None => request(ctx, &Facts::default(), &Context::default(), end),
     };
+    let genai = genai.filter(|_| ctx.snapshot.settings.genai.enabled);
     (whole(ctx, http(ctx), genai, end).broken(), None)
 }
 
@@ -56,7 +67,7 @@ fn whole(ctx: &Ctx, http: Http, genai: Option<GenAi>, end: Instant) -> Call {
         start_ns: ctx.started.unix_ns,
         end_ns: ctx.started.unix_ns_at(end),
         http,
-        genai: genai.filter(|_| ctx.snapshot.settings.genai.enabled),
+        genai,
     }
 }
 
@@ -103,7 +114,7 @@ fn outcome_of_unrouted(ctx: &Ctx, end: End<'_>) -> Option<Outcome> {
 }
 
 /// What a span says of the request, routed or not.
-fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant) -> Option<GenAi> {
+pub(super) fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant) -> Option<GenAi> {
     let endpoint = ctx.endpoint.as_ref()?;
     let mut operation = endpoint.operation()?;
     if operation == "chat" {
@@ -168,6 +179,7 @@ fn genai_of_unrouted(
 
 fn genai_of_routed(ctx: &Ctx, routed: &mut Routed, how: End<'_>, end: Instant) -> Option<GenAi> {
     let mut genai = request(ctx, &routed.facts, &routed.context, end)?;
+    genai.cache = cached::cache_use(ctx);
     genai.failed_attempts = routed.failures.iter().map(failed_attempt).collect();
     let cancelled = how.is_cancelled(Some(routed));
     let Some(mut current) = routed.current.take() else {
@@ -268,20 +280,25 @@ fn respond(
     genai.tool_calls = tool_calls::tool_calls(&transcript, &times_of_calls, request_id, unix_ns);
     if stream {
         genai.gaps = times.gaps.by_length();
-        genai.timing = Some(StreamTiming {
-            first_byte: times.first_byte,
-            first_event: times.first_event,
-            first_reasoning: times.first_reasoning,
-            first_content: times.first_content,
-            last_content: times.last_content,
-            gap_p50: times.gaps.quantile(0.5),
-            gap_p99: times.gaps.quantile(0.99),
-            gap_max: times.gaps.max(),
-            stalls: times.gaps.stalls(),
-            duration: end.saturating_duration_since(current.started.at),
-        });
+        genai.timing = Some(timing(&times, current.started, end));
     }
     content::capture_response(genai, &transcript);
+}
+
+/// When what came of a stream that began at `started`.
+pub(super) fn timing(times: &Times, started: Started, end: Instant) -> StreamTiming {
+    StreamTiming {
+        first_byte: times.first_byte,
+        first_event: times.first_event,
+        first_reasoning: times.first_reasoning,
+        first_content: times.first_content,
+        last_content: times.last_content,
+        gap_p50: times.gaps.quantile(0.5),
+        gap_p99: times.gaps.quantile(0.99),
+        gap_max: times.gaps.max(),
+        stalls: times.gaps.stalls(),
+        duration: end.saturating_duration_since(started.at),
+    }
 }
 
 fn routing(routed: &Routed, current: &Current, ctx: &Ctx) -> Routing {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tollgate_config::{GenAiExporter, Settings, StoreSettings, fingerprint};
+use tollgate_config::{GenAiExporter, Redis, Settings, StoreSettings, fingerprint};
 use tollgate_telemetry::export::{OtlpConnection, OtlpSettings};
 
 #[cfg(test)]
@@ -42,6 +42,7 @@ impl Fixed {
             ("keys.path", fingerprint(key_path(settings))),
             ("keys.issuer", fingerprint(issuer(settings))),
             ("store", store_hash(store.as_ref())),
+            ("redis", redis_hash(settings.redis.as_ref())),
             ("telemetry.service_name", fingerprint(&settings.service_name)),
             ("telemetry", exporter_hash(telemetry.as_ref())),
             ("genai_telemetry.otlp_endpoint", exporter_hash(genai.otlp.as_ref())),
@@ -88,6 +89,15 @@ fn store_hash(store: Option<&StoreSettings>) -> u64 {
             let ca_file = ca_file.as_ref().map(file_hash);
             fingerprint((url, database, user, password, ca_file, traces_table, retention_days))
         }
+    }))
+}
+
+fn redis_hash(redis: Option<&Redis>) -> u64 {
+    fingerprint(redis.map(|redis| {
+        let Redis { host, port, database, tls, ca_file, user, password, timeout, prefix } = redis;
+        let password = password.as_ref().map(|secret| secret.expose());
+        let ca_file = ca_file.as_ref().map(file_hash);
+        fingerprint((host, port, database, tls, ca_file, user, password, timeout, prefix))
     }))
 }
 

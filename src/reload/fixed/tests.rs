@@ -56,6 +56,7 @@ fn each_change_names_its_field() {
         ),
         ("store:", "keys: { path: elsewhere.db }\nstore:", "keys.path"),
         ("store:", "keys: { issuer: 'https://gateway.example' }\nstore:", "keys.issuer"),
+        ("store:", "redis: { url: 'redis://localhost' }\nstore:", "redis"),
         ("spans.db", "other.db", "store"),
         ("spans.db", "folder/spans.db", "store"),
         ("retention_days: 9", "retention_days: 8", "store"),

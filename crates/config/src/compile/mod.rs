@@ -20,6 +20,7 @@ use crate::listeners;
 use crate::model::{
     AuthType, Document, LimitsEntry, ProviderEntry, ServerEntry, StoreEntry, StoreKind,
 };
+use crate::redis::Redis;
 use crate::registry::{base_url, dialect, models_of};
 use crate::settings::{
     Cache, Collector, Control, Limits, Price, Security, Server, Settings, StoreSettings, TlsFiles,
@@ -89,8 +90,10 @@ pub(crate) fn settings(
             blocklist: document.security.blocklist.clone(),
         },
         cache: cache(document),
+        redis: Redis::of(document.redis.as_ref(), vault),
         pricing: pricing(document),
         fingerprint: Fingerprint { text: 0, environment: 0 },
+        version: [0; 32],
     }
 }
 
@@ -214,6 +217,7 @@ fn cache(document: &Document) -> Option<Cache> {
     let own = routes.chain(functions);
     let modes = own.filter_map(|(layer, name, mode)| Some(((layer, name.as_str().into()), mode?)));
     entry.enabled.then(|| Cache {
+        kind: entry.kind.as_ref().map(|kind| kind.value).unwrap_or_default(),
         ttl: Duration::from_secs(entry.ttl_secs.unwrap_or(CACHE_TTL_SECS)),
         bytes_max,
         entry_bytes_max: entry_bytes_max.unwrap_or(CACHE_ENTRY_BYTES_MAX).min(bytes_max),

@@ -15,7 +15,9 @@ pub(crate) use routing::{
     FunctionEntry, HealthEntry, RetryEntry, RouteEntry, RoutingEntry, StepEntry, TargetEntry,
     VariantEntry,
 };
-pub(crate) use server::{CacheEntry, ControlEntry, LimitsEntry, SecurityEntry, ServerEntry};
+pub(crate) use server::{
+    CacheEntry, ControlEntry, LimitsEntry, RedisEntry, SecurityEntry, ServerEntry,
+};
 pub(crate) use storage::{CollectorEntry, PriceEntry, StoreEntry, StoreKind};
 pub(crate) use telemetry::{GenAiEntry, OtlpEntry, OtlpTlsEntry, Profiles, TelemetryEntry};
 
@@ -40,6 +42,7 @@ pub(crate) struct Document {
     pub(crate) routing: RoutingEntry,
     pub(crate) security: SecurityEntry,
     pub(crate) cache: CacheEntry,
+    pub(crate) redis: Option<RedisEntry>,
     pub(crate) keys: KeysEntry,
     pub(crate) limits: LimitsEntry,
     pub(crate) telemetry: TelemetryEntry,
@@ -67,6 +70,7 @@ pub(crate) fn read(root: &Node, problems: &mut Vec<Problem>) -> Document {
         routing: routing::defaults(&mut fields),
         security: section(&mut fields, "security", server::security),
         cache: section(&mut fields, "cache", server::cache),
+        redis: fields.section("redis", server::redis).map(|section| section.value),
         keys: section(&mut fields, "keys", auth::keys),
         limits: section(&mut fields, "limits", server::limits),
         telemetry: section(&mut fields, "telemetry", telemetry::telemetry),

@@ -7,6 +7,7 @@ use super::providers::{readable, url};
 use crate::error::Problem;
 use crate::listeners::{self, Listener};
 use crate::model::Document;
+use crate::redis::{Address, AddressError};
 
 pub(super) fn run(document: &Document, findings: &mut Findings) {
     let found = listeners::of(document);
@@ -21,6 +22,23 @@ pub(super) fn run(document: &Document, findings: &mut Findings) {
         url(url_of_store, problems);
     }
     if let Some(file) = &document.store.ca_file {
+        readable(file, problems);
+    }
+    redis(document, problems);
+}
+
+fn redis(document: &Document, problems: &mut Vec<Problem>) {
+    let Some(redis) = &document.redis else { return };
+    if let Some(url) = &redis.url
+        && let Err(error) = Address::parse(&url.value)
+    {
+        let problem = Problem::new(&url.place, error.to_string());
+        problems.push(match error {
+            AddressError::Credentials => problem.hint("they belong into `user` and `password`"),
+            _ => problem.hint("for example `redis://localhost:6379/0`"),
+        });
+    }
+    if let Some(file) = &redis.ca_file {
         readable(file, problems);
     }
 }

@@ -278,6 +278,13 @@ pub const METRICS: &[Metric] = &[
     ),
     plain(
         Instrument::Counter,
+        "gateway.redis.failures",
+        "{failure}",
+        &[],
+        "Times that Redis gave no answer; requests that did not ask are not counted",
+    ),
+    plain(
+        Instrument::Counter,
         "gateway.config_reloads",
         "{reload}",
         &["result"],

@@ -5,6 +5,7 @@ mod call;
 pub mod catalog;
 mod instruments;
 mod names;
+mod redis;
 mod reloads;
 mod series;
 mod targets;

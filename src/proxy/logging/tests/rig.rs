@@ -90,7 +90,7 @@ impl Rig {
             Observe::start(&settings, kept, in_flight.clone(), &runtime, &stopping).unwrap();
         let live = Registry::new(Instant::now());
         let snapshot = Snapshot::new(settings, in_flight.clone(), &live).unwrap();
-        let shared = Shared::new(snapshot, in_flight, live, observe);
+        let shared = Shared::new(snapshot, in_flight, live, None, observe);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let gateway = listener.local_addr().unwrap();
         let (tasks, begun) = (Tasks::default(), Begun::default());
