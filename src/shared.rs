@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use tollgate_routing::Registry;
+use tollgate_telemetry::metrics::CacheCounts;
 
 use crate::observe::Observe;
 use crate::proxy::Resolver;
@@ -46,7 +47,7 @@ impl Shared {
             observe.watch_redis(move || redis.failures());
         }
         observe.configured(snapshot.models());
-        Arc::new(Self {
+        let shared = Arc::new(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             resolver: Resolver::default(),
             lasting,
@@ -54,7 +55,30 @@ impl Shared {
             tool_links,
             observe,
             draining: AtomicBool::new(false),
-        })
+        });
+        let counted = Arc::downgrade(&shared);
+        shared.observe.watch_cache(move || {
+            counted.upgrade().map(|shared| shared.cache_counts()).unwrap_or_default()
+        });
+        shared
+    }
+
+    /// The response cache in force, and what was counted over all of them.
+    fn cache_counts(&self) -> CacheCounts {
+        let counts = &self.lasting.cached;
+        let (entries, bytes) =
+            self.snapshot.load().cache.as_ref().map(|cache| cache.size()).unwrap_or_default();
+        CacheCounts {
+            entries,
+            bytes,
+            admitted: counts.admitted.get(),
+            refused: counts.refused.get(),
+            too_large: counts.too_large.get(),
+            evicted: counts.evicted.get(),
+            shared: counts.shared.get(),
+            waited_in_vain: counts.waited_in_vain.get(),
+            unwritten: counts.unwritten.get(),
+        }
     }
 
     /// From now on new requests are refused, and `/ready` says no.

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, Request, header};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
+use tollgate_filters::cache::Status;
 use tollgate_filters::request::{Context, Facts, Forward, Rejection, Verdict, unknown_path};
 use tollgate_providers::endpoint::{Endpoint, Refusal};
 use tower::ServiceExt;
@@ -68,7 +70,14 @@ async fn decide(
     request.extensions_mut().insert(endpoint.clone());
     request.extensions_mut().insert(ctx.id.clone());
     let stack = ctx.snapshot.stack.clone();
-    match unless_gone(session, stack.oneshot(request)).await? {
+    let verdict = match unless_gone(session, stack.oneshot(request)).await {
+        Ok(verdict) => verdict,
+        Err(gone) => {
+            refused(session, ctx, &endpoint, &body);
+            return Err(gone);
+        }
+    };
+    match verdict {
         Ok(Verdict::Forward(forward)) => Ok(Ok(Some(forward))),
         Ok(Verdict::Respond(answer)) => {
             let (parts, body) = answer.into_parts();
@@ -80,13 +89,21 @@ async fn decide(
             Ok(Ok(None))
         }
         Err(rejection) => {
-            let headers = &session.req_header().headers;
-            let facts = Facts::of(&endpoint, headers, &body).unwrap_or_default();
-            let attributes = &ctx.snapshot.settings.genai.capture.header_attributes;
-            ctx.refused = Some(Box::new((facts, Context::read(headers, attributes))));
+            refused(session, ctx, &endpoint, &body);
+            if rejection == Rejection::NotCached && ctx.snapshot.cache.is_some() {
+                ctx.cache = Some(Status::Miss);
+            }
             Ok(Err(rejection))
         }
     }
+}
+
+/// Keeps what a request said of itself that never got a plan.
+fn refused(session: &Session, ctx: &mut Ctx, endpoint: &Endpoint, body: &Bytes) {
+    let headers = &session.req_header().headers;
+    let facts = Facts::of(endpoint, headers, body).unwrap_or_default();
+    let attributes = &ctx.snapshot.settings.genai.capture.header_attributes;
+    ctx.refused = Some(Box::new((facts, Context::read(headers, attributes))));
 }
 
 /// The stack's verdict, unless the caller leaves while it has to be waited for.

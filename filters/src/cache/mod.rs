@@ -122,6 +122,8 @@ pub struct Counts {
     pub shared: Counter,
     /// Requests that waited for an equal one in vain.
     pub waited_in_vain: Counter,
+    /// Answers that were not written to where other gateways find them.
+    pub unwritten: Counter,
 }
 
 /// A count that only grows.

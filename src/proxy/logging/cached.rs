@@ -14,11 +14,17 @@ use super::{End, content};
 use crate::proxy::ctx::{Ctx, Replayed, Routed};
 
 /// Whether an answer is whole and good as far as its bytes tell; its span has to say so, too.
-pub(super) fn is_good(routed: &Routed) -> bool {
+pub(super) fn is_good(routed: &Routed, is_chat: bool) -> bool {
     let Some(current) = &routed.current else { return false };
     let Some(responding) = &current.responding else { return false };
     let transcript = responding.pipeline.transcript();
-    current.error.is_none()
+    // A chat says when it is over. What is written anew gets its end from us, and only a whole one;
+    // of other answers something must have been understood.
+    let over = match is_chat {
+        true => transcript.is_done() || current.translated.is_some(),
+        false => transcript.usage().is_some() || transcript.id().is_some(),
+    };
+    over && current.error.is_none()
         && responding.ended
         && responding.status == http::StatusCode::OK
         && transcript.error().is_none()
@@ -28,7 +34,7 @@ pub(super) fn is_good(routed: &Routed) -> bool {
 
 /// Admits the answer, or tells those who wait for it that there is none for them.
 pub(super) fn admit(admission: Admission, good: bool, ctx: &Ctx, genai: Option<&GenAi>) {
-    let chat = ctx.endpoint.as_ref().is_some_and(|endpoint| endpoint.dialect().is_some());
+    let chat = is_chat(ctx);
     match genai {
         Some(genai) if good && genai.outcome == Outcome::Complete => {
             // What a guardrail found was for this caller; a chat that gives no reason for its end
@@ -43,6 +49,11 @@ pub(super) fn admit(admission: Admission, good: bool, ctx: &Ctx, genai: Option<&
         Some(genai) if genai.outcome == Outcome::Cancelled => admission.abandon(),
         _ => admission.refuse(),
     }
+}
+
+/// Whether the answer is one of a chat, which has an end and a reason for it.
+pub(super) fn is_chat(ctx: &Ctx) -> bool {
+    ctx.endpoint.as_ref().is_some_and(|endpoint| endpoint.dialect().is_some())
 }
 
 fn told(genai: &GenAi) -> Told {

@@ -160,6 +160,7 @@ fn genai_of_unrouted(
     let refused = ctx.status.is_some_and(|status| !status.is_success());
     let answered = if refused { Outcome::Rejected } else { Outcome::Complete };
     genai.outcome = outcome.unwrap_or(answered);
+    genai.cache = cached::cache_use(ctx);
     let refusal = ctx.rejection.as_ref().map(|rejection| CallError {
         kind: "request_error",
         class: Some(rejection.code().into()),

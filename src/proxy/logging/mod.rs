@@ -67,7 +67,7 @@ fn end(ctx: &mut Ctx, end: End<'_>) {
     let admission = routed.as_mut().and_then(|routed| routed.admission.take());
     let replayed = ctx.replayed.take();
     let told = catch_unwind(AssertUnwindSafe(|| {
-        let good = routed.as_deref().is_some_and(cached::is_good);
+        let good = routed.as_deref().is_some_and(|it| cached::is_good(it, cached::is_chat(ctx)));
         let mut told = match replayed {
             Some(replayed) => call::replayed(ctx, *replayed, end),
             None => call::call(ctx, routed.as_deref_mut(), end),

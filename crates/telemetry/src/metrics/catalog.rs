@@ -2,37 +2,10 @@
 //! folder must all stand here, with the same description.
 
 use super::bounds::{FIRST_TOKEN, GAPS, PER_TOKEN, SECONDS, THROUGHPUT, TOKENS};
+use super::metric::{of_calls, plain};
 use crate::genai::attributes as a;
 
-/// What the catalogue says of a metric.
-#[derive(Clone, Copy, Debug)]
-pub struct Metric {
-    /// The name; Prometheus writes it with underscores, and its unit or `_total` behind it.
-    pub name: &'static str,
-    /// What kind of instrument it is.
-    pub instrument: Instrument,
-    /// Its unit, by UCUM; in braces the name of what is counted.
-    pub unit: &'static str,
-    /// Whether it has [`CALL_DIMENSIONS`].
-    pub of_calls: bool,
-    /// Its own dimensions.
-    pub dimensions: &'static [&'static str],
-    /// Upper bounds of a histogram's buckets, in its unit.
-    pub bounds: &'static [f64],
-    /// The description, as exported.
-    pub note: &'static str,
-}
-
-/// The kinds of instruments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Instrument {
-    /// How often which values were seen.
-    Histogram,
-    /// A number that only grows.
-    Counter,
-    /// A number of the moment.
-    Gauge,
-}
+pub use super::metric::{Instrument, Metric};
 
 /// The dimensions of every metric of calls. Without a source a dimension is absent.
 pub const CALL_DIMENSIONS: [&str; 6] = [
@@ -262,6 +235,29 @@ pub const METRICS: &[Metric] = &[
         TARGET,
         "Decaying time to the first content of each target",
     ),
+    plain(Instrument::Gauge, "gateway.cache.size", "By", &[], "What they take"),
+    plain(
+        Instrument::Gauge,
+        "gateway.cache.entries",
+        "{answer}",
+        &[],
+        "Answers that the response cache holds in memory",
+    ),
+    plain(Instrument::Gauge, "gateway.cache.bytes", "{byte}", &[], "What they take"),
+    plain(
+        Instrument::Counter,
+        "gateway.cache.answers",
+        "{answer}",
+        &["result"],
+        "Answers that were recorded for the response cache, or left it, by what came of them",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.cache.waits",
+        "{request}",
+        &["result"],
+        "Requests that waited for an equal one, by whether they got its answer",
+    ),
     plain(
         Instrument::Gauge,
         "gateway.tool_links.known",
@@ -319,61 +315,3 @@ pub const METRICS: &[Metric] = &[
         "1 if the configuration in force is what the file said when last read",
     ),
 ];
-
-const fn plain(
-    instrument: Instrument,
-    name: &'static str,
-    unit: &'static str,
-    dimensions: &'static [&'static str],
-    note: &'static str,
-) -> Metric {
-    Metric { name, instrument, unit, of_calls: false, dimensions, bounds: &[], note }
-}
-
-const fn of_calls(
-    instrument: Instrument,
-    name: &'static str,
-    unit: &'static str,
-    note: &'static str,
-) -> Metric {
-    Metric { of_calls: true, ..plain(instrument, name, unit, &[], note) }
-}
-
-// === impl Metric ===
-
-impl Metric {
-    /// The metric of a name in this folder, all of which are in the catalogue: a test sees to that.
-    pub(super) fn own(name: &'static str) -> Self {
-        Self::named(name).copied().unwrap_or(plain(Instrument::Counter, name, "", &[], ""))
-    }
-
-    /// The metric of this name.
-    pub fn named(name: &str) -> Option<&'static Self> {
-        METRICS.iter().find(|metric| metric.name == name)
-    }
-
-    /// The name that Prometheus shows: dots become underscores, the unit and `total` follow.
-    pub fn prometheus_name(&self) -> String {
-        let mut name = self.name.replace('.', "_");
-        if self.unit == "s" {
-            name.push_str("_seconds");
-        }
-        if self.instrument == Instrument::Counter {
-            name.push_str("_total");
-        }
-        name
-    }
-}
-
-// === impl Instrument ===
-
-impl Instrument {
-    /// The kind's name in the documentation, and in the text of `/metrics`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Histogram => "histogram",
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-        }
-    }
-}

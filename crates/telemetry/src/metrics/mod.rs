@@ -1,9 +1,11 @@
 //! Every metric once: the documented ones, and ours under `gateway.*`.
 
 mod bounds;
+mod cache;
 mod call;
 pub mod catalog;
 mod instruments;
+mod metric;
 mod names;
 mod redis;
 mod reloads;
@@ -24,6 +26,7 @@ use names::Names;
 use reloads::Reloads;
 use series::BoundSeries;
 
+pub use cache::CacheCounts;
 pub use reloads::Reload;
 pub use targets::TargetGauges;
 pub use tool_links::ToolLinkCounts;
