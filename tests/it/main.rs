@@ -10,6 +10,7 @@
 )]
 
 mod attributes;
+mod cache;
 mod cancel;
 mod cli;
 mod clickhouse;
