@@ -9,8 +9,8 @@ use pingora::utils::tls::WrappedX509;
 use pingora::{Error, ErrorType, Result};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use tollgate_config::{Settings, fingerprint};
-use tollgate_filters::cache::{self, ResponseCache};
+use tollgate_config::{CacheKind, Settings, fingerprint};
+use tollgate_filters::cache::{self, Remote, ResponseCache};
 use tollgate_filters::detect::Detectors;
 use tollgate_filters::request::{self, InFlight, Stack};
 use tollgate_routing::{Registry, RoutingPath, Row};
@@ -18,7 +18,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
 use crate::own::Own;
-use crate::redis::Redis;
+use crate::redis::{Answers, Redis};
 use crate::reload::Fixed;
 
 /// One configuration, ready to serve.
@@ -59,6 +59,12 @@ pub(crate) struct Authority {
 
 impl Lasting {
     fn cache(&self, settings: &tollgate_config::Cache, version: [u8; 32]) -> Arc<ResponseCache> {
+        let shared = self.redis.clone().filter(|_| settings.kind == CacheKind::Redis);
+        let remote = shared.map(|redis| {
+            let counts = Arc::clone(&self.cached);
+            let answers = Answers::new(redis, Arc::new(move || counts.unwritten.add()));
+            Arc::new(answers) as Arc<dyn Remote>
+        });
         let settings = cache::Settings {
             ttl: settings.ttl,
             bytes_max: settings.bytes_max,
@@ -70,7 +76,7 @@ impl Lasting {
             wait: settings.wait,
             version,
         };
-        Arc::new(ResponseCache::new(settings, Arc::clone(&self.cached)))
+        Arc::new(ResponseCache::new(settings, Arc::clone(&self.cached), remote))
     }
 }
 

@@ -119,6 +119,14 @@ impl World {
         self.running.take().unwrap().stop();
     }
 
+    /// Starts it once more, from the same file.
+    pub(crate) fn start_again(&mut self) {
+        let (path, environment) = (self.config(), Arc::new(environment));
+        let text = std::fs::read(&path).unwrap();
+        let (settings, _) = tollgate_config::load_bytes("test.yaml", &text, &*environment).unwrap();
+        self.running = Some(Running::start_from(Source { path, environment }, settings).unwrap());
+    }
+
     /// The store's file.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("spans.db")

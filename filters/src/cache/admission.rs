@@ -51,7 +51,7 @@ impl Admission {
         let headers = std::mem::take(&mut self.headers);
         let answer = Answer { stream, headers, body, pieces, told, stored_ns: now_ns() };
         let answer = Arc::new(answer);
-        self.cache.memory.put(self.key, Arc::clone(&answer));
+        self.cache.entries.put(self.key, Arc::clone(&answer));
         self.cache.counts.admitted.add();
         if let Some(ticket) = self.ticket.take() {
             ticket.land(Landing::Landed(answer));

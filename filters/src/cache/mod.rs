@@ -13,6 +13,8 @@ mod flights;
 mod key;
 mod memory;
 mod recording;
+mod remote;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -30,10 +32,12 @@ pub use eligible::is_natural_end;
 pub use flights::{Flights, Joined, Landing, Ticket};
 pub use key::{Key, KeyMaker, Tenant};
 pub use recording::Recording;
+pub use remote::Remote;
 
 pub(crate) use eligible::Question;
 use flights::Heard;
 use memory::Memory;
+use remote::Shared;
 
 /// The part of the cache's size that recordings in the making may take besides.
 const RECORDING_PART: usize = 4;
@@ -101,7 +105,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct ResponseCache {
     settings: Settings,
-    memory: Memory,
+    entries: Entries,
     flights: Arc<Flights>,
     counts: Arc<Counts>,
     recording: recording::Allowance,
@@ -129,6 +133,13 @@ pub struct Counts {
 /// A count that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(std::sync::atomic::AtomicU64);
+
+/// Where the entries are.
+#[derive(Debug)]
+enum Entries {
+    Here(Memory),
+    Shared(Shared),
+}
 
 /// What came of looking.
 #[derive(Debug)]
@@ -171,10 +182,14 @@ impl Counter {
 // === impl ResponseCache ===
 
 impl ResponseCache {
-    /// An empty cache.
-    pub fn new(settings: Settings, counts: Arc<Counts>) -> Self {
+    /// An empty cache, or one with the answers that are in `remote`.
+    pub fn new(settings: Settings, counts: Arc<Counts>, remote: Option<Arc<dyn Remote>>) -> Self {
+        let own = Arc::clone(&counts);
         Self {
-            memory: Memory::new(settings.bytes_max, settings.ttl, Arc::clone(&counts)),
+            entries: match remote {
+                Some(remote) => Entries::Shared(Shared { remote, ttl: settings.ttl, counts: own }),
+                None => Entries::Here(Memory::new(settings.bytes_max, settings.ttl, own)),
+            },
             flights: Arc::default(),
             recording: recording::Allowance::new(settings.bytes_max / RECORDING_PART),
             settings,
@@ -187,9 +202,12 @@ impl ResponseCache {
         &self.settings
     }
 
-    /// How many entries there are, and how many bytes they take; some may be too old.
+    /// How many entries there are in this process, and how many bytes they take.
     pub fn size(&self) -> (u64, u64) {
-        self.memory.size()
+        match &self.entries {
+            Entries::Here(memory) => memory.size(),
+            Entries::Shared(_) => (0, 0),
+        }
     }
 
     /// Looks for the answer to `question`, or for a place among those who wait for it.
@@ -205,7 +223,7 @@ impl ResponseCache {
         }
         let until = Instant::now() + self.settings.wait;
         loop {
-            if let Some(answer) = self.memory.get(&key) {
+            if let Some(answer) = self.get(&key).await {
                 return Self::hit(answer);
             }
             if directive.only {
@@ -213,7 +231,7 @@ impl ResponseCache {
             }
             let wait = match self.flights.join(key) {
                 // Between the look and the taking of the lead another one may have landed.
-                Joined::Leader(ticket) => match self.memory.get(&key) {
+                Joined::Leader(ticket) => match self.entries.here(&key) {
                     Some(answer) => return Self::hit(answer),
                     None if directive.no_store => return Found::Miss(None),
                     None => return Found::Miss(admission(Some(ticket))),
@@ -235,9 +253,35 @@ impl ResponseCache {
         }
     }
 
+    async fn get(&self, key: &Key) -> Option<Arc<Answer>> {
+        match &self.entries {
+            Entries::Here(memory) => memory.get(key),
+            Entries::Shared(shared) => shared.get(key).await,
+        }
+    }
+
     fn hit(answer: Arc<Answer>) -> Found {
         let age = Duration::from_nanos(now_ns().saturating_sub(answer.stored_ns));
         Found::Hit(answer, age)
+    }
+}
+
+// === impl Entries ===
+
+impl Entries {
+    /// What is in this process.
+    fn here(&self, key: &Key) -> Option<Arc<Answer>> {
+        match self {
+            Self::Here(memory) => memory.get(key),
+            Self::Shared(_) => None,
+        }
+    }
+
+    fn put(&self, key: Key, answer: Arc<Answer>) {
+        match self {
+            Self::Here(memory) => memory.put(key, answer),
+            Self::Shared(shared) => shared.put(&key, &answer),
+        }
     }
 }
 

@@ -12,7 +12,8 @@ fn kept(world: &World, path: &str, model: &str, more: &str, scenario: Scenario) 
     // Responses has its input elsewhere.
     let input = if path == RESPONSES { r#""input":"hi","# } else { "" };
     let body = body(model, &format!(r#""seed":{nonce},{input}{more}"#));
-    world.mock.push("/v1/", scenario);
+    // Whoever is asked again says the same.
+    world.mock.set("usual", scenario);
     let (_, trace) = ask(world, path, &body, &[]);
     is_cached(world, path, &body, &trace)
 }
@@ -105,7 +106,7 @@ fn an_answer_whose_caller_left_is_not_kept() {
     let world = world("streams: true");
     let trace = trace_id();
     let body = body("gpt-4o", r#""stream":true,"#);
-    world.mock.push(CHAT, Scenario { gap_ms: 30, ..Scenario::default() });
+    world.mock.push("/", Scenario { gap_ms: 30, ..Scenario::default() });
     let bytes = request("POST", CHAT, &[&traceparent(&trace)], body.as_bytes());
     leave_after(world.gateway, &bytes, 3);
     assert!(!is_cached(&world, CHAT, &body, &trace));
@@ -118,11 +119,16 @@ fn an_answer_larger_than_an_entry_may_be_is_passed_and_not_kept() {
         assert!(kept(&world, CHAT, "gpt-4o", more, Scenario::text("Short.")), "{more}");
         let long = Scenario::text(&"long ".repeat(1_000));
         let body = body("gpt-4o", more);
-        world.mock.push(CHAT, long);
+        world.mock.push("/", long);
         let (answer, trace) = ask(&world, CHAT, &body, &[]);
         assert!(answer.complete && answer.body.len() > 4_000);
         assert!(!is_cached(&world, CHAT, &body, &trace), "{more}");
     }
     let text = world.running().metrics();
-    assert!(text.contains(r#"gateway_cache_answers_total{result="too_large"} 2"#), "{text}");
+    assert!(
+        text.contains(
+            r#"gateway_cache_answers_total{result="too_large",otel_scope_name="tollgate"} 2"#
+        ),
+        "{text}"
+    );
 }

@@ -19,7 +19,7 @@ fn no_store_looks_and_keeps_nothing() {
 #[test]
 fn no_cache_asks_anew_and_puts_the_answer_in_the_place_of_the_old_one() {
     let world = world("");
-    world.mock.set("default", tollgate_mock::Scenario { unique: true, ..Default::default() });
+    world.mock.set("usual", tollgate_mock::Scenario { unique: true, ..Default::default() });
     let body = body("gpt-4o", "");
     let (first, _) = ask(&world, CHAT, &body, &[]);
     ask_until_hit(&world, CHAT, &body);

@@ -37,14 +37,14 @@ fn five_hundred_equal_requests_at_once_make_one_upstream_call() {
     for more in ["", r#""stream":true,"#] {
         let before = calls(&world);
         let slow = Scenario { head_delay_ms: 700, unique: true, ..Scenario::default() };
-        world.mock.set("default", slow);
+        world.mock.set("usual", slow);
         let answers = all_at_once(&world, &body("gpt-4o", more), 500);
         assert_eq!(calls(&world), before + 1);
         assert_eq!(hits(&answers), 499);
         assert!(answers.iter().all(|it| it.body == answers[0].body && it.complete));
     }
     let text = world.running().metrics();
-    let waits = r#"gateway_cache_waits_total{result="shared"}"#;
+    let waits = r#"gateway_cache_waits_total{result="shared""#;
     assert!(text.lines().any(|line| line.starts_with(waits) && !line.ends_with(" 0")), "{text}");
 }
 
@@ -52,7 +52,7 @@ fn five_hundred_equal_requests_at_once_make_one_upstream_call() {
 fn who_waits_goes_on_alone_when_the_first_one_fails() {
     let world = world("");
     let failing = Scenario { head_delay_ms: 300, ..Scenario::status(400) };
-    world.mock.push(CHAT, failing);
+    world.mock.push("/", failing);
     let answers = all_at_once(&world, &body("gpt-4o", ""), 20);
     let failed = answers.iter().filter(|answer| answer.status == 400).count();
     assert_eq!(failed, 1, "one's failure is not another's");
@@ -63,7 +63,7 @@ fn who_waits_goes_on_alone_when_the_first_one_fails() {
 fn who_waits_does_so_as_long_as_configured_and_then_asks_itself() {
     let world = world("wait_ms: 200");
     let body = body("gpt-4o", "");
-    world.mock.push(CHAT, Scenario::fault(Fault::HangHead));
+    world.mock.push("/", Scenario::fault(Fault::HangHead));
     let mut first = connect(world.gateway);
     std::io::Write::write_all(&mut first, &request("POST", CHAT, &[], body.as_bytes())).unwrap();
     while calls(&world) == 0 {
@@ -83,7 +83,7 @@ fn one_of_those_who_wait_takes_over_when_the_first_ones_caller_leaves() {
     let world = world("");
     let body = body("gpt-4o", "");
     let slow = Scenario { head_delay_ms: 600, ..Scenario::default() };
-    world.mock.set("default", slow);
+    world.mock.set("usual", slow);
     let mut first = connect(world.gateway);
     std::io::Write::write_all(&mut first, &request("POST", CHAT, &[], body.as_bytes())).unwrap();
     while calls(&world) == 0 {
@@ -104,7 +104,7 @@ fn one_of_those_who_wait_takes_over_when_the_first_ones_caller_leaves() {
 fn who_leaves_while_it_waits_is_gone_at_once_and_has_a_span() {
     let world = world("");
     let body = body("gpt-4o", "");
-    world.mock.push(CHAT, Scenario::fault(Fault::HangHead));
+    world.mock.push("/", Scenario::fault(Fault::HangHead));
     let mut first = connect(world.gateway);
     std::io::Write::write_all(&mut first, &request("POST", CHAT, &[], body.as_bytes())).unwrap();
     while calls(&world) == 0 {
@@ -130,7 +130,7 @@ fn an_answer_that_turns_out_too_large_is_not_waited_for_to_its_end() {
     let world = world("streams: true, max_entry_bytes: 2000");
     let body = body("gpt-4o", r#""stream":true,"#);
     // Ten seconds in all; it is too large after half of one.
-    world.mock.push(CHAT, Scenario::load(100, 500, 100));
+    world.mock.push("/", Scenario::load(100, 500, 100));
     let mut first = connect(world.gateway);
     std::io::Write::write_all(&mut first, &request("POST", CHAT, &[], body.as_bytes())).unwrap();
     let _begun = read(&mut first, 1).unwrap();

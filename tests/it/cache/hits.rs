@@ -11,7 +11,7 @@ use crate::harness::{World, attribute};
 fn a_plain_answer_is_told_again_byte_for_byte_and_asks_no_upstream() {
     let world = world("");
     let scenario = Scenario { unique: true, ..Scenario::text("Once.") };
-    world.mock.set("default", scenario);
+    world.mock.set("usual", scenario);
     for (path, model) in
         [(CHAT, "gpt-4o"), (CHAT, "plain"), (MESSAGES, "claude-sonnet-4-6"), (CHAT, "foreign")]
     {
@@ -35,7 +35,7 @@ fn the_span_of_a_hit_tells_the_first_answers_usage_and_what_was_saved() {
     let world = world("");
     let usage = Tokens { input: 30, output: Some(12), cached: 10, ..Tokens::default() };
     let scenario = Scenario { usage: Some(usage), ..Scenario::text("Once.") };
-    world.mock.push(CHAT, scenario);
+    world.mock.push("/", scenario);
     let body = body("plain", "");
     let (_, miss) = ask(&world, CHAT, &body, &[]);
     let (_, hit) = ask_until_hit(&world, CHAT, &body);
@@ -80,8 +80,13 @@ fn the_span_of_a_hit_tells_the_first_answers_usage_and_what_was_saved() {
         });
         assert!(counted.is_some(), "{status}: {text}");
     }
-    assert!(text.contains("gateway_cache_answers_total{result=\"admitted\"} 1"), "{text}");
-    assert!(text.contains("gateway_cache_entries 1"), "{text}");
+    assert!(
+        text.contains(
+            "gateway_cache_answers_total{result=\"admitted\",otel_scope_name=\"tollgate\"} 1"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("gateway_cache_entries{otel_scope_name=\"tollgate\"} 1"), "{text}");
 }
 
 #[test]

@@ -19,8 +19,8 @@ fn sections(cache: &str) -> String {
     format!(
         r#"
 providers:
-  openai:    {{ base_url: "{{mock}}/v1", models: [gpt-4o, gpt-4o-mini, text-embedding-3-small], auth_type: none }}
-  anthropic: {{ base_url: "{{mock}}/v1", models: [claude-sonnet-4-6], dialect: messages, auth_type: none }}
+  openai:    {{ base_url: "{{mock}}/@usual/v1", models: [gpt-4o, gpt-4o-mini, text-embedding-3-small], auth_type: none }}
+  anthropic: {{ base_url: "{{mock}}/@usual/v1", models: [claude-sonnet-4-6], dialect: messages, auth_type: none }}
 targets:
   one: {{ model: gpt-4o, provider: openai }}
   two: {{ model: claude-sonnet-4-6, provider: anthropic }}
@@ -36,7 +36,7 @@ functions:
       a: {{ model: gpt-4o, weight: 1 }}
       b: {{ model: gpt-4o-mini, weight: 1 }}
 cache: {{ enabled: true, {cache} }}
-pricing: {{ gpt-4o: {{ input: 1000000, output: 1000000 }} }}
+pricing: {{ gpt-4o: {{ input: 1000000, output: 1000000, cache_read: 100000 }} }}
 "#
     )
 }
