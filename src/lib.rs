@@ -4,6 +4,7 @@
 //! `filters/src/request/stack.rs`, that of the body filters in `filters/src/response/pipeline.rs`.
 
 pub mod cli;
+pub mod gateway;
 mod keys;
 mod observe;
 mod own;
@@ -20,4 +21,9 @@ mod store_sink;
 mod targets;
 mod tool_links;
 
+pub use gateway::Gateway;
 pub use running::Running;
+/// Configuration: what [`gateway::Builder::start`] takes.
+pub use tollgate_config as config;
+/// What layers and body filters are made of.
+pub use tollgate_filters as filters;

@@ -10,7 +10,7 @@ use tollgate_filters::cache::{Admission, Status};
 use tollgate_filters::request::{
     Cached, Context, Facts, Forward, InFlightPermit, Rejection, Replay, RequestId,
 };
-use tollgate_filters::response::Pipeline;
+use tollgate_filters::response::{OwnChain, Pipeline};
 use tollgate_providers::endpoint::Endpoint;
 use tollgate_providers::translate::Untranslatable;
 use tollgate_providers::{Dialect, ErrorClass};
@@ -143,6 +143,8 @@ pub(crate) struct Current {
 pub(crate) struct Responding {
     pub(crate) status: StatusCode,
     pub(crate) pipeline: Pipeline,
+    /// What the operator's own filters do to what leaves.
+    pub(crate) own: OwnChain,
     /// When the response last got on: its head, or a piece of a plain body. Pings are no progress.
     pub(crate) progress_at: Instant,
     /// The pipeline saw the response's end.

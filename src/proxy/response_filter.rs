@@ -63,8 +63,10 @@ pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -
             head.remove_header(name);
         }
     }
-    let changes_length =
-        current.responding.as_ref().is_some_and(|r| r.pipeline.may_change_length());
+    let changes_length = current
+        .responding
+        .as_ref()
+        .is_some_and(|r| r.pipeline.may_change_length() || r.own.may_change_length());
     if changes_length && head.remove_header(&header::CONTENT_LENGTH).is_some() {
         // The length is no longer known; HTTP/2 frames carry their own.
         if session.req_header().version == Version::HTTP_11 {

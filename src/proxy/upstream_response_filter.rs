@@ -7,7 +7,7 @@ use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Instant;
 use tollgate_filters::request::{Facts, RequestId};
-use tollgate_filters::response::{BODY_BYTES_MAX, Body, Pipeline, Translation};
+use tollgate_filters::response::{AnswerHead, BODY_BYTES_MAX, Body, Pipeline, Translation};
 use tollgate_providers::media::MediaForm;
 use tollgate_providers::translate::Reply;
 use tollgate_providers::{Dialect, Endpoint, EndpointKind, ErrorClass};
@@ -22,7 +22,7 @@ const CONTENT_BYTES_MAX: usize = 64 * 1024;
 const ERROR_TYPE: &str = "x-amzn-errortype";
 
 pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
-    let Ctx { routed: Some(routed), endpoint, started, snapshot, id, .. } = ctx else {
+    let Ctx { routed: Some(routed), endpoint, started, snapshot, id, shared, .. } = ctx else {
         return Ok(());
     };
     if head.status.is_informational() {
@@ -63,9 +63,13 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     if !failed && !kind.is_stream() {
         current.first_content(now);
     }
+    let own = &shared.lasting.own.filters;
+    let stream = pipeline.streams();
+    let head = AnswerHead { endpoint: endpoint.as_ref(), facts: &routed.facts, status, stream };
     let waits = hold || failed || pipeline.waits_for_end();
     current.responding = Some(Responding {
         status,
+        own: own.chain(&head),
         pipeline,
         progress_at: now,
         ended: false,

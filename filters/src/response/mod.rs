@@ -6,6 +6,7 @@ mod decode;
 mod error_answer;
 mod mask;
 mod meter;
+mod own;
 mod pipeline;
 mod tool_calls;
 mod withhold;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 
 pub use decode::BODY_BYTES_MAX;
 pub use meter::{Gaps, Meter, STALL_MIN, Times, is_content};
+pub use own::{AnswerHead, BodyFilter, OwnChain, OwnFilter, OwnFilters};
 pub use pipeline::{Body, Pipeline, Seen, Settings, Translation};
 pub use tool_calls::{ToolCallTimes, ToolCalls};
 pub use withhold::{HELD_BYTES_MAX, HELD_EVENTS_MAX, Withhold};

@@ -253,6 +253,11 @@ impl Pipeline {
         self.body.is_stream()
     }
 
+    /// Whether a stream of events leaves.
+    pub fn streams(&self) -> bool {
+        self.writer.as_ref().map_or(self.is_stream(), |writer| writer.streams())
+    }
+
     /// Whether the bytes that leave may be fewer or other than those that came.
     pub fn may_change_length(&self) -> bool {
         self.swallows
