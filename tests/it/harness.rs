@@ -59,6 +59,21 @@ impl World {
 
     /// A gateway with these sections; listeners and store are added.
     pub(crate) fn new(sections: &str) -> Self {
+        Self::started(sections, |world, settings| {
+            let source = Source { path: world.config(), environment: Arc::new(environment) };
+            Running::start_from(source, settings)
+        })
+    }
+
+    /// A gateway that brings something of its own.
+    pub(crate) fn built(sections: &str, gateway: tollgate::gateway::Builder) -> Self {
+        Self::started(sections, |_, settings| gateway.start(settings))
+    }
+
+    fn started(
+        sections: &str,
+        start: impl FnOnce(&Self, tollgate_config::Settings) -> Result<Running, String>,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -80,8 +95,7 @@ impl World {
         let (settings, _warnings) = tollgate_config::load_str("test.yaml", &text, environment)
             .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
         std::fs::write(world.config(), &text).unwrap();
-        let source = Source { path: world.config(), environment: Arc::new(environment) };
-        world.running = Some(Running::start_from(source, settings).unwrap());
+        world.running = Some(start(&world, settings).unwrap());
         world
     }
 

@@ -36,6 +36,7 @@ mod logs;
 mod metrics;
 mod otlp_backend;
 mod outage;
+mod own_layers;
 mod pipelines;
 mod profiles;
 mod rag;

@@ -54,7 +54,7 @@ pub(super) fn key(settings: &Settings, question: Question<'_>) -> Option<Key> {
         return None;
     }
     let body = canonical(endpoint, body, facts.stream).ok()?;
-    Some(key.finish(&body, facts.stream))
+    Some(key.finish(&facts.model, &body, facts.stream))
 }
 
 fn mode(settings: &Settings, plan: &Plan) -> Mode {

@@ -122,9 +122,11 @@ impl KeyMaker {
         Self(hash.context())
     }
 
-    /// The key of a request with this canonical body.
-    pub fn finish(self, body: &[u8], stream: bool) -> Key {
+    /// The key of a request for this model with this canonical body. The model is the one that is
+    /// routed, which the body need not name.
+    pub fn finish(self, model: &str, body: &[u8], stream: bool) -> Key {
         let mut hash = Hash(Some(self.0));
+        hash.part(model.as_bytes());
         hash.part(if stream { b"stream" } else { b"plain" });
         hash.part(body);
         Key(bytes(&hash.context().finish()))

@@ -94,4 +94,4 @@ pub struct Replay {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,4 +1,4 @@
 //! The request phase: each layer, and the order in which they stand.
 
 mod context;
-mod stack;
+pub(crate) mod stack;

@@ -9,12 +9,14 @@ use tollgate_providers::{AuthStyle, Dialect, Endpoint, Provider};
 use tollgate_routing::{Credential, Deadlines, Table, Target};
 use tower::ServiceExt;
 
-use crate::request::{InFlight, Rejection, Request, RequestId, Settings, Stack, Verdict, stack};
+use crate::request::{
+    InFlight, OwnLayers, Rejection, Request, RequestId, Settings, Stack, Verdict, stack,
+};
 
 const BODY: &str =
     r#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hi"}],"user":"u"}"#;
 
-fn table() -> Arc<Table> {
+pub(crate) fn table() -> Arc<Table> {
     let provider = Arc::new(Provider {
         name: "openai".into(),
         base_url: "http://127.0.0.1:1/v1".parse().unwrap(),
@@ -47,6 +49,8 @@ fn build(body_bytes_max: usize, in_flight_max: usize) -> (Stack, InFlight) {
         in_flight: in_flight.clone(),
         table: table(),
         header_attributes: [("x-team".parse().unwrap(), "app.team".into())].into(),
+        cache: None,
+        own: OwnLayers::default(),
     };
     (stack(&settings), in_flight)
 }
