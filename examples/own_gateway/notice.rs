@@ -6,12 +6,12 @@ use tollgate::filters::response::{AnswerHead, BodyFilter};
 
 /// Counts what passes.
 #[derive(Default)]
-pub struct Notice {
+pub(crate) struct Notice {
     bytes: usize,
 }
 
 /// A [`Notice`] for good streams, nothing for anything else.
-pub fn notice(head: &AnswerHead<'_>) -> Option<Box<dyn BodyFilter>> {
+pub(crate) fn notice(head: &AnswerHead<'_>) -> Option<Box<dyn BodyFilter>> {
     (head.stream && head.status.is_success()).then(|| Box::new(Notice::default()) as _)
 }
 

@@ -18,13 +18,13 @@ const SMALL_MODEL: &str = "small";
 
 /// Refuses requests without a project, and sends those of small projects to [`SMALL_MODEL`].
 #[derive(Clone)]
-pub struct ProjectLayer {
+pub(crate) struct ProjectLayer {
     large: Arc<HashSet<String>>,
 }
 
 /// See [`ProjectLayer`].
 #[derive(Clone)]
-pub struct OfProject<S> {
+pub(crate) struct OfProject<S> {
     inner: S,
     large: Arc<HashSet<String>>,
 }
@@ -33,7 +33,7 @@ pub struct OfProject<S> {
 
 impl ProjectLayer {
     /// These projects may use whatever model they ask for.
-    pub fn new(large: impl IntoIterator<Item = &'static str>) -> Self {
+    pub(crate) fn new(large: impl IntoIterator<Item = &'static str>) -> Self {
         Self { large: Arc::new(large.into_iter().map(str::to_owned).collect()) }
     }
 }

@@ -5,6 +5,7 @@ mod directives;
 mod flights;
 mod hits;
 mod replay;
+mod sdks;
 mod shared;
 
 use crate::client::{Answer, post};
