@@ -233,7 +233,11 @@ impl ResponseCache {
                 // Between the look and the taking of the lead another one may have landed.
                 Joined::Leader(ticket) => match self.entries.here(&key) {
                     Some(answer) => return Self::hit(answer),
-                    None if directive.no_store => return Found::Miss(None),
+                    None if directive.no_store => {
+                        // Its answer is for nobody: whoever began to wait for it leads in its place.
+                        ticket.land(Landing::Abandoned);
+                        return Found::Miss(None);
+                    }
                     None => return Found::Miss(admission(Some(ticket))),
                 },
                 Joined::Follower(wait) => wait,

@@ -80,6 +80,11 @@ fn the_span_of_a_hit_tells_the_first_answers_usage_and_what_was_saved() {
         });
         assert!(counted.is_some(), "{status}: {text}");
     }
+    for (name, number) in [("saved_tokens", "42"), ("saved_cost", "33")] {
+        let prefix = format!("gateway_cache_{name}_total{{");
+        let line = text.lines().find(|line| line.starts_with(&prefix)).unwrap();
+        assert!(line.ends_with(&format!(" {number}")), "{line}");
+    }
     assert!(
         text.contains(
             "gateway_cache_answers_total{result=\"admitted\",otel_scope_name=\"tollgate\"} 1"

@@ -236,6 +236,21 @@ pub const METRICS: &[Metric] = &[
         "Decaying time to the first content of each target",
     ),
     plain(Instrument::Gauge, "gateway.cache.size", "By", &[], "What they take"),
+    of_calls(
+        Instrument::Counter,
+        "gateway.cache.saved_tokens",
+        "{token}",
+        "Tokens that hits of the response cache did not use again",
+    ),
+    Metric {
+        dimensions: &[a::USAGE_CURRENCY],
+        ..of_calls(
+            Instrument::Counter,
+            "gateway.cache.saved_cost",
+            "{currency}",
+            "What they would have cost by the configured prices",
+        )
+    },
     plain(
         Instrument::Gauge,
         "gateway.cache.entries",

@@ -79,9 +79,9 @@ async fn who_waits_is_told_by_the_first_one_or_goes_on_alone() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(waiting.iter().all(|one| !one.is_finished()));
         if good {
-            admit(first, "told")
+            admit(first, "told");
         } else {
-            first.refuse()
+            first.refuse();
         }
         for one in waiting {
             let verdict = timeout(Duration::from_secs(5), one).await.unwrap().unwrap();
@@ -102,10 +102,12 @@ async fn one_of_those_who_wait_takes_over_where_the_first_ones_caller_left() {
     let cache = cache(settings());
     let stack = stack(&cache);
     let first = admission(send(&stack, request(BODY, &[])).await.unwrap());
-    let (tell, mut hear) = tokio::sync::mpsc::unbounded_channel();
+    let (tell, mut hear) = tokio::sync::mpsc::channel(20);
     for _ in 0..20 {
         let (stack, tell) = (stack.clone(), tell.clone());
-        tokio::spawn(async move { tell.send(send(&stack, request(BODY, &[])).await.unwrap()) });
+        tokio::spawn(
+            async move { tell.send(send(&stack, request(BODY, &[])).await.unwrap()).await },
+        );
     }
     tokio::time::sleep(Duration::from_millis(50)).await;
     first.abandon();
