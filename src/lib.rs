@@ -5,10 +5,12 @@
 
 pub mod cli;
 mod collecting;
+pub mod gateway;
 mod intake;
 mod keys;
 mod limits;
 mod observe;
+mod own;
 mod proxy;
 #[allow(dead_code, reason = "limits and cached answers that gateways share come next")]
 mod redis;
@@ -24,4 +26,9 @@ mod tool_links;
 mod webhook;
 
 pub use collecting::Collecting;
+pub use gateway::Gateway;
 pub use running::Running;
+/// Configuration: what [`gateway::Builder::start`] takes.
+pub use tollgate_config as config;
+/// What layers and body filters are made of.
+pub use tollgate_filters as filters;

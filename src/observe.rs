@@ -14,7 +14,7 @@ use tollgate_telemetry::export::{
 };
 use tollgate_telemetry::genai::{Call, build_spans, span_tree};
 use tollgate_telemetry::metrics::{
-    LimitCounts, Metrics, Reload, Retries, TargetGauges, ToolLinkCounts,
+    CacheCounts, LimitCounts, Metrics, Reload, Retries, TargetGauges, ToolLinkCounts,
 };
 use tollgate_telemetry::{Pipeline, Profile, SpanId};
 
@@ -130,6 +130,14 @@ impl Observe {
         counts: impl Fn() -> ToolLinkCounts + Clone + Send + Sync + 'static,
     ) {
         self.metrics.observe_tool_links(counts);
+    }
+
+    /// Asks what the response cache holds whenever metrics are read; to be called once.
+    pub(crate) fn watch_cache(
+        &self,
+        counts: impl Fn() -> CacheCounts + Clone + Send + Sync + 'static,
+    ) {
+        self.metrics.observe_cache(counts);
     }
 
     /// From now on `/metrics` says how often Redis gave no answer.

@@ -17,11 +17,12 @@ use tollgate_store::{QueuedStore, SpanStore};
 use crate::intake::Intake;
 use crate::limits::Gate;
 use crate::observe::Observe;
+use crate::own::Own;
 use crate::redis::Redis;
 use crate::reload::{self, Reload, Reloader, Source};
 use crate::server::ProxyServer;
 use crate::shared::Shared;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Lasting, Snapshot};
 use crate::span_store::{self, Opened, Ready};
 use crate::targets;
 
@@ -68,7 +69,7 @@ impl Running {
     /// # Errors
     /// What could not be started, and why: a taken port, a store that cannot be opened.
     pub fn start(settings: Settings) -> Result<Self, String> {
-        Self::start_with(settings, None)
+        Self::start_with(settings, None, Own::default())
     }
 
     /// As [`Running::start`]; afterwards changes of `source`, where `settings` came from, are put
@@ -77,10 +78,14 @@ impl Running {
     /// # Errors
     /// As [`Running::start`].
     pub fn start_from(source: Source, settings: Settings) -> Result<Self, String> {
-        Self::start_with(settings, Some(source))
+        Self::start_with(settings, Some(source), Own::default())
     }
 
-    fn start_with(settings: Settings, source: Option<Source>) -> Result<Self, String> {
+    pub(crate) fn start_with(
+        settings: Settings,
+        source: Option<Source>,
+        own: Own,
+    ) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(CONTROL_THREADS)
             .thread_name("control")
@@ -104,8 +109,9 @@ impl Running {
         let gate = Gate::new(&settings, Arc::clone(intake.keys()), redis.as_ref());
         runtime.spawn(gate.clone().tell(stopping.clone()));
         runtime.spawn(gate.clone().refresh(stopping.clone()));
-        let snapshot = Snapshot::new(settings, in_flight.clone(), &live, &gate)?;
-        let shared = Shared::new(snapshot, in_flight, live, gate, redis, observe);
+        let lasting = Lasting { in_flight, redis, own, ..Lasting::default() };
+        let snapshot = Snapshot::new(settings, &lasting, &live, &gate)?;
+        let shared = Shared::new(snapshot, lasting, live, gate, observe);
 
         let console = console_state(&shared, &intake, store.clone(), ready);
         intake.serve_control(&runtime, console, control, stopping.clone())?;
@@ -152,7 +158,7 @@ impl Running {
 
     /// Requests whose responses have not ended.
     pub fn in_flight(&self) -> usize {
-        self.shared.in_flight.count()
+        self.shared.lasting.in_flight.count()
     }
 
     /// Reads the configuration again, now, as on SIGHUP; `None` where it came from no file. Blocks on
@@ -204,7 +210,7 @@ impl Running {
         let Some(runtime) = self.runtime.take() else { return };
         self.shared.drain();
         let drain = self.shared.snapshot.load().settings.server.drain;
-        wait_for(drain, || self.shared.in_flight.count() == 0);
+        wait_for(drain, || self.shared.lasting.in_flight.count() == 0);
         self.stop_proxy.send_replace(true);
         if let Some(proxy) = self.proxy.take() {
             // A panic in there was already logged by the panic hook.

@@ -9,7 +9,8 @@ use pingora::utils::tls::WrappedX509;
 use pingora::{Error, ErrorType, Result};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use tollgate_config::{Settings, fingerprint};
+use tollgate_config::{CacheKind, Settings, fingerprint};
+use tollgate_filters::cache::{self, Remote, ResponseCache};
 use tollgate_filters::detect::Detectors;
 use tollgate_filters::guard::Policy;
 use tollgate_filters::request::{self, CallerKeys, InFlight, Quotas, Stack};
@@ -18,6 +19,8 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
 use crate::limits::Gate;
+use crate::own::Own;
+use crate::redis::{Answers, Redis};
 use crate::reload::Fixed;
 use crate::webhook;
 
@@ -31,6 +34,8 @@ pub(crate) struct Snapshot {
     pub(crate) quotas: Arc<Quotas>,
     /// Guardrails, where they are on.
     pub(crate) guard: Option<Arc<Policy>>,
+    /// Answers that may be told again; gone with the configuration that they were made under.
+    pub(crate) cache: Option<Arc<ResponseCache>>,
     /// What is taken out of content before anything is stored.
     pub(crate) redact: Detectors,
     /// What of it only a restart can change.
@@ -41,12 +46,47 @@ pub(crate) struct Snapshot {
     authorities: BTreeMap<PathBuf, Authority>,
 }
 
+/// What outlives a configuration and is part of each.
+#[derive(Clone, Default)]
+pub(crate) struct Lasting {
+    pub(crate) in_flight: InFlight,
+    pub(crate) cached: Arc<cache::Counts>,
+    pub(crate) redis: Option<Redis>,
+    /// What the process brings of its own.
+    pub(crate) own: Own,
+}
+
 /// A certificate authority that a provider is verified by.
 #[derive(Clone)]
 pub(crate) struct Authority {
     pub(crate) certificates: Arc<CaType>,
     /// Of the file's bytes.
     pub(crate) fingerprint: u64,
+}
+
+// === impl Lasting ===
+
+impl Lasting {
+    fn cache(&self, settings: &tollgate_config::Cache, version: [u8; 32]) -> Arc<ResponseCache> {
+        let shared = self.redis.clone().filter(|_| settings.kind == CacheKind::Redis);
+        let remote = shared.map(|redis| {
+            let counts = Arc::clone(&self.cached);
+            let answers = Answers::new(redis, Arc::new(move || counts.unwritten.add()));
+            Arc::new(answers) as Arc<dyn Remote>
+        });
+        let settings = cache::Settings {
+            ttl: settings.ttl,
+            bytes_max: settings.bytes_max,
+            entry_bytes_max: settings.entry_bytes_max,
+            streams: settings.streams,
+            pace: settings.pace,
+            mode: settings.mode,
+            modes: settings.modes.clone(),
+            wait: settings.wait,
+            version,
+        };
+        Arc::new(ResponseCache::new(settings, Arc::clone(&self.cached), remote))
+    }
 }
 
 // === impl Snapshot ===
@@ -59,7 +99,7 @@ impl Snapshot {
     /// A file that cannot be read or holds no certificate.
     pub(crate) fn new(
         settings: Settings,
-        in_flight: InFlight,
+        lasting: &Lasting,
         live: &Registry,
         gate: &Gate,
     ) -> Result<Self, String> {
@@ -69,15 +109,18 @@ impl Snapshot {
         let guard = guarding.then(|| Policy::new(&settings.security.guard)).transpose();
         let asked = webhook::webhooks(&settings.security.webhooks);
         let guard = guard.map_err(refused)?.map(|it| Arc::new(it.with_webhooks(asked)));
+        let cache = settings.cache.as_ref().map(|cache| lasting.cache(cache, settings.version));
         let stack = request::stack(&request::Settings {
             body_bytes_max: settings.limits.body_bytes_max,
             in_flight_max: settings.limits.in_flight_max,
-            in_flight,
+            in_flight: lasting.in_flight.clone(),
             keys: keys.clone(),
             quotas: Arc::clone(&quotas),
             table: Arc::clone(&settings.table),
             header_attributes: Arc::clone(&settings.genai.capture.header_attributes),
             guard: guard.clone(),
+            cache: cache.clone(),
+            own: lasting.own.layers.clone(),
         });
         let kinds = settings.genai.capture.redact.iter().copied();
         let phrases = &settings.security.guard.blocklist;
@@ -91,7 +134,18 @@ impl Snapshot {
         let files: Vec<u64> = authorities.values().map(|it: &Authority| it.fingerprint).collect();
         let fingerprint = fingerprint((settings.fingerprint, &fixed, files));
         live.adopt(&settings.table);
-        Ok(Self { settings, stack, keys, quotas, guard, redact, fixed, fingerprint, authorities })
+        Ok(Self {
+            settings,
+            stack,
+            keys,
+            quotas,
+            guard,
+            cache,
+            redact,
+            fixed,
+            fingerprint,
+            authorities,
+        })
     }
 
     /// All models that the configuration names: those that callers may ask for, and those that targets

@@ -2,6 +2,7 @@
 //! chosen, and what is read from a response while it passes.
 //!
 //! - [`request`]: the tower stack. Its order is written once, in `request/stack.rs`.
+//! - [`cache`]: answers that are told again.
 //! - [`capture`]: what is kept of a request's text.
 //! - [`detect`]: what must not stand in a text, and how it is taken out.
 //! - [`guard`]: what a finding leads to.
@@ -9,6 +10,7 @@
 //!
 //! Filters return what they saw; they make no span and count no metric.
 
+pub mod cache;
 pub mod capture;
 pub mod detect;
 pub mod guard;

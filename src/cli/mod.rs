@@ -20,6 +20,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tollgate_config::{Settings, Warning};
 
+use crate::own::Own;
+
 /// The file that is read where `-c` names none.
 const DEFAULT_FILE: &str = "conf/tollgate.yaml";
 
@@ -90,8 +92,13 @@ impl From<io::Error> for Failure {
 
 /// Parses the arguments and runs what they ask for.
 pub fn main() -> ExitCode {
+    main_with(&Own::default())
+}
+
+/// As [`main`], for a gateway that brings something of its own.
+pub(crate) fn main_with(own: &Own) -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = run(arguments);
+    let outcome = run(arguments, own);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Failed(what)) => complain(&what, 1),
@@ -99,10 +106,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> Outcome {
+fn run(arguments: Arguments, own: &Own) -> Outcome {
     let config = &arguments.config;
     match arguments.command {
-        Command::Serve => serve::run(config),
+        Command::Serve => serve::run(config, own),
         Command::Collect => collect::run(config),
         Command::Demo(options) => demo::run(&options),
         Command::Check { file } => check::run(&file),

@@ -7,16 +7,18 @@ use tollgate_telemetry::log;
 use tracing::{Level, warn};
 
 use super::{Failure, Outcome, print, read};
+use crate::own::Own;
 use crate::reload::Source;
 use crate::running::Running;
 
-pub(super) fn run(config: &Path) -> Outcome {
+pub(super) fn run(config: &Path, own: &Own) -> Outcome {
     let (settings, warnings) = read(config)?;
     start_log(settings.server.log).map_err(Failure::failed)?;
     for warning in warnings {
         warn!("{warning}");
     }
-    let running = Running::start_from(Source::new(config), settings).map_err(Failure::Failed)?;
+    let source = Some(Source::new(config));
+    let running = Running::start_with(settings, source, own.clone()).map_err(Failure::Failed)?;
     print(&running.describe())?;
     running.wait_for_signal();
     Ok(())

@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
+use tollgate_filters::cache::{Admission, Status as CacheStatus};
 use tollgate_filters::guard::{Refusal, Told};
 use tollgate_filters::request::{
-    Caller, Context, Facts, Forward, InFlightPermit, Rejection, RequestId,
+    Cached, Caller, Context, Facts, Forward, InFlightPermit, Rejection, Replay, RequestId,
 };
-use tollgate_filters::response::Pipeline;
+use tollgate_filters::response::{OwnChain, Pipeline};
 use tollgate_limits::Status;
 use tollgate_providers::endpoint::Endpoint;
 use tollgate_providers::translate::Untranslatable;
@@ -61,6 +62,10 @@ pub(crate) struct Ctx {
     pub(crate) spans: SpanIds,
     /// Present from the moment a plan exists.
     pub(crate) routed: Option<Box<Routed>>,
+    /// Present where the answer comes from the cache.
+    pub(crate) replayed: Option<Box<Replayed>>,
+    /// What the response cache did; `None` where there is none, or nobody came to ask it.
+    pub(crate) cache: Option<CacheStatus>,
     /// The status that the caller was sent.
     pub(crate) status: Option<StatusCode>,
 }
@@ -91,6 +96,15 @@ pub(crate) struct HttpFacts {
     pub(crate) user_agent: Option<String>,
 }
 
+/// A request that got its answer from the cache.
+pub(crate) struct Replayed {
+    pub(crate) replay: Replay,
+    pub(crate) started: Started,
+    pub(crate) pipeline: Pipeline,
+    /// All of it has left.
+    pub(crate) ended: bool,
+}
+
 /// A request that has a plan.
 pub(crate) struct Routed {
     pub(crate) plan: Plan,
@@ -103,6 +117,8 @@ pub(crate) struct Routed {
     pub(crate) _permit: Option<InFlightPermit>,
     /// What it holds of the limits that apply to it.
     pub(crate) holds: Holds,
+    /// The place in the cache that the answer may take.
+    pub(crate) admission: Option<Admission>,
     pub(crate) watch: Arc<Watch>,
     pub(crate) installed: Option<Installed>,
     pub(crate) current: Option<Current>,
@@ -140,6 +156,8 @@ pub(crate) struct Current {
 pub(crate) struct Responding {
     pub(crate) status: StatusCode,
     pub(crate) pipeline: Pipeline,
+    /// What the operator's own filters do to what leaves.
+    pub(crate) own: OwnChain,
     /// When the response last got on: its head, or a piece of a plain body. Pings are no progress.
     pub(crate) progress_at: Instant,
     /// The pipeline saw the response's end.
@@ -225,6 +243,8 @@ impl Ctx {
                 genai: SpanId::new(fastrand::u64(1..)),
             },
             routed: None,
+            replayed: None,
+            cache: None,
             status: None,
         }
     }
@@ -281,7 +301,8 @@ impl Routed {
         watch: Arc<Watch>,
         installed: Installed,
     ) -> Self {
-        let Forward { plan, body, facts, context, permit, reservation } = forward;
+        let Forward { plan, body, facts, context, permit, reservation, cache } = forward;
+        let admission = cache.and_then(|Cached { admission, .. }| admission);
         let subject = |by: &StickyBy| subject::of(by, headers, facts.user.as_deref(), &context);
         Self {
             attempts: Attempts::new(plan.clone()).with_subjects(subject),
@@ -291,6 +312,7 @@ impl Routed {
             body,
             _permit: permit,
             holds: Holds::new(reservation),
+            admission,
             watch,
             installed: Some(installed),
             current: None,

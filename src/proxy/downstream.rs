@@ -39,7 +39,7 @@ use crate::proxy::watch::Watch;
 /// What [`Watched`] shows as its retry buffer: never sent, only a sign that there is one.
 const REPLAY_TOKEN: Bytes = Bytes::from_static(b"-");
 /// How long one write to the caller may make no progress.
-const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
+pub(crate) const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
 
 /// The session inside, once [`Watched`] is gone.
 type Slot = Arc<Mutex<Option<ServerSession>>>;

@@ -17,6 +17,7 @@ mod fail_to_proxy;
 mod local;
 mod logging;
 mod quota;
+mod replay;
 mod request_body_filter;
 mod request_filter;
 mod resolve;

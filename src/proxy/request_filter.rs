@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, header};
-use pingora::Result;
 use pingora::proxy::Session;
+use pingora::{Error, ErrorType, Result};
+use tollgate_filters::cache::Status;
 use tollgate_filters::request::{
     Context, Facts, Forward, Identity, Rejection, Verdict, unknown_path,
 };
@@ -14,7 +15,7 @@ use tower::ServiceExt;
 
 use crate::proxy::ctx::{Ctx, HttpFacts, Routed};
 use crate::proxy::watch::Watch;
-use crate::proxy::{Gateway, body, downstream, local, respond};
+use crate::proxy::{Gateway, body, downstream, local, replay, respond};
 
 /// `true`: answered here. `false`: a plan is in the context.
 pub(crate) async fn run(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
@@ -83,20 +84,52 @@ async fn decide(
     if ctx.snapshot.guard.is_some() {
         request.extensions_mut().insert(ctx.told.get_or_insert_default().clone());
     }
-    match ctx.snapshot.stack.clone().oneshot(request).await {
+    let stack = ctx.snapshot.stack.clone();
+    let verdict = match unless_gone(session, stack.oneshot(request)).await {
+        Ok(verdict) => verdict,
+        Err(gone) => {
+            refused(session, ctx, &endpoint, &body);
+            return Err(gone);
+        }
+    };
+    match verdict {
         Ok(Verdict::Forward(forward)) => Ok(Ok(Some(forward))),
         Ok(Verdict::Respond(answer)) => {
             let (parts, body) = answer.into_parts();
             respond::json(session, ctx, parts.status, body, Vec::new()).await?;
             Ok(Ok(None))
         }
+        Ok(Verdict::Replay(answer)) => {
+            replay::run(session, ctx, *answer).await?;
+            Ok(Ok(None))
+        }
         Err(rejection) => {
-            let headers = &session.req_header().headers;
-            let facts = Facts::of(&endpoint, headers, &body).unwrap_or_default();
-            let attributes = &ctx.snapshot.settings.genai.capture.header_attributes;
-            ctx.refused = Some(Box::new((facts, Context::read(headers, attributes))));
+            refused(session, ctx, &endpoint, &body);
+            if rejection == Rejection::NotCached && ctx.snapshot.cache.is_some() {
+                ctx.cache = Some(Status::Miss);
+            }
             Ok(Err(rejection))
         }
+    }
+}
+
+/// Keeps what a request said of itself that never got a plan.
+fn refused(session: &Session, ctx: &mut Ctx, endpoint: &Endpoint, body: &Bytes) {
+    let headers = &session.req_header().headers;
+    let facts = Facts::of(endpoint, headers, body).unwrap_or_default();
+    let attributes = &ctx.snapshot.settings.genai.capture.header_attributes;
+    ctx.refused = Some(Box::new((facts, Context::read(headers, attributes))));
+}
+
+/// The stack's verdict, unless the caller leaves while it has to be waited for.
+async fn unless_gone<T>(session: &mut Session, verdict: impl Future<Output = T>) -> Result<T> {
+    tokio::select! {
+        biased;
+        verdict = verdict => Ok(verdict),
+        gone = session.as_downstream_mut().read_body_or_idle(true) => Err(match gone {
+            Err(error) => error.into_down(),
+            Ok(_) => Error::explain(ErrorType::ConnectionClosed, "the caller left").into_down(),
+        }),
     }
 }
 
@@ -105,6 +138,7 @@ fn accept(session: &mut Session, ctx: &mut Ctx, forward: Forward) {
     let watch = Arc::new(Watch::new(ctx.started.at));
     let installed = downstream::install(session, Arc::clone(&watch));
     let headers = &session.req_header().headers;
+    ctx.cache = forward.cache.as_ref().map(|cached| cached.status);
     let routed = Routed::new(forward, headers, watch, installed);
     ctx.limit = routed.holds.status();
     ctx.routed = Some(Box::new(routed));

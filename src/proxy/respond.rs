@@ -5,6 +5,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use pingora::Result;
 use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
+use tollgate_filters::cache::CACHE_HEADER;
 use tollgate_filters::request::Rejection;
 use tollgate_providers::error_body::{ErrorBody, error_body};
 
@@ -133,6 +134,9 @@ pub(crate) fn stamp(head: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
         for (name, value) in quota::headers(&limit) {
             head.insert_header(name, value)?;
         }
+    }
+    if let Some(cache) = ctx.cache {
+        head.insert_header(CACHE_HEADER, cache.name())?;
     }
     if ctx.snapshot.settings.server.route_header
         && let Some(route) = ctx.routed.as_ref().and_then(|routed| route_header::describe(routed))

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Instant;
 use tollgate_filters::guard::Refusal;
-use tollgate_filters::response::Flow;
+use tollgate_filters::response::{Flow, OwnChain};
 
 use crate::proxy::ctx::{AttemptError, Ctx, Current, Responding, Routed};
 use crate::proxy::quota;
@@ -44,8 +44,25 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
         || (responding.pipeline.waits_for_end() && !end_of_stream)
         || (responding.is_error() && responding.pipeline.error_class().is_none());
     watch.hold(head_waits);
+    let own = &mut responding.own;
+    if !own.is_empty() {
+        *body = Some(own_filters(own, body.take().unwrap_or_default(), end_of_stream));
+    }
+    if let (Some(admission), Some(leaves)) = (&mut routed.admission, &*body) {
+        admission.record(leaves, Instant::now());
+    }
     routed.arm(ctx.started);
     Ok(())
+}
+
+/// What leaves, through the operator's own filters.
+fn own_filters(own: &mut OwnChain, leaves: Bytes, end_of_stream: bool) -> Bytes {
+    let leaves = own.on_chunk(leaves);
+    if !end_of_stream {
+        return leaves;
+    }
+    let rest = own.on_end();
+    if rest.is_empty() { leaves } else { [leaves, rest].concat().into() }
 }
 
 /// Ends the attempt while nothing of its answer has left.

@@ -33,6 +33,11 @@ const OF_THE_BODY: [&str; 7] = [
 /// What of the request the target could not express.
 const DROPPED_PARAMS: &str = "x-to11-dropped-params";
 
+/// What of a head goes with its body wherever that is told again.
+const KEPT: [&str; 3] = ["content-type", VARIANT, DROPPED_PARAMS];
+/// Which arm of an experiment answered.
+const VARIANT: &str = "x-gateway-variant";
+
 pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     if head.status.is_informational() {
         return Ok(());
@@ -67,15 +72,26 @@ pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -
             head.remove_header(name);
         }
     }
-    let changes_length =
-        current.responding.as_ref().is_some_and(|r| r.pipeline.may_change_length());
+    let changes_length = current
+        .responding
+        .as_ref()
+        .is_some_and(|r| r.pipeline.may_change_length() || r.own.may_change_length());
     if changes_length && head.remove_header(&header::CONTENT_LENGTH).is_some() {
         // The length is no longer known; HTTP/2 frames carry their own.
         if session.req_header().version == Version::HTTP_11 {
             head.insert_header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
         }
     }
+    keep(head, ctx);
     Ok(())
+}
+
+/// Keeps what goes with the body, where the answer may be told again.
+fn keep(head: &ResponseHeader, ctx: &mut Ctx) {
+    let admission = ctx.routed.as_mut().and_then(|routed| routed.admission.as_mut());
+    let Some(admission) = admission else { return };
+    let kept = head.headers.iter().filter(|(name, _)| KEPT.contains(&name.as_str()));
+    admission.head(kept.map(|(name, value)| (name.clone(), value.clone())).collect());
 }
 
 /// What is ours to say, an upstream cannot: be it another tollgate, or somebody who plays one.

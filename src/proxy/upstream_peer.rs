@@ -107,7 +107,7 @@ fn next_attempt(routed: &mut Routed, quotas: &Quotas) -> Option<Attempt> {
 }
 
 /// Sleeps, unless the caller leaves first: a retry for nobody would only cost money.
-async fn pause(session: &mut Session, until: Instant) -> Result<()> {
+pub(crate) async fn pause(session: &mut Session, until: Instant) -> Result<()> {
     tokio::select! {
         () = sleep_until(until) => Ok(()),
         result = session.as_downstream_mut().read_body_or_idle(true) => {

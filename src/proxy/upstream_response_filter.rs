@@ -8,7 +8,7 @@ use pingora::{Error, ErrorType, Result};
 use tokio::time::Instant;
 use tollgate_filters::guard::Direction;
 use tollgate_filters::request::{Facts, RequestId};
-use tollgate_filters::response::{BODY_BYTES_MAX, Body, Pipeline, Translation};
+use tollgate_filters::response::{AnswerHead, BODY_BYTES_MAX, Body, Pipeline, Translation};
 use tollgate_providers::media::MediaForm;
 use tollgate_providers::translate::Reply;
 use tollgate_providers::{Dialect, Endpoint, EndpointKind, ErrorClass};
@@ -23,7 +23,7 @@ const CONTENT_BYTES_MAX: usize = 64 * 1024;
 const ERROR_TYPE: &str = "x-amzn-errortype";
 
 pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
-    let Ctx { routed: Some(routed), endpoint, started, snapshot, id, .. } = ctx else {
+    let Ctx { routed: Some(routed), endpoint, started, snapshot, id, shared, .. } = ctx else {
         return Ok(());
     };
     if head.status.is_informational() {
@@ -46,15 +46,13 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     let (plan, target) = (&routed.plan, &current.attempt.target);
     let capture = &snapshot.settings.genai.capture;
     let capture = capture.captures(plan.layer, plan.name.as_deref(), &target.name);
-    // A plain answer is kept in full, as far as it is read.
-    let content_bytes_max = if kind.is_stream() { CONTENT_BYTES_MAX } else { BODY_BYTES_MAX };
     let mut pipeline = Pipeline::new(
         kind,
         tollgate_filters::response::Settings {
             status,
             swallow_usage: current.swallow_usage,
             hold,
-            content_bytes_max: if capture { content_bytes_max } else { 0 },
+            content_bytes_max: if capture { content_bytes_max(kind) } else { 0 },
             started: current.started.at,
             translation,
             secret: current.attempt.target.credential.managed().cloned(),
@@ -68,9 +66,13 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     if !failed && !kind.is_stream() {
         current.first_content(now);
     }
+    let own = &shared.lasting.own.filters;
+    let stream = pipeline.streams();
+    let head = AnswerHead { endpoint: endpoint.as_ref(), facts: &routed.facts, status, stream };
     let waits = hold || failed || pipeline.waits_for_end();
     current.responding = Some(Responding {
         status,
+        own: own.chain(&head),
         pipeline,
         progress_at: now,
         ended: false,
@@ -80,6 +82,11 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
     routed.watch.hold(waits);
     routed.arm(*started);
     Ok(())
+}
+
+/// How much text of a body is kept: all that is read of a plain one.
+pub(crate) const fn content_bytes_max(body: Body) -> usize {
+    if body.is_stream() { CONTENT_BYTES_MAX } else { BODY_BYTES_MAX }
 }
 
 /// Leaves a target that answers with an error for another attempt, where one may follow.

@@ -16,8 +16,11 @@ use redis::{
 use tokio::runtime::Handle;
 use tollgate_config::Redis as Settings;
 
+mod answers;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use answers::Answers;
 
 /// How long nobody asks a server that did not answer.
 const REST: Duration = Duration::from_secs(1);

@@ -140,8 +140,8 @@ impl Reloader {
         let (settings, warnings) =
             tollgate_config::load_bytes(&name, bytes, &*self.source.environment)
                 .map_err(Refusal::Problems)?;
-        let Shared { in_flight, live, gate, .. } = &*self.shared;
-        let snapshot = Snapshot::new(settings, in_flight.clone(), live, gate);
+        let Shared { lasting, live, gate, .. } = &*self.shared;
+        let snapshot = Snapshot::new(settings, lasting, live, gate);
         let snapshot = snapshot.map_err(Refusal::File)?;
         Ok((snapshot, warnings))
     }

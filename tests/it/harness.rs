@@ -59,6 +59,21 @@ impl World {
 
     /// A gateway with these sections; listeners and store are added. `{folder}` is the world's own.
     pub(crate) fn new(sections: &str) -> Self {
+        Self::started(sections, |world, settings| {
+            let source = Source { path: world.config(), environment: Arc::new(environment) };
+            Running::start_from(source, settings)
+        })
+    }
+
+    /// A gateway that brings something of its own.
+    pub(crate) fn built(sections: &str, gateway: tollgate::gateway::Builder) -> Self {
+        Self::started(sections, |_, settings| gateway.start(settings))
+    }
+
+    fn started(
+        sections: &str,
+        start: impl FnOnce(&Self, tollgate_config::Settings) -> Result<Running, String>,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -80,8 +95,7 @@ impl World {
         let (settings, _warnings) = tollgate_config::load_str("test.yaml", &text, environment)
             .unwrap_or_else(|problems| panic!("{problems}\n{text}"));
         std::fs::write(world.config(), &text).unwrap();
-        let source = Source { path: world.config(), environment: Arc::new(environment) };
-        world.running = Some(Running::start_from(source, settings).unwrap());
+        world.running = Some(start(&world, settings).unwrap());
         world
     }
 
@@ -118,6 +132,14 @@ impl World {
     /// Stops the gateway as SIGTERM does, and leaves the rest.
     pub(crate) fn stop(&mut self) {
         self.running.take().unwrap().stop();
+    }
+
+    /// Starts it once more, from the same file.
+    pub(crate) fn start_again(&mut self) {
+        let (path, environment) = (self.config(), Arc::new(environment));
+        let text = std::fs::read(&path).unwrap();
+        let (settings, _) = tollgate_config::load_bytes("test.yaml", &text, &*environment).unwrap();
+        self.running = Some(Running::start_from(Source { path, environment }, settings).unwrap());
     }
 
     /// The store's file.

@@ -11,6 +11,7 @@
 
 mod acknowledged;
 mod attributes;
+mod cache;
 mod callers;
 mod cancel;
 mod cli;
@@ -45,6 +46,7 @@ mod logs;
 mod metrics;
 mod otlp_backend;
 mod outage;
+mod own_layers;
 mod pipelines;
 mod planted_secrets;
 mod profiles;

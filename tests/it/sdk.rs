@@ -8,7 +8,7 @@ use crate::endpoints_media::MEDIA;
 use crate::harness::{USUAL, World, helper_is_installed, sdk_folder};
 
 /// Runs a script against a base URL; each of its lines is one result.
-fn run(program: &std::path::Path, script: &str, base: &str) -> Vec<Value> {
+pub(crate) fn run(program: &std::path::Path, script: &str, base: &str) -> Vec<Value> {
     let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk").join(script);
     let output = Command::new(program)
         .arg(script)

@@ -38,7 +38,7 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use redis::Redis;
 pub use report::report;
 pub use settings::{
-    Cache, Control, GenAi, GenAiExporter, Price, Security, Server, Settings, StoreQueue,
+    Cache, CacheKind, Control, GenAi, GenAiExporter, Price, Security, Server, Settings, StoreQueue,
     StoreSettings, Tables, TlsFiles, ToolLinks, WebhookSettings,
 };
 
@@ -169,6 +169,7 @@ fn compile_text(
         text: fingerprint(text.as_bytes()),
         environment: fingerprint((vault.fingerprint(), capture_content, variables.fingerprint())),
     };
+    settings.version = vault.version(text, capture_content);
     let warnings = Problems::sorted(name, findings.warnings).list;
     let warning = |problem| Warning { file: name.to_owned(), problem };
     Ok((settings, warnings.into_iter().map(warning).collect()))

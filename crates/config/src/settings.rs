@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
+use tollgate_filters::cache::{Mode, Modes, Pace};
 use tollgate_filters::guard;
 use tollgate_providers::{BaseUrl, Provider, Secret};
 use tollgate_routing::Table;
@@ -59,6 +60,9 @@ pub struct Settings {
     pub pricing: BTreeMap<Arc<str>, Price>,
     /// What all of this was made from.
     pub fingerprint: Fingerprint,
+    /// The SHA-256 of the file's text and of every secret that was fetched: the same in every
+    /// process that was given the same.
+    pub version: [u8; 32],
 }
 
 /// `server`.
@@ -225,15 +229,37 @@ pub struct WebhookSettings {
     pub fails_open: bool,
 }
 
+/// Where cached answers are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheKind {
+    /// In this process.
+    #[default]
+    Memory,
+    /// In Redis, for all gateways that share it.
+    Redis,
+}
+
 /// `cache`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
+    /// Where entries are kept; in this process by default.
+    pub kind: CacheKind,
     /// How long an entry lives; 600 s by default.
     pub ttl: Duration,
     /// The size of all entries, in bytes; 256 MiB by default.
     pub bytes_max: usize,
+    /// The size of one entry, in bytes; 1 MiB by default, or `bytes_max` if that is less.
+    pub entry_bytes_max: usize,
     /// Whether streamed answers are cached.
     pub streams: bool,
+    /// How fast they are told again; at once by default.
+    pub pace: Pace,
+    /// Which requests are looked for; those whose answer does not depend on chance by default.
+    pub mode: Mode,
+    /// What routes and functions say otherwise.
+    pub modes: Modes,
+    /// How long a request waits for an equal one; 30 s by default.
+    pub wait: Duration,
 }
 
 /// `pricing.<model>`: what a million tokens cost.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use ring::digest::{Context, SHA256};
 use tollgate_providers::{Secret, SecretError, SecretSource};
 
 use crate::error::{Place, Problem};
@@ -69,6 +70,29 @@ impl Vault {
         let each =
             self.secrets.iter().map(|(source, secret)| fingerprint((source, secret.expose())));
         each.fold(0, |all, one| all ^ one)
+    }
+
+    /// The SHA-256 of a file's text, of every secret and of the variable that overrides the file.
+    /// It leaves the process inside of other hashes alone.
+    pub(crate) fn version(&self, text: &str, capture_content: Option<bool>) -> [u8; 32] {
+        let mut secrets: Vec<_> = self
+            .secrets
+            .iter()
+            .map(|(source, secret)| (format!("{source:?}"), secret.expose()))
+            .collect();
+        secrets.sort_unstable();
+        let mut context = Context::new(&SHA256);
+        let capture = format!("{capture_content:?}");
+        let pairs = secrets.iter().flat_map(|(source, secret)| [source.as_str(), secret]);
+        for part in [text, &*capture].into_iter().chain(pairs) {
+            context.update(&(part.len() as u64).to_le_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut version = [0; 32];
+        for (byte, hashed) in version.iter_mut().zip(context.finish().as_ref()) {
+            *byte = *hashed;
+        }
+        version
     }
 
     /// The managed targets whose provider names no credential.

@@ -9,6 +9,7 @@
 mod anthropic;
 pub mod body;
 mod calls;
+pub mod canonical;
 pub mod catalog;
 mod cohere;
 pub mod endpoint;

@@ -109,6 +109,10 @@ where
                 forward.permit = Some(permit);
                 Verdict::Forward(forward)
             }
+            Verdict::Replay(mut replay) => {
+                replay.permit = Some(permit);
+                Verdict::Replay(replay)
+            }
             respond @ Verdict::Respond(_) => respond,
         });
         Either::Left(self.inner.call(request).map_ok(attach))

@@ -112,6 +112,11 @@ fn attach(reservation: Reservation) -> Attach {
             forward.reservation = Some(reservation);
             Verdict::Forward(forward)
         }
+        // Its place is held until the answer was told; of tokens it takes none.
+        Verdict::Replay(mut replay) => {
+            replay.reservation = Some(reservation);
+            Verdict::Replay(replay)
+        }
         respond @ Verdict::Respond(_) => respond,
     })
 }

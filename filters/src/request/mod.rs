@@ -1,6 +1,7 @@
 //! The request phase: an owned request in, a [`Verdict`] out.
 
 mod body_limit;
+mod cache;
 mod caller;
 mod caller_key;
 mod context;
@@ -15,11 +16,17 @@ mod request_id;
 mod route;
 mod stack;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use tollgate_limits::Reservation;
 use tollgate_routing::Plan;
 
+use crate::cache::{Admission, Answer, Pace, Status};
+
 pub use body_limit::{BodyLimitLayer, BodyLimited};
+pub use cache::{CacheLayer, InCache};
 pub use caller::{
     CALLER_KEY_HEADER, Caller, CallerKeys, Callers, Identity, KeyRefusal, holds_ours, is_ours,
     param_is_ours, remove_ours,
@@ -37,7 +44,7 @@ pub use quotas::{Prices, Quotas, Unpriced};
 pub use rejection::Rejection;
 pub use request_id::{RequestId, RequestIdLayer, WithRequestId};
 pub use route::{Route, unknown_path};
-pub use stack::{Settings, Stack, stack};
+pub use stack::{OwnLayer, OwnLayers, Settings, Stack, stack};
 
 /// A whole request, owned: nothing of the server's session crosses this line.
 ///
@@ -51,6 +58,8 @@ pub enum Verdict {
     Forward(Box<Forward>),
     /// Answer it here.
     Respond(Box<http::Response<Bytes>>),
+    /// Answer it as an equal request was answered before.
+    Replay(Box<Replay>),
 }
 
 /// A request that goes upstream.
@@ -68,7 +77,39 @@ pub struct Forward {
     pub permit: Option<InFlightPermit>,
     /// What it may use by the limits that apply to it.
     pub reservation: Option<Reservation>,
+    /// What the response cache says; `None` where there is none.
+    pub cache: Option<Cached>,
+}
+
+/// What the response cache says of a request that goes upstream.
+#[derive(Debug)]
+pub struct Cached {
+    /// Whether it was looked for.
+    pub status: Status,
+    /// The place that its answer may take.
+    pub admission: Option<Admission>,
+}
+
+/// A request that gets an answer from the cache.
+#[derive(Debug)]
+pub struct Replay {
+    /// The answer.
+    pub answer: Arc<Answer>,
+    /// How old it is.
+    pub age: Duration,
+    /// How fast it is told, if it is a stream.
+    pub pace: Pace,
+    /// Where the request would have gone.
+    pub plan: Plan,
+    /// What the body says of itself.
+    pub facts: Facts,
+    /// What the caller's headers say of the work around the call.
+    pub context: Context,
+    /// The place this request takes until its response ends.
+    pub permit: Option<InFlightPermit>,
+    /// What it may use by the limits that apply to it.
+    pub reservation: Option<Reservation>,
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

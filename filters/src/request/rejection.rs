@@ -143,6 +143,21 @@ pub enum Rejection {
         /// The name asked for, shortened.
         model: String,
     },
+    /// An answer was wanted from the cache alone, which has none.
+    #[error(
+        "the cache has no answer to this request, and nothing else was to be asked (x-to11-cache: only)"
+    )]
+    NotCached,
+    /// A layer that the operator added refuses the request.
+    #[error("{reason}")]
+    Layer {
+        /// The status of the answer.
+        status: StatusCode,
+        /// The value of `x-to11-error-code`.
+        code: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// The gateway is shutting down.
     #[error("the gateway is shutting down; try again on another instance")]
     ShuttingDown,
@@ -180,6 +195,8 @@ impl Rejection {
             | Self::KeysUnavailable
             | Self::LimitsUnavailable
             | Self::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
+            Self::Layer { status, .. } => *status,
         }
     }
 
@@ -201,6 +218,8 @@ impl Rejection {
             // Of money there is no more before the day or the month is over.
             Self::Exceeded(exceeded) if exceeded.kind.is_budget() => "quota",
             Self::Exceeded(_) => "rate_limit",
+            Self::NotCached => "not_cached",
+            Self::Layer { code, .. } => code,
             _ => "bad_request",
         }
     }

@@ -45,8 +45,15 @@ impl Route {
             brings_its_key(&plan, &request)?;
         }
         let body = request.into_body();
-        let (permit, reservation) = (None, None);
-        Ok(Verdict::Forward(Box::new(Forward { plan, body, facts, context, permit, reservation })))
+        Ok(Verdict::Forward(Box::new(Forward {
+            plan,
+            body,
+            facts,
+            context,
+            permit: None,
+            reservation: None,
+            cache: None,
+        })))
     }
 }
 

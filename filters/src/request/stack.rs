@@ -4,17 +4,26 @@ use std::sync::Arc;
 
 use tollgate_routing::Table;
 use tower::ServiceBuilder;
+use tower::layer::layer_fn;
 use tower::util::{BoxCloneSyncService, option_layer};
 
 use super::{
-    BodyLimitLayer, CallerKeyLayer, CallerKeys, ContextLayer, GuardLayer, HeaderAttributes,
-    InFlight, InFlightLayer, LimitsLayer, Quotas, Rejection, Request, RequestIdLayer, Route,
-    Verdict,
+    BodyLimitLayer, CacheLayer, CallerKeyLayer, CallerKeys, ContextLayer, GuardLayer,
+    HeaderAttributes, InFlight, InFlightLayer, LimitsLayer, Quotas, Rejection, Request,
+    RequestIdLayer, Route, Verdict,
 };
+use crate::cache::ResponseCache;
 use crate::guard::Policy;
 
 /// The composed stack: cheap to clone, shared by all workers.
 pub type Stack = BoxCloneSyncService<Request, Verdict, Rejection>;
+
+/// A layer of the operator's own, whatever its type.
+pub type OwnLayer = Arc<dyn Fn(Stack) -> Stack + Send + Sync>;
+
+/// Layers of the operator's own; a request passes them in this order.
+#[derive(Clone, Default)]
+pub struct OwnLayers(pub Vec<OwnLayer>);
 
 /// What the layers need to know.
 #[derive(Clone, Debug)]
@@ -35,12 +44,31 @@ pub struct Settings {
     pub header_attributes: HeaderAttributes,
     /// Guardrails; without any, nothing is looked through.
     pub guard: Option<Arc<Policy>>,
+    /// Answers that may be told again; `None` where the cache is off.
+    pub cache: Option<Arc<ResponseCache>>,
+    /// Layers of the operator's own.
+    pub own: OwnLayers,
+}
+
+// === impl OwnLayers ===
+
+impl OwnLayers {
+    /// `inner` behind all of them.
+    fn around(&self, inner: Stack) -> Stack {
+        self.0.iter().rev().fold(inner, |inner, layer| layer(inner))
+    }
+}
+
+impl std::fmt::Debug for OwnLayers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OwnLayers({})", self.0.len())
+    }
 }
 
 /// Builds the stack. A request passes the layers from top to bottom.
 pub fn stack(settings: &Settings) -> Stack {
     let Settings { body_bytes_max, in_flight_max, in_flight, keys, quotas, .. } = settings;
-    let Settings { table, header_attributes, guard, .. } = settings;
+    let Settings { table, header_attributes, guard, cache, own, .. } = settings;
     BoxCloneSyncService::new(
         ServiceBuilder::new()
             // First, so that every refusal below can name the request.
@@ -57,6 +85,11 @@ pub fn stack(settings: &Settings) -> Stack {
             .layer(LimitsLayer::new(Arc::clone(quotas)))
             // Before what keeps or sends the body: from here on it is what the model may read.
             .layer(option_layer(guard.clone().map(GuardLayer::new)))
+            // What they change of a request, the cache must see changed.
+            .layer(layer_fn(|inner| own.around(BoxCloneSyncService::new(inner))))
+            // Behind everything that refuses or changes a request: an answer is told to those alone
+            // who would have got it.
+            .layer(CacheLayer::new(cache.clone()))
             // Innermost: a plan of attempts, or `UnknownModel`.
             .service(Route::new(Arc::clone(table))),
     )

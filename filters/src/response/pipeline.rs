@@ -252,6 +252,11 @@ impl Pipeline {
         self.body.is_stream()
     }
 
+    /// Whether a stream of events leaves.
+    pub fn streams(&self) -> bool {
+        self.writer.as_ref().map_or(self.is_stream(), |writer| writer.streams())
+    }
+
     /// Whether the bytes that leave may be fewer or other than those that came.
     pub fn may_change_length(&self) -> bool {
         self.swallows
@@ -290,6 +295,11 @@ impl Pipeline {
     /// What an error answer is called, once it was read.
     pub fn error_class(&self) -> Option<ErrorClass> {
         self.error.as_ref()?.class()
+    }
+
+    /// What was said so far.
+    pub const fn transcript(&self) -> &Transcript {
+        &self.observers.transcript
     }
 
     /// What was seen, at the very end.

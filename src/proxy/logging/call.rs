@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 use tollgate_filters::request::{Context, Facts, Rejection};
-use tollgate_filters::response::Seen;
+use tollgate_filters::response::{Seen, Times};
 use tollgate_providers::Endpoint;
 use tollgate_routing::{Layer, RoutingPath};
 use tollgate_telemetry::genai::{
@@ -12,8 +12,8 @@ use tollgate_telemetry::genai::{
     Routing, Server, StreamTiming, Variant,
 };
 
-use super::{End, content, cost, guard, tool_calls, usage};
-use crate::proxy::ctx::{Ctx, Current, Failed, Routed, Started};
+use super::{End, cached, content, cost, guard, tool_calls, usage};
+use crate::proxy::ctx::{Ctx, Current, Failed, Replayed, Routed, Started};
 use crate::proxy::quota;
 
 /// The call, and how it ended where it was routed.
@@ -46,6 +46,16 @@ pub(super) fn call(
     (whole(ctx, http, genai, end), outcome.filter(|_| was_routed))
 }
 
+/// The call that the cache answered.
+pub(super) fn replayed(ctx: &Ctx, replayed: Replayed, how: End<'_>) -> (Call, Option<Outcome>) {
+    let end = Instant::now();
+    let genai = cached::genai(ctx, replayed, how, end);
+    let outcome = genai.as_ref().map(|genai| genai.outcome);
+    let mut http = http(ctx);
+    http.outcome = outcome;
+    (whole(ctx, http, genai, end), outcome)
+}
+
 /// The call, where telling all of it panicked.
 pub(super) fn broken(ctx: &Ctx, routed: Option<&Routed>) -> (Call, Option<Outcome>) {
     let end = Instant::now();
@@ -53,6 +63,7 @@ pub(super) fn broken(ctx: &Ctx, routed: Option<&Routed>) -> (Call, Option<Outcom
         Some(routed) => request(ctx, &routed.facts, &routed.context, end),
         None => request(ctx, &Facts::default(), &Context::default(), end),
     };
+    let genai = genai.filter(|_| ctx.snapshot.settings.genai.enabled);
     (whole(ctx, http(ctx), genai, end).broken(), None)
 }
 
@@ -64,7 +75,7 @@ fn whole(ctx: &Ctx, http: Http, genai: Option<GenAi>, end: Instant) -> Call {
         start_ns: ctx.started.unix_ns,
         end_ns: ctx.started.unix_ns_at(end),
         http,
-        genai: genai.filter(|_| ctx.snapshot.settings.genai.enabled),
+        genai,
     }
 }
 
@@ -120,7 +131,7 @@ fn outcome_of_unrouted(ctx: &Ctx, end: End<'_>) -> Option<Outcome> {
 }
 
 /// What a span says of the request, routed or not.
-fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant) -> Option<GenAi> {
+pub(super) fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant) -> Option<GenAi> {
     let endpoint = ctx.endpoint.as_ref()?;
     let mut operation = endpoint.operation()?;
     if operation == "chat" {
@@ -168,6 +179,7 @@ fn genai_of_unrouted(
     let refused = ctx.status.is_some_and(|status| !status.is_success());
     let answered = if refused { Outcome::Rejected } else { Outcome::Complete };
     genai.outcome = outcome.unwrap_or(answered);
+    genai.cache = cached::cache_use(ctx);
     let refusal = ctx.rejection.as_ref().map(refusal);
     genai.error = match (genai.outcome, how) {
         (_, End::Panicked) => Some(CallError::panic()),
@@ -191,6 +203,7 @@ fn refusal(rejection: &Rejection) -> CallError {
 
 fn genai_of_routed(ctx: &Ctx, routed: &mut Routed, how: End<'_>, end: Instant) -> Option<GenAi> {
     let mut genai = request(ctx, &routed.facts, &routed.context, end)?;
+    genai.cache = cached::cache_use(ctx);
     genai.failed_attempts = routed.failures.iter().map(failed_attempt).collect();
     let cancelled = how.is_cancelled(Some(routed));
     let Some(mut current) = routed.current.take() else {
@@ -302,20 +315,25 @@ fn respond(
     genai.tool_calls = tool_calls::tool_calls(&transcript, &times_of_calls, request_id, unix_ns);
     if stream {
         genai.gaps = times.gaps.by_length();
-        genai.timing = Some(StreamTiming {
-            first_byte: times.first_byte,
-            first_event: times.first_event,
-            first_reasoning: times.first_reasoning,
-            first_content: times.first_content,
-            last_content: times.last_content,
-            gap_p50: times.gaps.quantile(0.5),
-            gap_p99: times.gaps.quantile(0.99),
-            gap_max: times.gaps.max(),
-            stalls: times.gaps.stalls(),
-            duration: end.saturating_duration_since(current.started.at),
-        });
+        genai.timing = Some(timing(&times, current.started, end));
     }
     content::capture_response(genai, &transcript);
+}
+
+/// When what came of a stream that began at `started`.
+pub(super) fn timing(times: &Times, started: Started, end: Instant) -> StreamTiming {
+    StreamTiming {
+        first_byte: times.first_byte,
+        first_event: times.first_event,
+        first_reasoning: times.first_reasoning,
+        first_content: times.first_content,
+        last_content: times.last_content,
+        gap_p50: times.gaps.quantile(0.5),
+        gap_p99: times.gaps.quantile(0.99),
+        gap_max: times.gaps.max(),
+        stalls: times.gaps.stalls(),
+        duration: end.saturating_duration_since(started.at),
+    }
 }
 
 fn routing(routed: &Routed, current: &Current, ctx: &Ctx) -> Routing {

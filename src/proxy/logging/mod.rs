@@ -6,6 +6,7 @@
 //! the end. Nothing in here may panic out of it, for it can run while a thread unwinds.
 
 mod access;
+mod cached;
 mod call;
 mod content;
 pub(crate) mod cost;
@@ -64,8 +65,20 @@ fn end(ctx: &mut Ctx, end: End<'_>) {
     let mut routed = ctx.routed.take();
     let retries = routed.as_deref().map(retries).unwrap_or_default();
     let flight = routed.as_mut().and_then(|routed| routed.current.as_mut()?.flight.take());
+    let admission = routed.as_mut().and_then(|routed| routed.admission.take());
+    let replayed = ctx.replayed.take();
     let told = catch_unwind(AssertUnwindSafe(|| {
-        let mut told = call::call(ctx, routed.as_deref_mut(), end);
+        let good = routed.as_deref().is_some_and(|it| cached::is_good(it, cached::is_chat(ctx)));
+        let mut told = match replayed {
+            Some(replayed) => call::replayed(ctx, *replayed, end),
+            None => call::call(ctx, routed.as_deref_mut(), end),
+        };
+        if let Some(admission) = admission {
+            cached::admit(admission, good, ctx, told.0.genai.as_ref());
+        }
+        if !ctx.snapshot.settings.genai.enabled {
+            told.0.genai = None;
+        }
         if let (Some(routed), End::Logged(session, _)) = (&routed, end) {
             link_tools(session, ctx, &routed.facts, &mut told.0);
         }

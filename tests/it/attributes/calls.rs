@@ -48,6 +48,10 @@ pub(super) enum Case {
     Xai,
     /// A guardrail found something in the request.
     Guarded,
+    /// The same, looked for in the response cache and not there.
+    Miss,
+    /// And there the second time.
+    Hit,
 }
 
 pub(super) const SECTIONS: &str = r#"
@@ -244,6 +248,17 @@ pub(super) fn make_all() -> BTreeMap<Case, Told> {
         let fails = [Case::Failed, Case::Late, Case::Reset, Case::Refused].contains(&case);
         assert_eq!(answer.status != 200, fails, "{case:?}: {}", answer.text());
         sent.push((case, world, trace));
+    }
+    let cache = "cache: { enabled: true, mode: force }\n";
+    let caching = World::new(&format!("{SECTIONS}{cache}{}", receiver.sections(false)));
+    caching.mock.push("/v1/", body(APART));
+    for case in [Case::Miss, Case::Hit] {
+        let trace = trace_id();
+        let asked = ask(case, "grok-4", "");
+        post(caching.gateway, asked.path, &[&traceparent(&trace)], &asked.body);
+        // What is stored has been admitted.
+        caching.spans(&trace);
+        sent.push((case, &caching, trace));
     }
     sent.iter().map(|(case, world, trace)| (*case, receiver.told(world, trace))).collect()
 }

@@ -1,4 +1,4 @@
-//! What only a filled record can have yet, attributes of the response cache first of all, as spans.
+//! What a filled record has, attributes of the response cache first of all, as spans.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 use tollgate_providers::{AuthStyle, Capabilities, Dialect, Provider, catalog};
-use tollgate_routing::Deadlines;
+use tollgate_routing::{Deadlines, Layer};
 
 use crate::auth::Keys;
 use crate::collector::Collector;
@@ -21,7 +21,7 @@ use crate::fingerprint::Fingerprint;
 use crate::limits::{CURRENCY, Limits};
 use crate::listeners;
 use crate::model::{
-    AuthType, CacheEntry, Document, ProviderEntry, ServerEntry, StoreEntry, StoreKind, TablesEntry,
+    AuthType, Document, ProviderEntry, ServerEntry, StoreEntry, StoreKind, TablesEntry,
 };
 use crate::redis::Redis;
 use crate::registry::{base_url, dialect, models_of};
@@ -40,6 +40,8 @@ const QUEUE_PATH: &str = "data/queue";
 const QUEUE_BYTES_MAX: u64 = 1 << 30;
 const CACHE_TTL_SECS: u64 = 600;
 const CACHE_BYTES_MAX: usize = 256 * 1024 * 1024;
+const CACHE_ENTRY_BYTES_MAX: usize = 1024 * 1024;
+const CACHE_WAIT: Duration = Duration::from_secs(30);
 const AUTH_HEADER: HeaderName = HeaderName::from_static("api-key");
 const AUTH_HEADER_OF_MESSAGES: HeaderName = HeaderName::from_static("x-api-key");
 const AUTH_HEADER_OF_GEMINI: HeaderName = HeaderName::from_static("x-goog-api-key");
@@ -77,10 +79,11 @@ pub(crate) fn settings(
         store,
         collector,
         security: security::security(&document.security, vault),
-        cache: cache(&document.cache),
+        cache: cache(document),
         redis: Redis::of(document.redis.as_ref(), vault),
         pricing: pricing(document),
         fingerprint: Fingerprint { text: 0, environment: 0 },
+        version: [0; 32],
     }
 }
 
@@ -208,11 +211,25 @@ fn tables(entry: &TablesEntry) -> Tables {
     }
 }
 
-fn cache(entry: &CacheEntry) -> Option<Cache> {
+fn cache(document: &Document) -> Option<Cache> {
+    let entry = &document.cache;
+    let bytes_max = entry.bytes_max.unwrap_or(CACHE_BYTES_MAX);
+    let written = entry.entry_bytes_max.as_ref();
+    let entry_bytes_max = written.map(|it| usize::try_from(it.value).unwrap_or(usize::MAX));
+    let routes = document.routes.iter().map(|it| (Layer::Route, &it.name, it.value.cache));
+    let functions = document.functions.iter().map(|it| (Layer::Function, &it.name, it.value.cache));
+    let own = routes.chain(functions);
+    let modes = own.filter_map(|(layer, name, mode)| Some(((layer, name.as_str().into()), mode?)));
     entry.enabled.then(|| Cache {
+        kind: entry.kind.as_ref().map(|kind| kind.value).unwrap_or_default(),
         ttl: Duration::from_secs(entry.ttl_secs.unwrap_or(CACHE_TTL_SECS)),
-        bytes_max: entry.bytes_max.unwrap_or(CACHE_BYTES_MAX),
+        bytes_max,
+        entry_bytes_max: entry_bytes_max.unwrap_or(CACHE_ENTRY_BYTES_MAX).min(bytes_max),
         streams: entry.streams,
+        pace: entry.replay.unwrap_or_default(),
+        mode: entry.mode.unwrap_or_default(),
+        modes: modes.collect(),
+        wait: entry.wait_ms.map_or(CACHE_WAIT, Duration::from_millis),
     })
 }
 

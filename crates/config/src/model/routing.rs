@@ -1,5 +1,6 @@
 //! `targets`, `routes`, `functions`, `routing`.
 
+use tollgate_filters::cache::Mode;
 use tollgate_providers::SecretSource;
 use tollgate_routing::{EndpointKind, StatusSet, StickyBy, Strategy};
 
@@ -66,6 +67,7 @@ pub(crate) struct RouteEntry {
     pub(crate) steps: Option<Located<Vec<Located<StepEntry>>>>,
     pub(crate) retry: RetryEntry,
     pub(crate) capture_content: Option<bool>,
+    pub(crate) cache: Option<Mode>,
 }
 
 /// `functions.<name>`.
@@ -80,6 +82,7 @@ pub(crate) struct FunctionEntry {
     pub(crate) variants: Vec<Entry<VariantEntry>>,
     pub(crate) retry: RetryEntry,
     pub(crate) capture_content: Option<bool>,
+    pub(crate) cache: Option<Mode>,
     /// Which of the four ways to say where requests go are written, well or badly.
     pub(crate) written: Vec<&'static str>,
 }
@@ -153,6 +156,7 @@ pub(super) fn route(fields: &mut Fields<'_, '_>) -> RouteEntry {
         steps: fields.list("steps", step),
         retry: retry(fields),
         capture_content: super::capture::switch(fields),
+        cache: super::server::cache_mode(fields),
     };
     fields.require("models", "list the model names that the route answers to");
     match (fields.has("targets"), fields.has("steps")) {
@@ -187,6 +191,7 @@ pub(super) fn function(fields: &mut Fields<'_, '_>) -> FunctionEntry {
         variants: fields.table("variants", variant),
         retry: retry(fields),
         capture_content: super::capture::switch(fields),
+        cache: super::server::cache_mode(fields),
         written: ways.into_iter().filter(|way| fields.has(way)).collect(),
     };
     if let [way] = function.written[..] {

@@ -1,14 +1,24 @@
 //! `server`, `control`, `cache`, `redis`.
 
+use tollgate_filters::cache::{Mode, Pace};
 use tollgate_providers::SecretSource;
 
 use crate::fields::{Fields, Located};
 use crate::log::Log;
+use crate::settings::CacheKind;
 
 /// The most worker threads.
 const THREADS_MAX: u64 = 1024;
 /// The largest cache, in bytes.
 const CACHE_BYTES_MAX: u64 = 1 << 40;
+/// The longest wait for an equal request, in milliseconds: ten minutes.
+const CACHE_WAIT_MS_MAX: u64 = 600_000;
+const MODES: [(&str, Mode); 2] = [("eligible", Mode::Eligible), ("force", Mode::Force)];
+/// Of a route or function. For all of them `never` is `enabled: false`.
+const OWN_MODES: [(&str, Mode); 3] =
+    [("never", Mode::Never), ("eligible", Mode::Eligible), ("force", Mode::Force)];
+const KINDS: [(&str, CacheKind); 2] = [("memory", CacheKind::Memory), ("redis", CacheKind::Redis)];
+const PACES: [(&str, Pace); 2] = [("at_once", Pace::AtOnce), ("paced", Pace::Recorded)];
 /// The longest life of a cache entry, in seconds: thirty days.
 const CACHE_TTL_SECS_MAX: u64 = 30 * 24 * 60 * 60;
 /// The longest wait for Redis, in milliseconds: what is slower is of no help.
@@ -48,9 +58,14 @@ pub(crate) struct ControlEntry {
 #[derive(Debug, Default)]
 pub(crate) struct CacheEntry {
     pub(crate) enabled: bool,
+    pub(crate) kind: Option<Located<CacheKind>>,
     pub(crate) ttl_secs: Option<u64>,
     pub(crate) bytes_max: Option<usize>,
+    pub(crate) entry_bytes_max: Option<Located<u64>>,
     pub(crate) streams: bool,
+    pub(crate) replay: Option<Pace>,
+    pub(crate) mode: Option<Mode>,
+    pub(crate) wait_ms: Option<u64>,
 }
 
 /// `redis`.
@@ -92,10 +107,20 @@ pub(super) fn control(fields: &mut Fields<'_, '_>) -> ControlEntry {
 pub(super) fn cache(fields: &mut Fields<'_, '_>) -> CacheEntry {
     CacheEntry {
         enabled: fields.flag("enabled").is_some_and(|flag| flag.value),
+        kind: fields.choice("kind", &KINDS),
         ttl_secs: fields.integer("ttl_secs", 1..=CACHE_TTL_SECS_MAX, "s").map(|ttl| ttl.value),
         bytes_max: super::count(fields, "max_bytes", CACHE_BYTES_MAX, "bytes"),
+        entry_bytes_max: fields.integer("max_entry_bytes", 1..=CACHE_BYTES_MAX, "bytes"),
         streams: fields.flag("streams").is_some_and(|flag| flag.value),
+        replay: fields.choice("replay", &PACES).map(|pace| pace.value),
+        mode: fields.choice("mode", &MODES).map(|mode| mode.value),
+        wait_ms: fields.integer("wait_ms", 0..=CACHE_WAIT_MS_MAX, "ms").map(|wait| wait.value),
     }
+}
+
+/// `cache` of a route or function.
+pub(super) fn cache_mode(fields: &mut Fields<'_, '_>) -> Option<Mode> {
+    fields.choice("cache", &OWN_MODES).map(|mode| mode.value)
 }
 
 pub(super) fn redis(fields: &mut Fields<'_, '_>) -> RedisEntry {

@@ -1,6 +1,7 @@
 //! Third phase: what the types cannot say. Every rule runs; each reports what it finds.
 
 mod auth;
+mod cache;
 mod capture;
 mod collector;
 mod limits;
@@ -46,6 +47,7 @@ pub(crate) fn run(document: &Document, findings: &mut Findings) {
     serving::run(document, findings);
     unreachable::run(document, findings);
     pricing::run(document, findings);
+    cache::run(document, findings);
     capture::run(document, findings);
     auth::run(document, findings);
     collector::run(document, findings);

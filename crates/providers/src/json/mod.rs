@@ -10,8 +10,6 @@ mod text;
 mod validate;
 
 pub(crate) use condense::Condenser;
-#[cfg(test)]
-pub(crate) use cursor::DEPTH_MAX;
-pub(crate) use cursor::{Cursor, Kind, string_end};
+pub(crate) use cursor::{Cursor, DEPTH_MAX, Kind, string_end};
 pub(crate) use text::{resolve, respaced, unescape};
 pub(crate) use validate::{Judgement, ObjectCheck};

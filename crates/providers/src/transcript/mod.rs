@@ -193,6 +193,11 @@ impl Transcript {
         &self.reasoning
     }
 
+    /// Whether there were words of refusal, kept or not.
+    pub fn is_refused(&self) -> bool {
+        self.first.iter().any(|(kind, _)| *kind == "refusal")
+    }
+
     /// The refusal, as far as it was kept.
     pub fn refusal(&self) -> &str {
         &self.refusal

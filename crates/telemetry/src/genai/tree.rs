@@ -256,7 +256,10 @@ fn cache_attributes(genai: &GenAi, attributes: &mut Attributes) {
     attributes.add_some(a::CACHE_SAVED_TOKENS, cache.saved_tokens);
     if let Some(saved) = &cache.saved_cost {
         attributes.add(a::CACHE_SAVED_COST, saved.amount);
-        attributes.add(a::USAGE_CURRENCY, &saved.currency);
+        // What the hit itself costs, nothing, is told in the same currency.
+        if genai.response.cost.is_none() {
+            attributes.add(a::USAGE_CURRENCY, &saved.currency);
+        }
     }
 }
 

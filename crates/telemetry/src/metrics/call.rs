@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::metrics::Counter;
 use opentelemetry::{KeyValue, StringValue};
 
 use super::series::{Dimensions, Series};
 use super::{Metrics, Retries};
 use crate::genai::attributes as a;
-use crate::genai::{Call, GenAi, Outcome, StreamTiming, UNKNOWN};
+use crate::genai::{Call, Cost, GenAi, Outcome, StreamTiming, UNKNOWN};
 
 /// Gaps of one stream that are recorded one by one. Of a stream with more, each length of gap is
 /// recorded in its share.
@@ -68,12 +69,7 @@ impl Metrics {
             return;
         }
         if let Some(cost) = &genai.response.cost {
-            // A counter takes no less than nothing.
-            if cost.amount.is_finite() && cost.amount > 0.0 {
-                let currency = StringValue::from(Arc::clone(&cost.currency));
-                let labels = series.with(KeyValue::new(a::USAGE_CURRENCY, currency));
-                self.counters.cost.add(cost.amount, &labels);
-            }
+            add_cost(&self.counters.cost, cost, series);
         }
         // Media endpoints report the duration above and nothing else.
         if !matches!(genai.operation, "chat" | "generate_content" | "embeddings") {
@@ -114,6 +110,12 @@ impl Metrics {
         if let Some(cache) = &genai.cache {
             let labels = series.with(KeyValue::new(a::CACHE_STATUS, cache.status.name()));
             self.counters.cache_lookups.add(1, &labels);
+            if let Some(tokens) = cache.saved_tokens {
+                self.counters.cache_saved_tokens.add(tokens, &series.labels);
+            }
+            if let Some(cost) = &cache.saved_cost {
+                add_cost(&self.counters.cache_saved_cost, cost, series);
+            }
         }
     }
 
@@ -200,4 +202,12 @@ fn labels(dimensions: &Dimensions) -> Vec<KeyValue> {
         labels.push(KeyValue::new(a::SERVER_PORT, i64::from(*port)));
     }
     labels
+}
+
+/// Adds to a counter of money. A counter takes no less than nothing.
+fn add_cost(counter: &Counter<f64>, cost: &Cost, series: &Series) {
+    if cost.amount.is_finite() && cost.amount > 0.0 {
+        let currency = StringValue::from(Arc::clone(&cost.currency));
+        counter.add(cost.amount, &series.with(KeyValue::new(a::USAGE_CURRENCY, currency)));
+    }
 }

@@ -254,6 +254,44 @@ pub const METRICS: &[Metric] = &[
         TARGET,
         "Decaying time to the first content of each target",
     ),
+    plain(Instrument::Gauge, "gateway.cache.size", "By", &[], "What they take"),
+    of_calls(
+        Instrument::Counter,
+        "gateway.cache.saved_tokens",
+        "{token}",
+        "Tokens that hits of the response cache did not use again",
+    ),
+    Metric {
+        dimensions: &[a::USAGE_CURRENCY],
+        ..of_calls(
+            Instrument::Counter,
+            "gateway.cache.saved_cost",
+            "{currency}",
+            "What they would have cost by the configured prices",
+        )
+    },
+    plain(
+        Instrument::Gauge,
+        "gateway.cache.entries",
+        "{answer}",
+        &[],
+        "Answers that the response cache holds in memory",
+    ),
+    plain(Instrument::Gauge, "gateway.cache.bytes", "{byte}", &[], "What they take"),
+    plain(
+        Instrument::Counter,
+        "gateway.cache.answers",
+        "{answer}",
+        &["result"],
+        "Answers that were recorded for the response cache, or left it, by what came of them",
+    ),
+    plain(
+        Instrument::Counter,
+        "gateway.cache.waits",
+        "{request}",
+        &["result"],
+        "Requests that waited for an equal one, by whether they got its answer",
+    ),
     plain(
         Instrument::Gauge,
         "gateway.tool_links.known",

@@ -25,6 +25,8 @@ pub(super) struct Counters {
     pub(super) finish_reasons: Counter<u64>,
     pub(super) cost: Counter<f64>,
     pub(super) cache_lookups: Counter<u64>,
+    pub(super) cache_saved_tokens: Counter<u64>,
+    pub(super) cache_saved_cost: Counter<f64>,
     pub(super) retry_attempts: Counter<u64>,
     pub(super) target_exclusions: Counter<u64>,
     pub(super) exhaustion_resets: Counter<u64>,
@@ -68,19 +70,20 @@ impl Counters {
             let it = Metric::own(name);
             meter.u64_counter(it.name).with_unit(it.unit).with_description(it.note).build()
         };
-        let cost = Metric::own("gateway.usage.cost");
+        let money = |name| {
+            let it = Metric::own(name);
+            meter.f64_counter(it.name).with_unit(it.unit).with_description(it.note).build()
+        };
         Self {
             stalls: counter("gateway.stream.stalls"),
             errors: counter("gen_ai.client.errors"),
             violations: counter("gen_ai.client.guardrail_violations"),
             unanswered: counter("gateway.guardrail.unanswered"),
             finish_reasons: counter("gen_ai.client.finish_reasons"),
-            cost: meter
-                .f64_counter(cost.name)
-                .with_unit(cost.unit)
-                .with_description(cost.note)
-                .build(),
+            cost: money("gateway.usage.cost"),
             cache_lookups: counter("gateway.cache.lookups"),
+            cache_saved_tokens: counter("gateway.cache.saved_tokens"),
+            cache_saved_cost: money("gateway.cache.saved_cost"),
             retry_attempts: counter("gateway.retry.attempts"),
             target_exclusions: counter("gateway.retry.target_exclusions"),
             exhaustion_resets: counter("gateway.retry.exhaustion_resets"),

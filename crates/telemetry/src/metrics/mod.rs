@@ -1,6 +1,7 @@
 //! Every metric once: the documented ones, and ours under `gateway.*`.
 
 mod bounds;
+mod cache;
 mod call;
 pub mod catalog;
 mod collector;
@@ -28,6 +29,7 @@ use names::Names;
 use reloads::Reloads;
 use series::BoundSeries;
 
+pub use cache::CacheCounts;
 pub use limits::LimitCounts;
 pub use reloads::Reload;
 pub use store_queue::StoreQueueCounts;

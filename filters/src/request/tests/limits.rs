@@ -8,7 +8,7 @@ use tollgate_limits::{Budget, Caps, Exceeded, Kind, OnExceed, Patterns, Rule, Sc
 use super::gates::{caller, keys, limited, open, unlimited};
 use super::stack::{BODY, request, send, table};
 use crate::request::{
-    CallerKeys, InFlight, Quotas, Rejection, Settings, Stack, Unpriced, Verdict, stack,
+    CallerKeys, InFlight, OwnLayers, Quotas, Rejection, Settings, Stack, Unpriced, Verdict, stack,
 };
 
 fn build(keys: CallerKeys, quotas: Quotas) -> Stack {
@@ -21,6 +21,8 @@ fn build(keys: CallerKeys, quotas: Quotas) -> Stack {
         table: table(),
         header_attributes: Arc::default(),
         guard: None,
+        cache: None,
+        own: OwnLayers::default(),
     })
 }
 

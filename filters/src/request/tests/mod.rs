@@ -1,7 +1,7 @@
 //! The request phase: each layer, and the order in which they stand.
 
 mod context;
-pub(super) mod gates;
+pub(crate) mod gates;
 mod guard;
 mod limits;
-mod stack;
+pub(crate) mod stack;

@@ -12,12 +12,14 @@ use tower::ServiceExt;
 use super::gates::{open, unlimited};
 use crate::detect::Kind;
 use crate::guard::{self, Action, DetectorSettings, Directions, Policy};
-use crate::request::{InFlight, Rejection, Request, RequestId, Settings, Stack, Verdict, stack};
+use crate::request::{
+    InFlight, OwnLayers, Rejection, Request, RequestId, Settings, Stack, Verdict, stack,
+};
 
 pub(super) const BODY: &str =
     r#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hi"}],"user":"u"}"#;
 
-pub(super) fn table() -> Arc<Table> {
+pub(crate) fn table() -> Arc<Table> {
     let provider = Arc::new(Provider {
         name: "openai".into(),
         base_url: "http://127.0.0.1:1/v1".parse().unwrap(),
@@ -64,6 +66,8 @@ fn build(body_bytes_max: usize, in_flight_max: usize) -> (Stack, InFlight) {
         table: table(),
         header_attributes: [("x-team".parse().unwrap(), "app.team".into())].into(),
         guard: Some(guard()),
+        cache: None,
+        own: OwnLayers::default(),
     };
     (stack(&settings), in_flight)
 }

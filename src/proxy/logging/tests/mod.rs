@@ -175,8 +175,8 @@ async fn told_once(rig: &Rig, story: Story, trace: &str) {
 
 async fn is_idle(rig: &Rig) {
     let until = Instant::now() + PATIENCE;
-    while rig.shared.in_flight.count() > 0 {
-        assert!(Instant::now() < until, "{} permits are out", rig.shared.in_flight.count());
+    while rig.shared.lasting.in_flight.count() > 0 {
+        assert!(Instant::now() < until, "{} permits are out", rig.shared.lasting.in_flight.count());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(rig.metric("gateway_in_flight", ""), 0);
@@ -272,7 +272,7 @@ fn the_end_of_the_process_is_the_end_of_what_still_runs() {
             reached_the_mock(&rig, trace).await;
             callers.push(caller);
         }
-        assert_eq!(rig.shared.in_flight.count(), traces.len());
+        assert_eq!(rig.shared.lasting.in_flight.count(), traces.len());
         rig.drop_all_tasks();
         for trace in &traces {
             told_once(&rig, story, trace).await;

@@ -25,7 +25,7 @@ use super::faulty::{Begun, Faulty};
 use crate::observe::Observe;
 use crate::proxy::Gateway;
 use crate::shared::Shared;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Lasting, Snapshot};
 
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 const BODY_BYTES_MAX: usize = 4_096;
@@ -91,8 +91,9 @@ impl Rig {
         let live = Registry::new(Instant::now());
         let ring = Arc::new(tollgate_keys::KeyRing::new(folder.path().join("keys.db")));
         let gate = crate::limits::Gate::new(&settings, ring, None);
-        let snapshot = Snapshot::new(settings, in_flight.clone(), &live, &gate).unwrap();
-        let shared = Shared::new(snapshot, in_flight, live, gate, None, observe);
+        let lasting = Lasting { in_flight, ..Lasting::default() };
+        let snapshot = Snapshot::new(settings, &lasting, &live, &gate).unwrap();
+        let shared = Shared::new(snapshot, lasting, live, gate, observe);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let gateway = listener.local_addr().unwrap();
         let (tasks, begun) = (Tasks::default(), Begun::default());
