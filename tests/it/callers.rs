@@ -38,8 +38,8 @@ impl Gate {
     }
 
     /// A key, once the gateway knows it.
-    fn key(&self, new: NewKey) -> (String, String) {
-        let (key, record) = self.store.add(&new, now_s()).unwrap();
+    fn key(&self, new: &NewKey) -> (String, String) {
+        let (key, record) = self.store.add(new, now_s()).unwrap();
         let known = || {
             let header = format!("x-to11-authorization: Bearer {}", key.expose());
             let models = request("GET", "/v1/models", &[&header], b"");
@@ -75,7 +75,7 @@ fn a_key_is_needed_and_good_wherever_an_sdk_puts_it_and_never_goes_upstream() {
     let gate = Gate::new(SECTIONS);
     let metadata = vec![("team".to_owned(), "search & find".to_owned())];
     let (key, id) =
-        gate.key(NewKey { grants: Grants { metadata, ..Grants::default() }, ..calls() });
+        gate.key(&NewKey { grants: Grants { metadata, ..Grants::default() }, ..calls() });
     let missing = gate.chat(&[], "smart");
     assert_eq!((missing.status, missing.header("x-to11-error-code")), (401, Some("auth")));
     assert_eq!(missing.header("www-authenticate"), Some("Bearer realm=\"tollgate\""));
@@ -132,9 +132,9 @@ fn a_key_is_needed_and_good_wherever_an_sdk_puts_it_and_never_goes_upstream() {
 #[test]
 fn every_bad_key_gets_the_same_answer_and_no_body_of_theirs_is_read() {
     let gate = Gate::new(SECTIONS);
-    let (good, id) = gate.key(calls());
+    let (good, id) = gate.key(&calls());
     let (expired, _) = gate.store.add(&NewKey { expires_s: Some(1), ..calls() }, now_s()).unwrap();
-    let (revoked, _) = gate.key(calls());
+    let (revoked, _) = gate.key(&calls());
     gate.store.revoke(revoked.split('_').nth(1).unwrap(), now_s()).unwrap();
     let (query, _) =
         gate.store.add(&NewKey { scopes: vec![Scope::QueryRead], ..calls() }, now_s()).unwrap();
@@ -183,7 +183,7 @@ fn every_bad_key_gets_the_same_answer_and_no_body_of_theirs_is_read() {
 fn trap_60_a_key_is_for_its_models_alone_and_sees_no_others() {
     let gate = Gate::new(SECTIONS);
     let models = vec!["resilient".to_owned(), "own".to_owned()];
-    let (key, _) = gate.key(NewKey { grants: Grants { models, ..Grants::default() }, ..calls() });
+    let (key, _) = gate.key(&NewKey { grants: Grants { models, ..Grants::default() }, ..calls() });
     let header = format!("x-to11-authorization: Bearer {key}");
     for (model, status) in [
         ("smart", 200),
@@ -234,7 +234,7 @@ fn without_a_word_of_keys_anybody_may_call_and_a_bad_key_is_still_refused() {
         assert_eq!(gate.chat(&[bad], "smart").status, 401, "{bad}");
     }
     let project = NewKey { project: None, ..calls() };
-    let (key, _) = gate.key(project);
+    let (key, _) = gate.key(&project);
     let trace = trace_id();
     let headers =
         [&*format!("x-api-key: {key}"), "x-to11-project-id: proj_9", &traceparent(&trace)];
@@ -247,7 +247,7 @@ fn without_a_word_of_keys_anybody_may_call_and_a_bad_key_is_still_refused() {
 #[test]
 fn no_route_answers_a_stranger() {
     let gate = Gate::new(SECTIONS);
-    let (key, _) = gate.key(calls());
+    let (key, _) = gate.key(&calls());
     let routes = [
         ("POST", CHAT),
         ("POST", "/v1/completions"),

@@ -222,23 +222,21 @@ impl fmt::Display for Exceeded {
             (Kind::Tokens, None) => write!(
                 f,
                 "the request may use about {tokens} tokens, more than the {limit} a minute that {owner} may use: shorten it or lower its token limit"
-            )?,
-            (Kind::Requests, _) => {
-                write!(f, "{owner} may make {limit} requests a minute, and has")?
-            }
+            ),
+            (Kind::Requests, _) => write!(f, "{owner} may make {limit} requests a minute, and has"),
             (Kind::Tokens, _) => {
-                write!(f, "{owner} may use {limit} tokens a minute, and too few are left")?
+                write!(f, "{owner} may use {limit} tokens a minute, and too few are left")
             }
             (Kind::Concurrency, _) => {
-                write!(f, "{owner} may have {limit} requests at a time, and has")?
+                write!(f, "{owner} may have {limit} requests at a time, and has")
             }
             (Kind::BudgetDay, _) => {
-                write!(f, "{owner} may spend {money} {currency} a day, and too little is left")?
+                write!(f, "{owner} may spend {money} {currency} a day, and too little is left")
             }
             (Kind::BudgetMonth, _) => {
-                write!(f, "{owner} may spend {money} {currency} a month, and too little is left")?
+                write!(f, "{owner} may spend {money} {currency} a month, and too little is left")
             }
-        };
+        }?;
         match self.retry_after_s() {
             Some(after_s) => write!(f, "; try again in {after_s} s"),
             None => Ok(()),

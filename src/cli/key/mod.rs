@@ -24,7 +24,7 @@ pub(super) struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make a key and print it, alone on the last line; it is never shown again.
-    New(New),
+    New(Box<New>),
     /// List all keys, never their secrets.
     List,
     /// End a key, and with it every token that it was exchanged for.

@@ -21,10 +21,12 @@ const METADATA: &str = "gateway.key.metadata.";
 /// The callers that keys make.
 pub(crate) struct KnownCallers {
     ring: Arc<KeyRing>,
-    /// By the key's id, with the record they were made from.
-    made: RwLock<HashMap<String, (Arc<KeyRecord>, Arc<Caller>)>>,
+    made: RwLock<Made>,
     results: [AtomicU64; Outcome::ALL.len()],
 }
+
+/// Callers by the key's id, with the record that they were made from.
+type Made = HashMap<String, (Arc<KeyRecord>, Arc<Caller>)>;
 
 /// What comes of a request's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

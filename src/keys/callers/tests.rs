@@ -79,7 +79,7 @@ fn every_refusal_is_counted_as_what_it_is_though_few_are_told_apart() {
         (good.expose(), None, None, "accepted"),
         (other.expose(), None, Some(KeyRefusal::NotForCalls), "scope"),
         (good.expose(), Some("q"), Some(KeyRefusal::OtherProject), "project"),
-        (any.expose(), Some("no project!"), Some(KeyRefusal::OtherProject), "project"),
+        (any.expose(), Some("no\u{1}project"), Some(KeyRefusal::OtherProject), "project"),
         (expired.expose(), None, Some(KeyRefusal::NotValid), "expired"),
         (revoked.expose(), None, Some(KeyRefusal::NotValid), "revoked"),
         (unknown.expose(), None, Some(KeyRefusal::NotValid), "unknown"),

@@ -52,22 +52,9 @@ pub struct Http {
     /// How it ended, where it went upstream and is no model call.
     pub outcome: Option<Outcome>,
     /// The key that the caller showed.
-    pub key: Option<CallerKey>,
+    pub key: Option<super::CallerKey>,
     /// What had no room, and whose use it is.
     pub limit: Option<(&'static str, &'static str)>,
-}
-
-/// The key that a caller showed.
-#[derive(Clone, Debug, Default)]
-pub struct CallerKey {
-    /// Its id; no secret.
-    pub id: Arc<str>,
-    /// What people call it; may be empty.
-    pub name: Arc<str>,
-    /// The project that the call is made for.
-    pub project: Option<Arc<str>>,
-    /// Attributes from its metadata.
-    pub metadata: Arc<[(Arc<str>, String)]>,
 }
 
 /// The request as a model call.

@@ -3,15 +3,17 @@
 pub mod attributes;
 mod broken;
 mod call;
+mod caller_key;
 mod tree;
 mod unknown;
 
 pub use broken::{PANIC, build_spans};
 pub use call::{
-    CacheStatus, CacheUse, Call, CallError, CallerKey, Content, ContextOperation, Cost,
-    FailedAttempt, GenAi, Http, Outcome, Params, Response, Routing, Server, StreamTiming, ToolCall,
-    UsageSource, Variant, Violation,
+    CacheStatus, CacheUse, Call, CallError, Content, ContextOperation, Cost, FailedAttempt, GenAi,
+    Http, Outcome, Params, Response, Routing, Server, StreamTiming, ToolCall, UsageSource, Variant,
+    Violation,
 };
+pub use caller_key::CallerKey;
 pub use tree::span_tree;
 pub(crate) use tree::throughput;
 pub(crate) use unknown::UNKNOWN;

@@ -2,8 +2,8 @@
 //! folder must all stand here, with the same description.
 
 use super::bounds::{FIRST_TOKEN, GAPS, PER_TOKEN, SECONDS, THROUGHPUT, TOKENS};
-use super::collector;
 use super::metric::{of_calls, plain};
+use super::{collector, limits};
 use crate::genai::attributes as a;
 
 pub use super::metric::{Instrument, Metric};
@@ -362,62 +362,14 @@ pub const METRICS: &[Metric] = &[
         &["reason"],
         "Bytes of the store's disk queue that could not be read, by reason",
     ),
-    plain(
-        Instrument::Counter,
-        "gateway.limits.refused",
-        "{request}",
-        &["limit", "scope"],
-        "Requests and streams that a limit or a budget had no room for, by what is limited and whose use it is",
-    ),
-    plain(
-        Instrument::Counter,
-        "gateway.limits.tokens_reserved",
-        "{token}",
-        &[],
-        "Tokens that were reserved before calls under a limit on tokens",
-    ),
-    plain(
-        Instrument::Counter,
-        "gateway.limits.tokens_settled",
-        "{token}",
-        &[],
-        "Tokens that calls under a limit or a budget used in the end",
-    ),
-    plain(
-        Instrument::Counter,
-        "gateway.limits.streams_cut",
-        "{stream}",
-        &[],
-        "Streams that were cut at a limit",
-    ),
-    plain(
-        Instrument::Counter,
-        "gateway.limits.pooled",
-        "{request}",
-        &[],
-        "Requests that were counted with others because too many subjects are known",
-    ),
-    plain(
-        Instrument::Counter,
-        "gateway.limits.unpriced",
-        "{request}",
-        &[],
-        "Requests under a budget whose model has no price",
-    ),
-    plain(
-        Instrument::Counter,
-        "gateway.limits.redis_failures",
-        "{request}",
-        &[],
-        "Requests whose shared limits Redis gave no answer about, whatever was made of them",
-    ),
-    plain(
-        Instrument::Gauge,
-        "gateway.limits.subjects",
-        "{subject}",
-        &[],
-        "Keys, users, models and targets whose use is counted apart",
-    ),
+    limits::REFUSED,
+    limits::TOKENS_RESERVED,
+    limits::TOKENS_SETTLED,
+    limits::STREAMS_CUT,
+    limits::POOLED,
+    limits::UNPRICED,
+    limits::REDIS_FAILURES,
+    limits::SUBJECTS,
     plain(
         Instrument::Counter,
         "gateway.redis.failures",

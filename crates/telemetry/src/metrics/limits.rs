@@ -3,8 +3,65 @@
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{MeterProvider, ObservableCounter};
 
-use super::catalog::Metric;
+use super::metric::{Instrument, Metric, plain};
 use super::{METER, Metrics};
+
+pub(super) const REFUSED: Metric = plain(
+    Instrument::Counter,
+    "gateway.limits.refused",
+    "{request}",
+    &["limit", "scope"],
+    "Requests and streams that a limit or a budget had no room for, by what is limited and whose use it is",
+);
+pub(super) const TOKENS_RESERVED: Metric = plain(
+    Instrument::Counter,
+    "gateway.limits.tokens_reserved",
+    "{token}",
+    &[],
+    "Tokens that were reserved before calls under a limit on tokens",
+);
+pub(super) const TOKENS_SETTLED: Metric = plain(
+    Instrument::Counter,
+    "gateway.limits.tokens_settled",
+    "{token}",
+    &[],
+    "Tokens that calls under a limit or a budget used in the end",
+);
+pub(super) const STREAMS_CUT: Metric = plain(
+    Instrument::Counter,
+    "gateway.limits.streams_cut",
+    "{stream}",
+    &[],
+    "Streams that were cut at a limit",
+);
+pub(super) const POOLED: Metric = plain(
+    Instrument::Counter,
+    "gateway.limits.pooled",
+    "{request}",
+    &[],
+    "Requests that were counted with others because too many subjects are known",
+);
+pub(super) const UNPRICED: Metric = plain(
+    Instrument::Counter,
+    "gateway.limits.unpriced",
+    "{request}",
+    &[],
+    "Requests under a budget whose model has no price",
+);
+pub(super) const REDIS_FAILURES: Metric = plain(
+    Instrument::Counter,
+    "gateway.limits.redis_failures",
+    "{request}",
+    &[],
+    "Requests whose shared limits Redis gave no answer about, whatever was made of them",
+);
+pub(super) const SUBJECTS: Metric = plain(
+    Instrument::Gauge,
+    "gateway.limits.subjects",
+    "{subject}",
+    &[],
+    "Keys, users, models and targets whose use is counted apart",
+);
 
 /// Limits and budgets since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +92,7 @@ impl Metrics {
         type Read = fn(&LimitCounts) -> u64;
         let meter = self.provider.meter(METER);
         let asked = counts.clone();
-        let refused = Metric::own("gateway.limits.refused");
+        let refused = REFUSED;
         let _refused = meter
             .u64_observable_counter(refused.name)
             .with_unit(refused.unit)
@@ -47,16 +104,16 @@ impl Metrics {
                 }
             })
             .build();
-        let plain: [(&'static str, Read); 6] = [
-            ("gateway.limits.tokens_reserved", |counts| counts.tokens_reserved),
-            ("gateway.limits.tokens_settled", |counts| counts.tokens_settled),
-            ("gateway.limits.streams_cut", |counts| counts.cut),
-            ("gateway.limits.pooled", |counts| counts.pooled),
-            ("gateway.limits.unpriced", |counts| counts.unpriced),
-            ("gateway.limits.redis_failures", |counts| counts.unreachable),
+        let counters: [(Metric, Read); 6] = [
+            (TOKENS_RESERVED, |counts| counts.tokens_reserved),
+            (TOKENS_SETTLED, |counts| counts.tokens_settled),
+            (STREAMS_CUT, |counts| counts.cut),
+            (POOLED, |counts| counts.pooled),
+            (UNPRICED, |counts| counts.unpriced),
+            (REDIS_FAILURES, |counts| counts.unreachable),
         ];
-        for (name, read) in plain {
-            let (asked, metric) = (counts.clone(), Metric::own(name));
+        for (metric, read) in counters {
+            let asked = counts.clone();
             let _counter: ObservableCounter<u64> = meter
                 .u64_observable_counter(metric.name)
                 .with_unit(metric.unit)
@@ -64,7 +121,7 @@ impl Metrics {
                 .with_callback(move |counter| counter.observe(read(&asked()), &[]))
                 .build();
         }
-        let subjects = Metric::own("gateway.limits.subjects");
+        let subjects = SUBJECTS;
         let _subjects = meter
             .u64_observable_gauge(subjects.name)
             .with_unit(subjects.unit)

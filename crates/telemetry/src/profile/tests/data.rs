@@ -36,7 +36,8 @@ pub(super) fn tables() -> Vec<(&'static str, Table)> {
 /// Every attribute that the code names, whatever form its catalogue has.
 pub(super) fn attributes() -> BTreeSet<&'static str> {
     let is_name = |text: &&str| {
-        let homes = ["gen_ai.", "gateway.", "server.", "error.", "deployment.", "http."];
+        let homes =
+            ["gen_ai.", "gateway.", "server.", "error.", "deployment.", "http.", "project."];
         homes.iter().any(|home| text.starts_with(home))
             && text.chars().all(|ch| ch.is_ascii_lowercase() || "0123456789_.".contains(ch))
             && !text.ends_with(['.', '_'])
@@ -148,10 +149,13 @@ fn the_calls_of_these_tests_have_every_attribute_that_a_span_can_have() {
     for attribute in attributes() {
         let of_metrics = pinned.drop.get(attribute).is_some_and(|why| why == "a metric's");
         // These calls are answered; a refusal's HTTP span has one attribute more.
-        let of_refusals = attribute == "gateway.error.code";
+        let of_refusals =
+            attribute == "gateway.error.code" || attribute.starts_with("gateway.limit.");
+        // Nobody shows a key here.
+        let of_keys = attribute.starts_with("gateway.key.") || attribute == "project.id";
         // What callers' headers say of a prompt comes as attributes of the operator's do.
         let of_headers = attribute.starts_with("gateway.prompt.");
-        let elsewhere = of_metrics || of_refusals || of_headers;
+        let elsewhere = of_metrics || of_refusals || of_keys || of_headers;
         assert_eq!(seen.contains(attribute), !elsewhere, "{attribute}");
     }
 }
