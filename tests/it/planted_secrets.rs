@@ -91,7 +91,7 @@ fn no_planted_secret_is_in_anything_that_the_gateway_says() {
     send(&[&bearer], path, &chat(&format!("nightjar {PASTED_KEY}"), false));
     send(&[&bearer], path, &format!(r#"{{"model":"gpt-4o","messages": {PASTED_KEY}"#));
     send(&[&bearer], path, &format!(r#"{{"model":{{"{PASTED_KEY}":1}}}}"#));
-    send(&[&bearer, &format!("x-genai-provider: nobody")], path, &mini);
+    send(&[&bearer, "x-genai-provider: nobody"], path, &mini);
     let long = format!(
         "POST {path} HTTP/1.1\r\nhost: g\r\n{bearer}\r\ntransfer-encoding: chunked\r\ncontent-length: 1\r\n\r\n0\r\n\r\n"
     );

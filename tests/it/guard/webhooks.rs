@@ -1,7 +1,7 @@
 //! A detector that is somewhere else: what it is asked, and what its silence does.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,11 +12,14 @@ use super::{events, world};
 use crate::client::post;
 use crate::harness::{OPENAI_KEY, free_port, trace_id, traceparent};
 
+/// A head's lines, and the question.
+type Asked = (Vec<String>, Value);
+
 /// A webhook that answers each request with what stands in its text, as it is.
 struct Guard {
     at: SocketAddr,
     connections: Arc<AtomicUsize>,
-    asked: Arc<Mutex<Vec<(Vec<String>, Value)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Guard {
@@ -30,14 +33,14 @@ impl Guard {
             for stream in listener.incoming().flatten() {
                 connections.fetch_add(1, Ordering::Relaxed);
                 let asked = Arc::clone(&asked);
-                std::thread::spawn(move || serve(stream, &asked));
+                std::thread::spawn(move || serve(&stream, &asked));
             }
         });
         guard
     }
 }
 
-fn serve(stream: std::net::TcpStream, asked: &Mutex<Vec<(Vec<String>, Value)>>) -> Option<()> {
+fn serve(stream: &TcpStream, asked: &Mutex<Vec<Asked>>) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     loop {
         let mut head = Vec::new();
@@ -67,7 +70,8 @@ fn serve(stream: std::net::TcpStream, asked: &Mutex<Vec<(Vec<String>, Value)>>) 
         }
         let status = if answer == "busy" { "503 Busy" } else { "200 OK" };
         let text = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
-        (&stream).write_all(text.as_bytes()).ok()?;
+        let mut stream = stream;
+        stream.write_all(text.as_bytes()).ok()?;
     }
 }
 

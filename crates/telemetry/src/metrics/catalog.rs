@@ -3,7 +3,7 @@
 
 use super::bounds::{FIRST_TOKEN, GAPS, PER_TOKEN, SECONDS, THROUGHPUT, TOKENS};
 use super::metric::{of_calls, plain};
-use super::{collector, limits};
+use super::{collector, limits, store_queue};
 use crate::genai::attributes as a;
 
 pub use super::metric::{Instrument, Metric};
@@ -306,62 +306,14 @@ pub const METRICS: &[Metric] = &[
         &[],
         "Ids of tool calls that were forgotten before their time",
     ),
-    plain(
-        Instrument::Gauge,
-        "gateway.store_queue.bytes",
-        "{byte}",
-        &[],
-        "Bytes of the store's disk queue",
-    ),
-    plain(
-        Instrument::Gauge,
-        "gateway.store_queue.waiting_records",
-        "{record}",
-        &[],
-        "Records on the disk that wait for the store",
-    ),
-    plain(
-        Instrument::Gauge,
-        "gateway.store_queue.waiting",
-        "{row}",
-        &[],
-        "Rows on the disk that wait for the store",
-    ),
-    plain(
-        Instrument::Gauge,
-        "gateway.store_queue.oldest_age",
-        "s",
-        &[],
-        "How long the oldest row on the disk has waited for the store",
-    ),
-    plain(
-        Instrument::Counter,
-        "gateway.store_queue.rows",
-        "{row}",
-        &["result"],
-        "Rows of the store's disk queue, by what became of them",
-    ),
-    plain(
-        Instrument::Counter,
-        "gateway.store_queue.refusals",
-        "{insert}",
-        &["reason"],
-        "Inserts that the store's disk queue did not take, by reason",
-    ),
-    plain(
-        Instrument::Counter,
-        "gateway.store_queue.retries",
-        "{send}",
-        &[],
-        "Sends to the store that failed and are tried again",
-    ),
-    plain(
-        Instrument::Counter,
-        "gateway.store_queue.lost",
-        "{byte}",
-        &["reason"],
-        "Bytes of the store's disk queue that could not be read, by reason",
-    ),
+    store_queue::BYTES,
+    store_queue::WAITING_RECORDS,
+    store_queue::WAITING,
+    store_queue::OLDEST_AGE,
+    store_queue::ROWS,
+    store_queue::REFUSALS,
+    store_queue::RETRIES,
+    store_queue::LOST,
     limits::REFUSED,
     limits::TOKENS_RESERVED,
     limits::TOKENS_SETTLED,

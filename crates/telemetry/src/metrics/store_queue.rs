@@ -5,8 +5,72 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 
-use super::catalog::Metric;
+use super::metric::{Instrument, Metric, plain};
 use super::{METER, Metrics};
+
+pub(super) const BYTES: Metric = plain(
+    Instrument::Gauge,
+    "gateway.store_queue.bytes",
+    "{byte}",
+    &[],
+    "Bytes of the store's disk queue",
+);
+
+pub(super) const WAITING_RECORDS: Metric = plain(
+    Instrument::Gauge,
+    "gateway.store_queue.waiting_records",
+    "{record}",
+    &[],
+    "Records on the disk that wait for the store",
+);
+
+pub(super) const WAITING: Metric = plain(
+    Instrument::Gauge,
+    "gateway.store_queue.waiting",
+    "{row}",
+    &[],
+    "Rows on the disk that wait for the store",
+);
+
+pub(super) const OLDEST_AGE: Metric = plain(
+    Instrument::Gauge,
+    "gateway.store_queue.oldest_age",
+    "s",
+    &[],
+    "How long the oldest row on the disk has waited for the store",
+);
+
+pub(super) const ROWS: Metric = plain(
+    Instrument::Counter,
+    "gateway.store_queue.rows",
+    "{row}",
+    &["result"],
+    "Rows of the store's disk queue, by what became of them",
+);
+
+pub(super) const REFUSALS: Metric = plain(
+    Instrument::Counter,
+    "gateway.store_queue.refusals",
+    "{insert}",
+    &["reason"],
+    "Inserts that the store's disk queue did not take, by reason",
+);
+
+pub(super) const RETRIES: Metric = plain(
+    Instrument::Counter,
+    "gateway.store_queue.retries",
+    "{send}",
+    &[],
+    "Sends to the store that failed and are tried again",
+);
+
+pub(super) const LOST: Metric = plain(
+    Instrument::Counter,
+    "gateway.store_queue.lost",
+    "{byte}",
+    &["reason"],
+    "Bytes of the store's disk queue that could not be read, by reason",
+);
 
 /// The queue at the moment, and what happened since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
