@@ -52,7 +52,7 @@ fn telling() -> Scenario {
             Piece::ToolCall(ToolCall {
                 id: None,
                 name: "send".to_owned(),
-                arguments: cut(&["{\"to\":\"eve\\u00", "40example.", "com\",\"n\":2}"]),
+                arguments: cut(&["{\"to\":\"trudy\\u00", "40example.", "com\",\"n\":2}"]),
             }),
         ],
         gap_ms: 3,
@@ -87,7 +87,7 @@ fn a_match_across_deltas_is_redacted_in_every_dialect_and_translated() {
             assert_eq!(answer.status, 200, "{what}: {}", answer.text());
             assert!(answer.complete, "{what}");
             let text = answer.text();
-            for part in ["alice", "bob", "eve", "example", "\\u0040"] {
+            for part in ["alice", "bob", "trudy", "example", "\\u0040"] {
                 assert!(!text.contains(part), "{what}: {text}");
             }
             let said = said(&text);
