@@ -30,8 +30,6 @@ pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> 
     let (status, message) = describe(error, ctx);
     let current = ctx.routed.as_mut().and_then(|routed| routed.current.as_mut());
     let refusal = current.and_then(|current| current.refusal.take());
-    // A blocked stream has a clean end, and the caller may ask for something else at once.
-    let can_reuse_downstream = failed && refusal.is_some();
     let written = if failed {
         match refusal {
             Some(refusal) => block_stream(session, ctx, refusal).await,
@@ -54,9 +52,8 @@ pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> 
     };
     if let Err(error) = written {
         tell!(debug, ctx, cause = error.etype.as_str(), "the caller left too");
-        return FailToProxy { error_code: 0, can_reuse_downstream: false };
     }
-    FailToProxy { error_code: 0, can_reuse_downstream }
+    FailToProxy { error_code: 0, can_reuse_downstream: false }
 }
 
 /// A request that could not be read: the caller is told if it is still there.
