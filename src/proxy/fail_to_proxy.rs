@@ -28,8 +28,6 @@ pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> 
     let failed = session.response_written().is_some_and(|head| !head.status.is_informational());
     let (status, message) = describe(error, ctx);
     let kept_back = ctx.routed.as_deref_mut().and_then(kept_back);
-    // A blocked stream has a clean end, and the caller may ask for something else at once.
-    let can_reuse_downstream = failed && matches!(kept_back, Some(Rejection::Guardrail(_)));
     let written = match (failed, kept_back) {
         (true, Some(rejection)) => refuse_stream(session, ctx, rejection).await,
         (true, None) => {
@@ -53,9 +51,8 @@ pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> 
     };
     if let Err(error) = written {
         tell!(debug, ctx, cause = error.etype.as_str(), "the caller left too");
-        return FailToProxy { error_code: 0, can_reuse_downstream: false };
     }
-    FailToProxy { error_code: 0, can_reuse_downstream }
+    FailToProxy { error_code: 0, can_reuse_downstream: false }
 }
 
 /// A request that could not be read: the caller is told if it is still there.

@@ -9,8 +9,9 @@ const { default: OpenAI } = await load("openai");
 const { default: Anthropic } = await load("@anthropic-ai/sdk");
 
 const [base, what] = process.argv.slice(2);
-const openai = new OpenAI({ baseURL: base + "/v1", apiKey: "caller-key", maxRetries: 0 });
-const claude = new Anthropic({ baseURL: base, apiKey: "caller-key", maxRetries: 0 });
+// A connection ends with a stream that was blocked on it: one that is taken again at once is retried, as by default.
+const openai = new OpenAI({ baseURL: base + "/v1", apiKey: "caller-key" });
+const claude = new Anthropic({ baseURL: base, apiKey: "caller-key" });
 const messages = [{ role: "user", content: "hi" }];
 
 const calls = [

@@ -277,11 +277,9 @@ const fn begins(word: u64) -> u64 {
 fn look(bytes: &[u8], at: usize, take: &mut impl FnMut(Kind, Range<usize>)) {
     match bytes.byte(at) {
         Some(b'@') => address::email(&bytes, at, take),
-        Some(b':') => {
-            // A group of the address or a second colon follows its first.
-            if bytes.byte(at + 1).is_some_and(|it| it.is_ascii_hexdigit() || it == b':') {
-                address::ip_v6(&bytes, at, take);
-            }
+        // A group of the address or a second colon follows its first.
+        Some(b':') if bytes.byte(at + 1).is_some_and(|it| it.is_ascii_hexdigit() || it == b':') => {
+            address::ip_v6(&bytes, at, take);
         }
         Some(b'0'..=b'9') => {
             if let Some(b'+' | b'(') = before(&bytes, at)

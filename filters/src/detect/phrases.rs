@@ -105,8 +105,8 @@ impl Phrases {
         let lower = || tail.iter().map(u8::to_ascii_lowercase);
         let at = self.sorted.partition_point(|phrase| phrase.iter().copied().lt(lower()));
         let rest = self.sorted.get(at..).unwrap_or_default();
-        let alike = |phrase: &&Box<[u8]>| phrase.iter().copied().take(tail.len()).eq(lower());
-        rest.iter().take_while(alike).any(|phrase| phrase.len() > tail.len())
+        let alike = |phrase: &[u8]| phrase.iter().copied().take(tail.len()).eq(lower());
+        rest.iter().take_while(|phrase| alike(phrase)).any(|phrase| phrase.len() > tail.len())
     }
 }
 

@@ -29,7 +29,7 @@ impl Observers {
         &mut self,
         event: &StreamEvent<'_>,
         at: Instant,
-        guard: Option<&mut Guard>,
+        guard: &mut Option<Guard>,
     ) {
         match guard {
             // When it arrived was seen then.
@@ -57,7 +57,7 @@ impl Observers {
         &mut self,
         event: &StreamEvent<'_>,
         at: Instant,
-        guard: Option<&mut Guard>,
+        guard: &mut Option<Guard>,
     ) {
         self.transcript.on_event(event);
         match guard {

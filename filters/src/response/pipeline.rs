@@ -166,7 +166,7 @@ impl Pipeline {
         let Self { decode, observers, writer, guard, .. } = self;
         let mut written = Vec::new();
         decode.on_end(&mut |event| {
-            observers.on_last_event(&event, at, guard.as_mut());
+            observers.on_last_event(&event, at, guard);
             if let Some(writer) = writer {
                 writer.on_event(&event, &mut written);
             }
@@ -326,7 +326,7 @@ impl Pipeline {
         // 1. Bytes become events, 2. the observers see each, 3. it is decided what leaves, or 4. it
         // is said anew in the caller's dialect.
         decode.on_chunk(&chunk, &mut |event| {
-            observers.on_event(&event, at, guard.as_mut());
+            observers.on_event(&event, at, guard);
             if let StreamEvent::Boundary { end, usage_only } = event {
                 withhold.on_boundary(end, usage_only);
             }

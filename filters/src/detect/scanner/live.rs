@@ -124,7 +124,7 @@ impl Detectors {
                     read(Kind::CreditCard, at_digit, &|mut take| number::card(text, at, &mut take));
                     read(Kind::Phone, at_digit, &|mut take| number::phone(text, at, &mut take));
                     read(Kind::IpAddress, at_digit, &|mut take| {
-                        address::ip_v4(text, at, &mut take)
+                        address::ip_v4(text, at, &mut take);
                     });
                 }
             }

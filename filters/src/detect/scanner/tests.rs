@@ -135,23 +135,24 @@ fn only_what_may_become_a_finding_is_live() {
 #[test]
 fn after_a_pause_a_finding_is_found_all_the_same() {
     let detectors = all();
+    let places = |finding: Finding| (finding.range.start, finding.range.end);
     let paused = |left: &str, right: &str| {
         let mut scanner = Scanner::default();
         let mut found = Vec::new();
-        scanner.push(&detectors, left, &mut |finding: Finding| found.push(finding.range));
-        scanner.pause(&detectors, &mut |finding| found.push(finding.range));
-        scanner.push(&detectors, right, &mut |finding| found.push(finding.range));
-        scanner.finish(&detectors, &mut |finding| found.push(finding.range));
+        scanner.push(&detectors, left, &mut |finding: Finding| found.push(places(finding)));
+        scanner.pause(&detectors, &mut |finding| found.push(places(finding)));
+        scanner.push(&detectors, right, &mut |finding| found.push(places(finding)));
+        scanner.finish(&detectors, &mut |finding| found.push(places(finding)));
         found
     };
-    assert_eq!(paused("ask bob@exam", "ple.com now"), [4..19]);
-    assert_eq!(paused("ask bob@example.com", " now"), [4..19]);
-    assert_eq!(paused("ask bob@example.com", "pany"), [4..19]);
-    assert_eq!(paused("a forbid", "den one"), [2..11]);
+    assert_eq!(paused("ask bob@exam", "ple.com now"), [(4, 19)]);
+    assert_eq!(paused("ask bob@example.com", " now"), [(4, 19)]);
+    assert_eq!(paused("ask bob@example.com", "pany"), [(4, 19)]);
+    assert_eq!(paused("a forbid", "den one"), [(2, 11)]);
     let key = "sk-a1B2c3D4e5F6g7H8i9J0";
-    assert_eq!(paused(key, "k1L2 x"), [0..23, 23..27]);
-    assert_eq!(paused(key, " x"), [0..23]);
-    assert_eq!(paused("nothing", " here"), [] as [std::ops::Range<usize>; 0]);
+    assert_eq!(paused(key, "k1L2 x"), [(0, 23), (23, 27)]);
+    assert_eq!(paused(key, " x"), [(0, 23)]);
+    assert_eq!(paused("nothing", " here"), []);
 }
 
 proptest! {

@@ -10,6 +10,7 @@ mod fragment;
 mod frames;
 mod guard;
 mod held;
+mod leaves;
 mod strings;
 mod unescape;
 mod watch;
@@ -19,7 +20,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::time::Instant;
 use tollgate_providers::{Dialect, JsonStr, StreamEvent, StreamReader};
 
@@ -29,6 +30,7 @@ use channel::{Channel, Key};
 use fragment::{Fragment, text_at};
 use frames::{Frames, data_of, readable};
 use held::Queue;
+use leaves::{Leaves, place_of};
 use strings::walk;
 use whole::Whole;
 
@@ -159,6 +161,9 @@ impl Hold {
         leaves: &mut Leaves,
         seen: &mut dyn FnMut(&StreamEvent<'_>),
     ) {
+        if frame.len() > EVENT_BYTES_MAX {
+            self.refuse_too_long();
+        }
         if self.refusal.is_some() {
             return;
         }
@@ -345,13 +350,6 @@ impl Said {
     }
 }
 
-/// Where a part stands in the whole that it is a part of.
-fn place_of(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
-    let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
-    let end = start.checked_add(part.len())?;
-    (end <= whole.len()).then_some(start..end)
-}
-
 /// What an event is called.
 fn kind_of(json: &[u8]) -> &[u8] {
     let mut kind = &b""[..];
@@ -361,48 +359,4 @@ fn kind_of(json: &[u8]) -> &[u8] {
         }
     });
     kind
-}
-
-/// What leaves at once: slices of what came, where they lie side by side.
-#[derive(Debug, Default)]
-struct Leaves {
-    chunk: Bytes,
-    /// A part of the chunk, behind all that was copied.
-    part: Range<usize>,
-    copied: BytesMut,
-}
-
-// === impl Leaves ===
-
-impl Leaves {
-    fn of(chunk: &Bytes) -> Self {
-        Self { chunk: chunk.clone(), ..Self::default() }
-    }
-
-    fn push(&mut self, bytes: &Bytes) {
-        match place_of(&self.chunk, bytes) {
-            Some(range) if self.part.is_empty() => self.part = range,
-            Some(range) if self.part.end == range.start => self.part.end = range.end,
-            place => {
-                self.copy();
-                match place {
-                    Some(range) => self.part = range,
-                    None => self.copied.extend_from_slice(bytes),
-                }
-            }
-        }
-    }
-
-    fn copy(&mut self) {
-        let part = self.chunk.get(std::mem::take(&mut self.part)).unwrap_or_default();
-        self.copied.extend_from_slice(part);
-    }
-
-    fn join(mut self) -> Bytes {
-        if self.copied.is_empty() {
-            return self.chunk.slice(self.part);
-        }
-        self.copy();
-        self.copied.freeze()
-    }
 }

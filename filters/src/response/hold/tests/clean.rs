@@ -91,7 +91,7 @@ fn an_unfinished_last_event_leaves_too() {
     let stream = events(Dialect::Chat, Part::Text, &["it is 123-45", "-6789"]).concat();
     let cut = stream.find("\"finish_reason\":\"stop\"").unwrap();
     for end in [cut, stream.len() - 1, stream.len() - 2] {
-        let (out, ..) = pass(Dialect::Chat, &rules, &[stream[..end].as_bytes()]);
+        let (out, ..) = pass(Dialect::Chat, &rules, &[&stream.as_bytes()[..end]]);
         assert!(out.contains("[REDACTED:ssn]") && !out.contains("6789"), "{out}");
         assert!(out.ends_with(&stream[end - 20..end]), "{out}");
     }

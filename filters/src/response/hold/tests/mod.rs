@@ -2,5 +2,6 @@
 
 mod acting;
 mod clean;
+mod limits;
 mod rig;
 mod units;
