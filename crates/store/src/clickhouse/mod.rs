@@ -127,14 +127,14 @@ impl ClickHouse {
 
     /// Creates the tables if they are absent and checks them if they are there; once, and before
     /// anything else. Every other method does it too. Tables of metrics or logs that are of another
-    /// form are only warned of: spans do not need them.
+    /// form, or may not be created, are only warned of: spans do not need them.
     ///
     /// # Errors
     /// [`StoreError::Schema`] for tables of another form, or what ClickHouse says.
     pub async fn prepare(&self) -> Result<(), StoreError> {
         self.prepared().await?;
         match self.prepared_signals().await {
-            Err(error @ StoreError::Schema { .. }) => {
+            Err(error) if !error.is_retryable() => {
                 tracing::warn!(%error, "metrics and logs cannot be kept");
                 Ok(())
             }

@@ -261,6 +261,21 @@ async fn real_engine_fake_server_tables_that_are_not_the_exporters_keep_spans_go
 }
 
 #[tokio::test]
+async fn real_engine_fake_server_rights_for_spans_alone_are_enough_for_spans() {
+    let Some(shim) = Shim::start() else { return };
+    let store = shim.store();
+    store.insert(vec![row(start_ns(), 1, 0)]).await.unwrap();
+    // ACCESS_DENIED, when it comes to the other tables.
+    shim.fail("kind=error&code=497&status=403&n=2&on=select");
+    store.prepare().await.unwrap();
+    let error = store.insert_logs(logs()).await.unwrap_err();
+    assert!(!error.is_retryable(), "{error}");
+    // Once the rights are there, nobody needs to start anew.
+    store.insert_logs(logs()).await.unwrap();
+    assert_eq!(count(&store, "otel_logs").await, Cell::UInt(19));
+}
+
+#[tokio::test]
 async fn real_engine_fake_server_an_older_table_of_logs_has_no_place_for_events_names() {
     let Some(shim) = Shim::start() else { return };
     shim.store().prepare().await.unwrap();

@@ -285,6 +285,25 @@ async fn what_repeats_is_kept_once() {
 }
 
 #[tokio::test]
+async fn a_point_of_a_known_series_takes_at_most_a_hundred_bytes() {
+    const POINTS: i64 = 20_000;
+    let fixture = Fixture::new();
+    let row = |at: i64| MetricRow {
+        attributes: pairs(&[("queue", &format!("queue number {}", at % 100))]),
+        ..point("p", START_NS + at / 100 * 10_000_000_000, Point::Gauge { value: at as f64 / 7.0 })
+    };
+    for first in (0..POINTS).step_by(5_000) {
+        let rows = (first..first + 5_000).map(row).collect();
+        assert_eq!(fixture.store.insert_metrics(rows).await.unwrap(), 5_000);
+    }
+    let connection = Connection::open(fixture.path()).unwrap();
+    let pages = "SELECT (c.page_count - f.freelist_count) * s.page_size FROM pragma_page_count c, \
+                 pragma_freelist_count f, pragma_page_size s";
+    let bytes: i64 = connection.query_row(pages, [], |row| row.get(0)).unwrap();
+    assert!(bytes / POINTS <= 100, "{} bytes a point", bytes / POINTS);
+}
+
+#[tokio::test]
 async fn what_is_too_old_is_dropped_and_what_nothing_comes_from_any_more_with_it() {
     let fixture = Fixture::new();
     let now_ns = START_NS + 100 * DAY_NS;
