@@ -355,3 +355,18 @@ pricing:
     assert!(said.contains("no provider lists the model `gpt-4`"), "{said}");
     assert_eq!(said.matches("no provider lists").count(), 1, "{said}");
 }
+
+#[test]
+fn a_mode_of_a_cache_that_is_off_is_warned_of() {
+    let text = "
+providers: { local: { base_url: 'http://localhost/v1', models: [m] } }
+targets: { t: { model: m } }
+routes: { r: { models: [a], strategy: single, targets: [t], cache: force } }
+";
+    let expected = "\
+test.yaml:4:11: warning: routes.r: `cache` says nothing here: the response cache is off
+  hint: turn it on: `cache: { enabled: true }`
+";
+    assert_eq!(warned(text), expected);
+    assert_eq!(warned(&format!("{text}cache: {{ enabled: true }}\n")), "");
+}

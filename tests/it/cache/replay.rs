@@ -173,3 +173,31 @@ fn content_of_an_answer_told_again_is_captured_where_it_is_asked_for() {
         }
     }
 }
+
+#[test]
+fn an_answer_is_told_again_over_http_2_and_over_a_connection_that_goes_on() {
+    let world = world("streams: true");
+    for more in ["", STREAM] {
+        let body = body("gpt-4o", more);
+        let (first, _) = ask(&world, CHAT, &body, &[]);
+        ask_until_hit(&world, CHAT, &body);
+        let mut one = connect(world.gateway);
+        for _ in 0..3 {
+            one.write_all(&request("POST", CHAT, &[], body.as_bytes())).unwrap();
+            let answer = crate::client::read(&mut one, usize::MAX).unwrap();
+            assert_eq!(said(&answer), (200, Some("hit")));
+            assert_eq!(answer.text(), first.text());
+            assert!(answer.complete);
+        }
+        world.block_on(async {
+            let mut two = crate::http2::Connection::open(world.gateway).await;
+            for _ in 0..3 {
+                let answer = two.post(CHAT, &[], body.as_bytes()).await;
+                assert_eq!(said(&answer), (200, Some("hit")));
+                assert_eq!(answer.text(), first.text());
+                assert!(answer.complete);
+            }
+        });
+    }
+    assert_eq!(calls(&world), 2);
+}

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use tollgate_filters::cache::Mode;
 use tollgate_providers::{AuthStyle, Endpoint};
-use tollgate_routing::{Credential, EndpointKind, RoutingPath};
+use tollgate_routing::{Credential, EndpointKind, Layer, RoutingPath};
 
 use crate::tests::{loaded, targets};
 use crate::{CAPTURE_CONTENT_VARIABLE, StoreQueue, StoreSettings};
@@ -311,4 +312,41 @@ fn clickhouse_has_its_names_and_its_authority() {
         let problems = store(fields).map(drop).unwrap_err().to_string();
         assert!(problems.contains(said), "{problems}");
     }
+}
+
+#[test]
+fn the_cache_has_defaults_and_routes_and_functions_have_their_own_mode() {
+    let text = "
+providers: { local: { base_url: 'http://localhost:1/v1', models: [m] } }
+targets: { t: { model: m } }
+routes:
+  a: { models: [a], strategy: single, targets: [t], cache: force }
+  b: { models: [b], strategy: single, targets: [t] }
+functions:
+  a: { strategy: single, models: [m], cache: never }
+cache: { enabled: true, max_bytes: 1000 }";
+    let cache = loaded(text).cache.unwrap();
+    assert_eq!((cache.kind, cache.mode, cache.pace), Default::default());
+    assert_eq!((cache.bytes_max, cache.entry_bytes_max), (1000, 1000), "no entry is larger");
+    assert_eq!((cache.ttl, cache.wait), (Duration::from_secs(600), Duration::from_secs(30)));
+    let mode = |layer, name: &str| cache.modes.get(&(layer, name.into())).copied();
+    assert_eq!(mode(Layer::Route, "a"), Some(Mode::Force));
+    assert_eq!(mode(Layer::Function, "a"), Some(Mode::Never));
+    assert_eq!(mode(Layer::Route, "b"), None);
+    let plain = loaded(&text.replace(", max_bytes: 1000", "")).cache.unwrap();
+    assert_eq!((plain.bytes_max, plain.entry_bytes_max), (256 << 20, 1 << 20));
+}
+
+#[test]
+fn the_version_is_the_same_for_the_same_text_and_secrets_and_for_no_others() {
+    let text = "providers: { openai: { models: [m], credential: 'env::KEY' } }\ntargets: { t: { model: m } }";
+    let of = |text: &str, key: &'static str| {
+        crate::load_str("f", text, |name| (name == "KEY").then(|| key.to_owned()))
+            .unwrap()
+            .0
+            .version
+    };
+    assert_eq!(of(text, "one"), of(text, "one"));
+    assert_ne!(of(text, "one"), of(text, "two"));
+    assert_ne!(of(text, "one"), of(&format!("{text}\n"), "one"));
 }
