@@ -75,6 +75,20 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A query that cannot be answered.
+    #[error("{}{message}", place_text(place))]
+    Sql {
+        /// What is wrong, and what is possible instead.
+        message: String,
+        /// Line and column, from 1, where they are known.
+        place: Option<(u64, u64)>,
+    },
+    /// A query that took too long.
+    #[error("the query took more than {seconds} s: narrow the time down, or ask for less")]
+    TimedOut {
+        /// How long it was given.
+        seconds: String,
+    },
     /// Not 4 to 32 hexadecimal digits.
     #[error("a trace id has 32 hexadecimal digits; at least the first {min} are needed")]
     BadTraceId {
@@ -120,7 +134,19 @@ impl StoreError {
             | Self::ReadOnly { .. }
             | Self::BadRow { .. }
             | Self::BadTraceId { .. }
+            | Self::Sql { .. }
+            | Self::TimedOut { .. }
             | Self::AmbiguousTraceId { .. } => false,
         }
+    }
+}
+
+fn place_text(place: &Option<(u64, u64)>) -> String {
+    place.map(|(line, column)| format!("line {line}, column {column}: ")).unwrap_or_default()
+}
+
+impl From<crate::sql::SqlError> for StoreError {
+    fn from(error: crate::sql::SqlError) -> Self {
+        Self::Sql { message: error.message, place: error.place }
     }
 }

@@ -4,9 +4,11 @@
 //! Collector's ClickHouse schema. [`SpanStore`] is what a back end can do; [`Sqlite`] is the one
 //! inside the binary.
 
+mod calendar;
 mod error;
 mod query;
 mod span_row;
+pub mod sql;
 mod sqlite;
 
 use async_trait::async_trait;
@@ -38,6 +40,13 @@ pub trait SpanStore: Send + Sync {
     /// # Errors
     /// [`StoreError::BadTraceId`], [`StoreError::AmbiguousTraceId`], or what the back end says.
     async fn trace(&self, trace_id: &str) -> Result<Vec<SpanRow>, StoreError>;
+
+    /// Answers a question in SQL: one `SELECT` over `otel_traces` in ClickHouse's dialect.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`] for a query that is not known, [`StoreError::TimedOut`], or what the back
+    /// end says.
+    async fn query(&self, query: &sql::SqlQuery) -> Result<sql::Table, StoreError>;
 
     /// Drops every span that started longer ago than the retention, seen from `now_ns` (Unix time
     /// in nanoseconds). Returns how many.

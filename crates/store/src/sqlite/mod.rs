@@ -7,11 +7,13 @@
 //! the writer.
 
 mod failure;
+mod functions;
 mod insert;
 mod read;
 mod readers;
 mod retention;
 mod schema;
+mod sql;
 mod summary;
 mod writer;
 
@@ -20,6 +22,7 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -27,6 +30,7 @@ use tokio::sync::watch;
 use self::failure::Place;
 use self::readers::Readers;
 use self::writer::Writer;
+use crate::sql::{SqlQuery, Table};
 use crate::{SpanRow, SpanStore, StoreError, TraceFilter, TraceSummary};
 
 /// The embedded store.
@@ -114,6 +118,12 @@ impl std::fmt::Debug for Sqlite {
     }
 }
 
+/// Unix time.
+fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
 #[async_trait]
 impl SpanStore for Sqlite {
     async fn insert(&self, rows: Vec<SpanRow>) -> Result<u64, StoreError> {
@@ -143,6 +153,12 @@ impl SpanStore for Sqlite {
                 }
             })
             .await?
+    }
+
+    async fn query(&self, query: &SqlQuery) -> Result<Table, StoreError> {
+        let compiled = crate::sql::compile(&query.text, &query.scope, now_ns())?;
+        let query = query.clone();
+        self.readers.ask(move |connection| sql::run(connection, &compiled, &query)).await?
     }
 
     async fn prune(&self, now_ns: i64) -> Result<u64, StoreError> {

@@ -20,7 +20,7 @@ pub(super) struct Readers {
     place: Arc<Place>,
 }
 
-type Question = Box<dyn FnOnce(&Connection) + Send>;
+type Question = Box<dyn FnOnce(&mut Connection) + Send>;
 
 // === impl Readers ===
 
@@ -34,13 +34,13 @@ impl Readers {
         let (sender, queue) = mpsc::channel::<Question>(QUEUE_QUESTIONS_MAX);
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..count {
-            let connection = schema::open_for_reading(place)?;
+            let mut connection = schema::open_for_reading(place)?;
             let (queue, running) = (Arc::clone(&queue), running.clone());
             thread::Builder::new()
                 .name("store-reader".to_owned())
                 .spawn(move || {
                     while let Some(question) = next(&queue) {
-                        question(&connection);
+                        question(&mut connection);
                     }
                     drop(connection);
                     drop(running);
@@ -53,7 +53,7 @@ impl Readers {
     /// Lets a reader answer.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        question: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (done, answer) = oneshot::channel();
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -49,6 +49,7 @@ pub(super) fn open_for_writing(place: &Place) -> Result<Connection, StoreError> 
 pub(super) fn open_for_reading(place: &Place) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(place, flags, READER_CACHE_KIB)?;
+    super::functions::register(&connection).map_err(|error| place.failure(&error))?;
     let found = check(&connection, place)?;
     if found < VERSION {
         return Err(StoreError::OlderSchema { path: place.name(), found, known: VERSION });

@@ -1,0 +1,182 @@
+//! `FROM` and `JOIN`: which relations a `SELECT` reads, and how they are written.
+
+use std::cell::Cell;
+
+use sqlparser::ast::{
+    Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Spanned, TableFactor,
+    TableWithJoins,
+};
+
+use super::columns::{COLUMNS, TRACES};
+use super::literal::quoted;
+use super::{Compiled, Compiler, Scope, SqlError, Ty};
+
+/// A relation that a `SELECT` reads.
+pub(super) struct Relation<'a> {
+    /// The name that the query calls it by.
+    pub(super) name: Option<&'a str>,
+    /// The name in SQLite's text.
+    pub(super) sql: String,
+    pub(super) kind: Kind,
+    /// Whether it stands on the right of a `LEFT JOIN`: rows without a match have absent values.
+    pub(super) outer: bool,
+    /// The condition that joins it.
+    pub(super) on: Option<&'a Expr>,
+}
+
+/// What a relation is.
+pub(super) enum Kind {
+    /// `otel_traces`, and which of the tables beside `spans` the query needs.
+    Traces { details: Cell<bool>, content: Cell<bool> },
+    /// A subquery.
+    Derived(Compiled),
+}
+
+/// A named subquery.
+pub(super) type Named = (String, Compiled);
+
+// === impl Compiler ===
+
+impl Compiler<'_> {
+    /// The relations of a `FROM`, in order.
+    pub(super) fn relations<'a>(
+        &self,
+        from: &'a [TableWithJoins],
+        named: &[Named],
+        depth: usize,
+    ) -> Result<Vec<Relation<'a>>, SqlError> {
+        let mut relations = Vec::new();
+        for table in from {
+            let first = relations.len();
+            relations.push(self.relation(&table.relation, first, named, depth)?);
+            for join in &table.joins {
+                let (outer, constraint) = match &join.join_operator {
+                    JoinOperator::Join(on) | JoinOperator::Inner(on) => (false, Some(on)),
+                    JoinOperator::Left(on) | JoinOperator::LeftOuter(on) => (true, Some(on)),
+                    JoinOperator::CrossJoin(JoinConstraint::None) => (false, None),
+                    _ => {
+                        let what = "a join other than INNER, LEFT and CROSS";
+                        return Err(SqlError::unknown(what, join.relation.span()));
+                    }
+                };
+                let mut relation = self.relation(&join.relation, relations.len(), named, depth)?;
+                relation.outer = outer;
+                relation.on = match constraint {
+                    None => None,
+                    Some(JoinConstraint::On(on)) => Some(on),
+                    Some(_) => {
+                        let what = "a join without ON";
+                        return Err(SqlError::unknown(what, join.relation.span()));
+                    }
+                };
+                relations.push(relation);
+            }
+        }
+        Ok(relations)
+    }
+
+    fn relation<'a>(
+        &self,
+        factor: &'a TableFactor,
+        number: usize,
+        named: &[Named],
+        depth: usize,
+    ) -> Result<Relation<'a>, SqlError> {
+        let span = factor.span();
+        let relation =
+            |name, kind| Relation { name, sql: format!("r{number}"), kind, outer: false, on: None };
+        match factor {
+            TableFactor::Table { name, alias, args: None, sample: None, version: None, .. } => {
+                let alias = alias.as_ref().map(|alias| &alias.name);
+                let (found, kind) = table(name, named)?;
+                Ok(relation(Some(alias.map_or(found, |alias| &alias.value)), kind))
+            }
+            TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
+                let compiled = self.query(subquery, named, depth)?;
+                let alias = alias.as_ref().map(|alias| alias.name.value.as_str());
+                Ok(relation(alias, Kind::Derived(compiled)))
+            }
+            TableFactor::Table { .. } => Err(SqlError::unknown("a table function or SAMPLE", span)),
+            _ => Err(SqlError::unknown("this kind of table", span)),
+        }
+    }
+
+    /// The text of a relation; of `otel_traces` only the rows that the scope allows.
+    pub(super) fn source(&self, relation: &Relation<'_>) -> String {
+        let name = &relation.sql;
+        match (&relation.kind, self.scope) {
+            (Kind::Traces { .. }, Scope::All) => format!("spans AS {name}"),
+            (Kind::Traces { .. }, Scope::Project(project)) => {
+                // A name that cannot be written is nobody's.
+                let project = quoted(project).unwrap_or_else(|| "NULL".to_owned());
+                format!("(SELECT * FROM spans WHERE project = {project}) AS {name}")
+            }
+            (Kind::Derived(compiled), _) => format!("({}) AS {name}", compiled.sql),
+        }
+    }
+}
+
+/// A table's own name, and what it is.
+fn table<'a>(name: &'a ObjectName, named: &[Named]) -> Result<(&'a str, Kind), SqlError> {
+    let mut parts = Vec::with_capacity(2);
+    for part in &name.0 {
+        match part {
+            ObjectNamePart::Identifier(Ident { value, .. }) => parts.push(value.as_str()),
+            ObjectNamePart::Function(_) => {
+                return Err(SqlError::unknown("a table function", name.span()));
+            }
+        }
+    }
+    if let [one] = parts.as_slice()
+        && let Some((_, compiled)) = named.iter().rev().find(|(known, _)| known == one)
+    {
+        return Ok((one, Kind::Derived(compiled.clone())));
+    }
+    match parts.as_slice() {
+        [TRACES] | [_, TRACES] => {
+            Ok((TRACES, Kind::Traces { details: Cell::new(false), content: Cell::new(false) }))
+        }
+        _ => {
+            let message = format!("there is no table `{name}` here: `{TRACES}` is the one to ask");
+            Err(SqlError::new(message).at(name.span()))
+        }
+    }
+}
+
+// === impl Relation ===
+
+impl Relation<'_> {
+    /// The joins of what lies beside `spans`, as far as it was asked for. `LEFT`, so that the span
+    /// comes first: a detail is looked up, never searched.
+    pub(super) fn beside(&self) -> String {
+        let name = &self.sql;
+        let Kind::Traces { details, content } = &self.kind else { return String::new() };
+        let mut out = String::new();
+        if details.get() {
+            out.push_str(&format!(
+                " LEFT JOIN span_details AS {name}d ON {name}d.span = {name}.id"
+            ));
+        }
+        if content.get() {
+            out.push_str(&format!(
+                " LEFT JOIN span_content AS {name}c ON {name}c.span = {name}.id"
+            ));
+        }
+        out
+    }
+
+    /// Names and types of its columns.
+    pub(super) fn columns(&self) -> Vec<(String, Ty)> {
+        match &self.kind {
+            Kind::Traces { .. } => {
+                COLUMNS.iter().map(|(name, ty, _)| ((*name).to_owned(), *ty)).collect()
+            }
+            Kind::Derived(compiled) => compiled.columns.clone(),
+        }
+    }
+
+    /// Whether something beside `spans` was asked for.
+    pub(super) fn needs_more(&self) -> bool {
+        matches!(&self.kind, Kind::Traces { details, content } if details.get() || content.get())
+    }
+}

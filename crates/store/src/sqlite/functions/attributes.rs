@@ -1,0 +1,121 @@
+//! Attribute lists as they are kept, and what queries want of them.
+
+use std::fmt;
+
+use rusqlite::Connection;
+use rusqlite::functions::Context;
+use rusqlite::types::ValueRef;
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::PURE;
+
+pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
+    connection.create_scalar_function("ch_attribute", 2, PURE, attribute)?;
+    connection.create_scalar_function("ch_map", 2, PURE, map)?;
+    connection.create_scalar_function("ch_list", 2, PURE, list)
+}
+
+/// `ch_attribute(list, key)`: the text of the first attribute of this name; NULL without.
+fn attribute(context: &Context<'_>) -> rusqlite::Result<Option<String>> {
+    let Some(text) = text(context, 0)? else { return Ok(None) };
+    let Some(key) = self::text(context, 1)? else { return Ok(None) };
+    let mut reader = serde_json::Deserializer::from_str(text);
+    One(key).deserialize(&mut reader).map_err(|error| broken(&error))
+}
+
+/// `ch_map(attributes, content)`: both lists as one JSON object.
+fn map(context: &Context<'_>) -> rusqlite::Result<String> {
+    let mut all = Map::new();
+    for argument in 0..2 {
+        let Some(text) = text(context, argument)? else { continue };
+        let part: Map<String, Value> =
+            serde_json::from_str(text).map_err(|error| broken(&error))?;
+        for (key, value) in part {
+            all.entry(key).or_insert(value);
+        }
+    }
+    Ok(Value::Object(all).to_string())
+}
+
+/// `ch_list(rows, member)`: that member of each row, as a JSON array.
+fn list(context: &Context<'_>) -> rusqlite::Result<String> {
+    let Some(text) = text(context, 0)? else { return Ok("[]".to_owned()) };
+    let Some(member) = self::text(context, 1)? else { return Ok("[]".to_owned()) };
+    let rows: Vec<Map<String, Value>> =
+        serde_json::from_str(text).map_err(|error| broken(&error))?;
+    let members = rows.into_iter().map(|mut row| match row.remove(member) {
+        Some(Value::Number(ns)) => {
+            super::times::text(ns.as_i64().unwrap_or(0), "DateTime64(9)").into()
+        }
+        Some(value) => value,
+        None => Value::Null,
+    });
+    Ok(Value::Array(members.collect()).to_string())
+}
+
+fn text<'a>(context: &'a Context<'_>, argument: usize) -> rusqlite::Result<Option<&'a str>> {
+    match context.get_raw(argument) {
+        ValueRef::Null => Ok(None),
+        value => Ok(Some(value.as_str()?)),
+    }
+}
+
+fn broken(error: &serde_json::Error) -> rusqlite::Error {
+    super::failed(&format!("an attribute list is damaged: {error}"))
+}
+
+/// The value of one key; the others are passed over.
+struct One<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for One<'_> {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for One<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of strings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(is_it) = map.next_key_seed(Same(self.0))? {
+            if is_it && found.is_none() {
+                found = Some(map.next_value()?);
+            } else {
+                let _other: IgnoredAny = map.next_value()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a key is the one that is looked for; nothing is copied.
+struct Same<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for Same<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Same<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
+        Ok(key == self.0)
+    }
+}
