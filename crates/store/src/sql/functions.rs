@@ -367,7 +367,9 @@ impl<'a> Names<'a> {
             ("toDate", [arg]) => self.at_unit(arg, DAY_NS, Ty::Date, allow).map(Some),
             ("toStartOfSecond", [arg]) => self.at_unit(arg, SECOND_NS, Ty::Time, allow).map(Some),
             ("toStartOfInterval", [arg, Expr::Interval(interval)]) => match step(interval)? {
-                Step::Ns(ns) if (SECOND_NS..=DAY_NS).contains(&ns) && 7 * DAY_NS % ns == 0 => {
+                Step::Ns(ns)
+                    if (SECOND_NS..=DAY_NS).contains(&ns) && 7 * DAY_NS % ns == 0 =>
+                {
                     self.at_unit(arg, ns, Ty::DateTime, allow).map(Some)
                 }
                 _ => Ok(None),
