@@ -24,7 +24,7 @@ use crate::StoreError;
 mod tests;
 
 /// Marks a file as ours in SQLite's header: "toll".
-const APPLICATION_ID: i64 = 0x746f_6c6c;
+pub(super) const APPLICATION_ID: i64 = 0x746f_6c6c;
 /// Statements kept prepared by a connection.
 const STATEMENTS_MAX: usize = 32;
 /// Pages that the writer keeps in memory, in KiB.

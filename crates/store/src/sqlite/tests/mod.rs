@@ -3,6 +3,7 @@
 mod filters;
 mod keeping;
 mod lookup;
+mod room;
 mod speed;
 
 use std::path::PathBuf;
