@@ -30,7 +30,7 @@ const START_MAX: Duration = Duration::from_secs(10);
 /// How long exporters may take to hand over what is queued.
 const FLUSH_MAX: Duration = Duration::from_secs(10);
 /// How often the store drops what is too old.
-const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
 
 /// A running gateway with its control plane. Dropping it stops everything.
@@ -213,9 +213,12 @@ impl Drop for Running {
 fn open_store(settings: Option<&StoreSettings>) -> Result<Option<Arc<dyn SpanStore>>, String> {
     match settings {
         None => Ok(None),
-        Some(StoreSettings::Sqlite { path, retention_days }) => {
-            let settings =
-                SqliteSettings { retention_days: *retention_days, ..SqliteSettings::default() };
+        Some(StoreSettings::Sqlite { path, retention_days, bytes_max }) => {
+            let settings = SqliteSettings {
+                retention_days: *retention_days,
+                bytes_max: bytes_max.unwrap_or(0),
+                ..SqliteSettings::default()
+            };
             let store = Sqlite::open(path, settings)
                 .map_err(|error| format!("cannot open the store {}: {error}", path.display()))?;
             Ok(Some(Arc::new(store)))

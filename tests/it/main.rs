@@ -28,6 +28,7 @@ mod hangup;
 mod harness;
 mod health;
 mod http2;
+mod killed;
 mod logs;
 mod metrics;
 mod profiles;

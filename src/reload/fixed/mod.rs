@@ -50,7 +50,9 @@ impl Fixed {
 
 fn store_hash(store: Option<&StoreSettings>) -> u64 {
     fingerprint(store.map(|store| match store {
-        StoreSettings::Sqlite { path, retention_days } => fingerprint((path, retention_days)),
+        StoreSettings::Sqlite { path, retention_days, bytes_max } => {
+            fingerprint((path, retention_days, bytes_max))
+        }
         StoreSettings::ClickHouse { url, database, user, password, retention_days } => {
             let password = password.as_ref().map(|secret| secret.expose());
             fingerprint((url, database, user, password, retention_days))

@@ -52,6 +52,18 @@ DROP TABLE spans;
 CREATE UNIQUE INDEX span_rows_by_trace ON span_rows (trace, span);
 CREATE INDEX span_rows_by_time ON span_rows (timestamp_ns);
 
+-- All that statistics of the time to the first token read. The condition is written as queries have
+-- it, or SQLite would not know it again.
+CREATE INDEX span_rows_streamed ON span_rows (timestamp_ns, stream, project, model, ttft_seconds)
+    WHERE coalesce(stream, 0) = 1;
+
+-- In a trace's line, moments are kept as what they are after its start: short numbers.
+ALTER TABLE traces RENAME COLUMN root_ns TO root_after_ns;
+ALTER TABLE traces RENAME COLUMN llm_ns TO llm_after_ns;
+ALTER TABLE traces RENAME COLUMN session_ns TO session_after_ns;
+UPDATE traces SET root_after_ns = root_after_ns - started_ns,
+    llm_after_ns = llm_after_ns - started_ns, session_after_ns = session_after_ns - started_ns;
+
 -- The rest of a span. A BLOB is a compressed text.
 CREATE TABLE span_extras (
     span                INTEGER PRIMARY KEY,

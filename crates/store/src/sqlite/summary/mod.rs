@@ -18,20 +18,20 @@ pub(super) const FACTS_MAX: usize = 64;
 
 const LOAD: &str = "SELECT * FROM traces WHERE trace_id = ?";
 const SAVE: &str = "INSERT INTO traces (id, trace_id, started_ns, ended_ns, spans, errors, \
-    root_parentless, root_ns, root_duration_ns, root_name, status, llm_ns, llm_duration_ns, \
-    provider, model, ttft_seconds, input_tokens, output_tokens, session_ns, session, facts) \
-    VALUES (:id, :trace_id, :started_ns, :ended_ns, :spans, :errors, :root_parentless, :root_ns, \
-    :root_duration_ns, :root_name, :status, :llm_ns, :llm_duration_ns, :provider, :model, \
-    :ttft_seconds, :input_tokens, :output_tokens, :session_ns, :session, :facts) \
+    root_parentless, root_after_ns, root_duration_ns, root_name, status, llm_after_ns, llm_duration_ns, \
+    provider, model, ttft_seconds, input_tokens, output_tokens, session_after_ns, session, facts) \
+    VALUES (:id, :trace_id, :started_ns, :ended_ns, :spans, :errors, :root_parentless, :root_after_ns, \
+    :root_duration_ns, :root_name, :status, :llm_after_ns, :llm_duration_ns, :provider, :model, \
+    :ttft_seconds, :input_tokens, :output_tokens, :session_after_ns, :session, :facts) \
     ON CONFLICT (trace_id) DO UPDATE SET started_ns = excluded.started_ns, \
     ended_ns = excluded.ended_ns, spans = excluded.spans, errors = excluded.errors, \
-    root_parentless = excluded.root_parentless, root_ns = excluded.root_ns, \
+    root_parentless = excluded.root_parentless, root_after_ns = excluded.root_after_ns, \
     root_duration_ns = excluded.root_duration_ns, root_name = excluded.root_name, \
-    status = excluded.status, llm_ns = excluded.llm_ns, \
+    status = excluded.status, llm_after_ns = excluded.llm_after_ns, \
     llm_duration_ns = excluded.llm_duration_ns, provider = excluded.provider, \
     model = excluded.model, ttft_seconds = excluded.ttft_seconds, \
     input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, \
-    session_ns = excluded.session_ns, session = excluded.session, facts = excluded.facts";
+    session_after_ns = excluded.session_after_ns, session = excluded.session, facts = excluded.facts";
 const ADD_FACT: &str = "INSERT OR IGNORE INTO trace_facts (dimension, value, started_ns, trace) \
     VALUES (?, ?, ?, ?)";
 const DROP_FACT: &str = "DELETE FROM trace_facts \
@@ -193,6 +193,7 @@ impl Summary {
     pub(super) fn save(&mut self, connection: &Connection, trace_id: &str) -> rusqlite::Result<()> {
         let root = self.root.as_ref();
         let llm = self.llm.as_ref();
+        let after = |ns: i64| ns.saturating_sub(self.started_ns);
         let facts = serde_json::to_string(&self.facts)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         connection.prepare_cached(SAVE)?.execute(named_params! {
@@ -203,18 +204,18 @@ impl Summary {
             ":spans": self.spans,
             ":errors": self.errors,
             ":root_parentless": root.is_some_and(|root| root.parentless),
-            ":root_ns": root.map_or(0, |root| root.timestamp_ns),
+            ":root_after_ns": root.map_or(0, |root| after(root.timestamp_ns)),
             ":root_duration_ns": root.map_or(0, |root| root.duration_ns),
             ":root_name": root.map_or("", |root| &root.name),
             ":status": root.map_or("", |root| &root.status),
-            ":llm_ns": llm.map(|llm| llm.timestamp_ns),
+            ":llm_after_ns": llm.map(|llm| after(llm.timestamp_ns)),
             ":llm_duration_ns": llm.map(|llm| llm.duration_ns),
             ":provider": llm.and_then(|llm| llm.provider.as_deref()),
             ":model": llm.and_then(|llm| llm.model.as_deref()),
             ":ttft_seconds": llm.and_then(|llm| llm.ttft_seconds),
             ":input_tokens": self.input_tokens,
             ":output_tokens": self.output_tokens,
-            ":session_ns": self.session.as_ref().map(|(ns, _)| *ns),
+            ":session_after_ns": self.session.as_ref().map(|(ns, _)| after(*ns)),
             ":session": self.session.as_ref().map(|(_, session)| session),
             ":facts": facts,
         })?;
@@ -306,20 +307,21 @@ impl Summary {
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let facts: BTreeSet<(u8, String)> = super::read::json(row, "facts")?;
-        let started_ns = row.get("started_ns")?;
-        let llm = match row.get("llm_ns")? {
+        let started_ns: i64 = row.get("started_ns")?;
+        let at = |after_ns: i64| started_ns.saturating_add(after_ns);
+        let llm = match row.get("llm_after_ns")? {
             None => None,
-            Some(timestamp_ns) => Some(Llm {
-                timestamp_ns,
+            Some(after_ns) => Some(Llm {
+                timestamp_ns: at(after_ns),
                 duration_ns: row.get("llm_duration_ns")?,
                 provider: row.get("provider")?,
                 model: row.get("model")?,
                 ttft_seconds: row.get("ttft_seconds")?,
             }),
         };
-        let session = match row.get("session_ns")? {
+        let session = match row.get("session_after_ns")? {
             None => None,
-            Some(ns) => Some((ns, row.get("session")?)),
+            Some(after_ns) => Some((at(after_ns), row.get("session")?)),
         };
         Ok(Self {
             id: row.get("id")?,
@@ -329,7 +331,7 @@ impl Summary {
             errors: row.get("errors")?,
             root: Some(Root {
                 parentless: row.get("root_parentless")?,
-                timestamp_ns: row.get("root_ns")?,
+                timestamp_ns: at(row.get("root_after_ns")?),
                 duration_ns: row.get("root_duration_ns")?,
                 name: row.get("root_name")?,
                 status: row.get("status")?,
