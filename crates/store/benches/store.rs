@@ -24,6 +24,8 @@ const SPANS_DEFAULT: u64 = 1_000_000;
 const BATCH_SPANS: u64 = 2_048;
 /// How often a question is asked; the median counts.
 const ASKED: usize = 15;
+/// The same for SQL.
+const QUERIED: usize = 5;
 /// The promises.
 const RSS_MIB_MAX: f64 = 512.0;
 const FILE_MB_PER_MILLION_MAX: f64 = 350.0;
@@ -227,12 +229,12 @@ fn rss_mib_max() -> f64 {
         / 1024.0
 }
 
-/// The processor time of the thread that writes, in seconds: the kernel counts hundredths.
-fn writer_seconds() -> f64 {
+/// The processor time of the threads of this name, in seconds: the kernel counts hundredths.
+fn thread_seconds(name: &str) -> f64 {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let ticks = tasks.filter_map(|task| {
         let stat = std::fs::read_to_string(task.path().join("stat")).ok()?;
-        let rest = stat.split_once("(store-writer) ")?.1;
+        let rest = stat.split_once(&format!("({name}) "))?.1;
         let mut fields = rest.split(' ').skip(11).map_while(|field| field.parse::<f64>().ok());
         Some(fields.next()? + fields.next()?)
     });
@@ -259,7 +261,12 @@ async fn load(store: &Sqlite, numbers: &mut Numbers) -> Result<(u64, Vec<Line>),
     let lines = vec![
         Line::of("spans/s held (20,000 asked)", spans as f64 / seconds, "spans/s", None),
         Line::of("furthest behind", late.as_secs_f64(), "s", Some(1.0)),
-        Line::of("writer's processor time", writer_seconds() * 1e6 / spans as f64, "µs/span", None),
+        Line::of(
+            "writer's processor time",
+            thread_seconds("store-writer") * 1e6 / spans as f64,
+            "µs/span",
+            None,
+        ),
         Line::of("slowest batch of 2048", slowest.as_secs_f64() * 1e3, "ms", None),
         Line::of("memory at most", rss_mib_max(), "MiB", Some(RSS_MIB_MAX)),
     ];
@@ -297,13 +304,15 @@ async fn ask(store: &Sqlite, trace_id: &str) -> Result<Vec<Line>, Box<dyn Error>
             rows_max: 1_000,
             time_max: Duration::from_secs(60),
         };
-        let mut took = Vec::new();
-        for _ in 0..3 {
+        let (mut took, before) = (Vec::new(), thread_seconds("store-reader"));
+        for _ in 0..QUERIED {
             let asked = Instant::now();
             store.query(&query).await?;
             took.push(asked.elapsed());
         }
+        let busy = (thread_seconds("store-reader") - before) * 1e3 / QUERIED as f64;
         lines.push(Line::of(what, median_ms(took), "ms", max));
+        lines.push(Line::of("  of which processor time", busy, "ms", None));
     }
     Ok(lines)
 }
