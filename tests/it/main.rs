@@ -31,6 +31,7 @@ mod health;
 mod http2;
 mod ingest;
 mod ingest_issuers;
+mod killed;
 mod logs;
 mod metrics;
 mod otlp_backend;

@@ -11,9 +11,12 @@ use crate::{LIMIT_MAX, SpanKind, SpanRow, StatusCode, StoreError, TraceFilter, T
 /// How many candidates an ambiguous prefix is answered with.
 const CANDIDATES_MAX: usize = 5;
 
-const TRACE: &str = "SELECT s.*, d.*, c.attributes AS content FROM spans s \
+const TRACE: &str = "SELECT s.*, d.trace_state, d.scope_name, d.scope_version, d.status_message, \
+    ch_unpack(d.resource_attributes) AS resource_attributes, \
+    ch_unpack(d.attributes) AS attributes, ch_unpack(d.events) AS events, \
+    ch_unpack(d.links) AS links, ch_unpack(c.attributes) AS content FROM spans s \
     JOIN span_details d ON d.span = s.id LEFT JOIN span_content c ON c.span = s.id \
-    WHERE s.trace_id = ? ORDER BY s.timestamp_ns, s.duration_ns DESC, s.id LIMIT ?";
+    WHERE s.trace = (SELECT id FROM traces WHERE trace_id = ?) ORDER BY s.timestamp_ns, s.duration_ns DESC, s.id LIMIT ?";
 
 /// An attribute list in the form in which it is kept.
 #[derive(Default, serde::Deserialize)]
@@ -87,15 +90,15 @@ pub(super) fn trace(
 /// Shows every span of a trace to `see`.
 pub(super) fn each_span(
     connection: &Connection,
-    trace_id: &str,
+    trace: i64,
     mut see: impl FnMut(&SpanFacts<'_>),
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
         "SELECT timestamp_ns, duration_ns, parent_span_id = '' AS parentless, name, status, \
          provider, model, ttft_seconds, input_tokens, output_tokens, session, user \
-         FROM spans WHERE trace_id = ? ORDER BY id",
+         FROM spans WHERE trace = ? ORDER BY id",
     )?;
-    let mut rows = statement.query([trace_id])?;
+    let mut rows = statement.query([trace])?;
     while let Some(row) = rows.next()? {
         let status = text(row, "status")?.unwrap_or_default();
         see(&SpanFacts {

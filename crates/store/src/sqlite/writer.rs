@@ -7,6 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::failure::Place;
+use super::insert::Shortener;
 use super::{insert, retention};
 use crate::{SpanRow, StoreError};
 
@@ -21,7 +22,18 @@ pub(super) struct Writer {
 
 enum Job {
     Insert(Insert),
-    Prune { cutoff_ns: i64, done: Answer },
+    Prune { task: Prune, done: Answer },
+}
+
+/// What one slice of retention does.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Prune {
+    /// Drops what started before this.
+    Older(i64),
+    /// Drops the oldest if more bytes than this are in use.
+    Larger(u64),
+    /// Drops texts that nothing refers to.
+    Texts,
 }
 
 struct Insert {
@@ -36,6 +48,7 @@ struct Thread {
     connection: Connection,
     place: Arc<Place>,
     queue: mpsc::Receiver<Job>,
+    shortener: Shortener,
 }
 
 // === impl Writer ===
@@ -50,7 +63,8 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let (sender, queue) = mpsc::channel(queue_inserts_max);
         let failed = Arc::clone(&place);
-        let thread = Thread { connection, place, queue };
+        let shortener = Shortener::open(&connection).map_err(|error| place.failure(&error))?;
+        let thread = Thread { connection, place, queue, shortener };
         thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
@@ -66,10 +80,10 @@ impl Writer {
         self.send(Job::Insert(Insert { rows, done }), answer).await
     }
 
-    /// Drops one slice of what started before `cutoff_ns`.
-    pub(super) async fn prune(&self, cutoff_ns: i64) -> Result<u64, StoreError> {
+    /// Drops one slice; returns how many rows.
+    pub(super) async fn prune(&self, task: Prune) -> Result<u64, StoreError> {
         let (done, answer) = oneshot::channel();
-        self.send(Job::Prune { cutoff_ns, done }, answer).await
+        self.send(Job::Prune { task, done }, answer).await
     }
 
     pub(super) fn close(&self) {
@@ -98,8 +112,8 @@ impl Thread {
         while let Some(job) = next.take() {
             match job {
                 Job::Insert(first) => next = self.insert_group(first),
-                Job::Prune { cutoff_ns, done } => {
-                    let dropped = self.prune(cutoff_ns);
+                Job::Prune { task, done } => {
+                    let dropped = self.prune(task);
                     // Whoever asked may have gone.
                     let _gone = done.send(dropped);
                 }
@@ -167,19 +181,38 @@ impl Thread {
     /// Writes the group in one transaction; returns how many rows of each insert were new. On an
     /// error nothing was written.
     fn write(&mut self, group: &[Insert]) -> rusqlite::Result<Vec<u64>> {
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if let Err(error) = self.shortener.packer.tend(&self.connection) {
+            tracing::warn!(%error, "spans are kept with less compression for now");
+        }
         let batches: Vec<&[SpanRow]> = group.iter().map(|insert| insert.rows.as_slice()).collect();
-        let stored = insert::write(&transaction, &batches)?;
-        transaction.commit()?;
-        Ok(stored)
+        let (connection, shortener) = (&mut self.connection, &mut self.shortener);
+        let mut all = || {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let stored = insert::write(&transaction, &batches, shortener)?;
+            transaction.commit()?;
+            Ok(stored)
+        };
+        let written = all();
+        if written.is_err() {
+            self.shortener.texts.forget();
+        }
+        written
     }
 
-    fn prune(&mut self, cutoff_ns: i64) -> Result<u64, StoreError> {
+    fn prune(&mut self, task: Prune) -> Result<u64, StoreError> {
+        let (connection, texts) = (&mut self.connection, &mut self.shortener.texts);
         let mut slice = || {
             let transaction =
-                self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let dropped = retention::prune_slice(&transaction, cutoff_ns)?;
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let dropped = match task {
+                Prune::Older(cutoff_ns) => retention::prune_slice(&transaction, cutoff_ns)?,
+                Prune::Larger(bytes) if retention::bytes_used(&transaction)? > bytes => {
+                    retention::prune_slice(&transaction, i64::MAX)?
+                }
+                Prune::Larger(_) => 0,
+                Prune::Texts => texts.sweep(&transaction)? as u64,
+            };
             transaction.commit()?;
             Ok(dropped)
         };

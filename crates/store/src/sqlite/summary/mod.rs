@@ -17,22 +17,19 @@ mod tests;
 pub(super) const FACTS_MAX: usize = 64;
 
 const LOAD: &str = "SELECT * FROM traces WHERE trace_id = ?";
-const SAVE: &str = "INSERT INTO traces (trace_id, started_ns, ended_ns, spans, errors, \
-    root_parentless, root_ns, root_duration_ns, root_name, status, llm_ns, llm_duration_ns, \
-    provider, model, ttft_seconds, input_tokens, output_tokens, session_ns, session, facts) \
-    VALUES (:trace_id, :started_ns, :ended_ns, :spans, :errors, :root_parentless, :root_ns, \
-    :root_duration_ns, :root_name, :status, :llm_ns, :llm_duration_ns, :provider, :model, \
-    :ttft_seconds, :input_tokens, :output_tokens, :session_ns, :session, :facts) \
+const SAVE: &str = "INSERT INTO traces (id, trace_id, started_ns, ended_ns, spans, errors, \
+    root_parentless, root_after_ns, root_duration_ns, root_name, status, llm_after_ns, llm_duration_ns, \
+    provider, model, ttft_seconds, input_tokens, output_tokens, session_after_ns, session, facts) \
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
     ON CONFLICT (trace_id) DO UPDATE SET started_ns = excluded.started_ns, \
     ended_ns = excluded.ended_ns, spans = excluded.spans, errors = excluded.errors, \
-    root_parentless = excluded.root_parentless, root_ns = excluded.root_ns, \
+    root_parentless = excluded.root_parentless, root_after_ns = excluded.root_after_ns, \
     root_duration_ns = excluded.root_duration_ns, root_name = excluded.root_name, \
-    status = excluded.status, llm_ns = excluded.llm_ns, \
+    status = excluded.status, llm_after_ns = excluded.llm_after_ns, \
     llm_duration_ns = excluded.llm_duration_ns, provider = excluded.provider, \
     model = excluded.model, ttft_seconds = excluded.ttft_seconds, \
     input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, \
-    session_ns = excluded.session_ns, session = excluded.session, facts = excluded.facts \
-    RETURNING id";
+    session_after_ns = excluded.session_after_ns, session = excluded.session, facts = excluded.facts";
 const ADD_FACT: &str = "INSERT OR IGNORE INTO trace_facts (dimension, value, started_ns, trace) \
     VALUES (?, ?, ?, ?)";
 const DROP_FACT: &str = "DELETE FROM trace_facts \
@@ -67,6 +64,7 @@ pub(super) struct SpanFacts<'a> {
 /// A trace's line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Summary {
+    id: i64,
     started_ns: i64,
     ended_ns: i64,
     spans: i64,
@@ -103,7 +101,6 @@ struct Llm {
 
 #[derive(Clone, Debug, PartialEq)]
 struct Saved {
-    id: i64,
     started_ns: i64,
     facts: BTreeSet<(u8, String)>,
 }
@@ -125,17 +122,37 @@ impl Dimension {
 // === impl Summary ===
 
 impl Summary {
-    /// The trace's line as it is in the database, or an empty one.
-    pub(super) fn load(connection: &Connection, trace_id: &str) -> rusqlite::Result<Self> {
+    /// The trace's line as it is in the database, or an empty one. `next_id` is the number of the
+    /// next new trace, as far as this transaction knows it.
+    pub(super) fn load(
+        connection: &Connection,
+        trace_id: &str,
+        next_id: &mut Option<i64>,
+    ) -> rusqlite::Result<Self> {
         let found =
             connection.prepare_cached(LOAD)?.query_row([trace_id], Self::read).optional()?;
-        Ok(found.unwrap_or_default())
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        let id = match *next_id {
+            Some(id) => id,
+            None => connection
+                .prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM traces")?
+                .query_row([], |row| row.get(0))?,
+        };
+        *next_id = Some(id + 1);
+        Ok(Self { id, ..Self::default() })
     }
 
     /// An empty line that replaces the one in the database when saved.
     pub(super) fn anew(connection: &Connection, trace_id: &str) -> rusqlite::Result<Self> {
-        let old = Self::load(connection, trace_id)?;
-        Ok(Self { saved: old.saved, ..Self::default() })
+        let old = Self::load(connection, trace_id, &mut None)?;
+        Ok(Self { id: old.id, saved: old.saved, ..Self::default() })
+    }
+
+    /// The trace's number.
+    pub(super) const fn id(&self) -> i64 {
+        self.id
     }
 
     /// Adds a span that was not there before.
@@ -174,46 +191,45 @@ impl Summary {
     pub(super) fn save(&mut self, connection: &Connection, trace_id: &str) -> rusqlite::Result<()> {
         let root = self.root.as_ref();
         let llm = self.llm.as_ref();
+        let after = |ns: i64| ns.saturating_sub(self.started_ns);
         let facts = serde_json::to_string(&self.facts)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         // By place, in the order of `SAVE`: names would be looked up one by one, for every trace.
-        let id: i64 = connection.prepare_cached(SAVE)?.query_row(
-            params![
-                trace_id,
-                self.started_ns,
-                self.ended_ns,
-                self.spans,
-                self.errors,
-                root.is_some_and(|root| root.parentless),
-                root.map_or(0, |root| root.timestamp_ns),
-                root.map_or(0, |root| root.duration_ns),
-                root.map_or("", |root| &root.name),
-                root.map_or("", |root| &root.status),
-                llm.map(|llm| llm.timestamp_ns),
-                llm.map(|llm| llm.duration_ns),
-                llm.and_then(|llm| llm.provider.as_deref()),
-                llm.and_then(|llm| llm.model.as_deref()),
-                llm.and_then(|llm| llm.ttft_seconds),
-                self.input_tokens,
-                self.output_tokens,
-                self.session.as_ref().map(|(ns, _)| *ns),
-                self.session.as_ref().map(|(_, session)| session),
-                facts,
-            ],
-            |row| row.get(0),
-        )?;
-        self.save_facts(connection, id)
+        connection.prepare_cached(SAVE)?.execute(params![
+            self.id,
+            trace_id,
+            self.started_ns,
+            self.ended_ns,
+            self.spans,
+            self.errors,
+            root.is_some_and(|root| root.parentless),
+            root.map_or(0, |root| after(root.timestamp_ns)),
+            root.map_or(0, |root| root.duration_ns),
+            root.map_or("", |root| &root.name),
+            root.map_or("", |root| &root.status),
+            llm.map(|llm| after(llm.timestamp_ns)),
+            llm.map(|llm| llm.duration_ns),
+            llm.and_then(|llm| llm.provider.as_deref()),
+            llm.and_then(|llm| llm.model.as_deref()),
+            llm.and_then(|llm| llm.ttft_seconds),
+            self.input_tokens,
+            self.output_tokens,
+            self.session.as_ref().map(|(ns, _)| after(*ns)),
+            self.session.as_ref().map(|(_, session)| session),
+            facts,
+        ])?;
+        self.save_facts(connection)
     }
 
     /// Removes the line from the database.
     pub(super) fn remove(&self, connection: &Connection) -> rusqlite::Result<()> {
         let Some(saved) = &self.saved else { return Ok(()) };
-        saved.drop_facts(connection)?;
-        connection.prepare_cached("DELETE FROM traces WHERE id = ?")?.execute([saved.id])?;
+        saved.drop_facts(connection, self.id)?;
+        connection.prepare_cached("DELETE FROM traces WHERE id = ?")?.execute([self.id])?;
         Ok(())
     }
 
-    fn save_facts(&mut self, connection: &Connection, id: i64) -> rusqlite::Result<()> {
+    fn save_facts(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         // The facts carry the start; when it moves, or facts vanish, all are written again.
         let known = match self.saved.take() {
             Some(saved)
@@ -222,16 +238,16 @@ impl Summary {
                 saved.facts
             }
             Some(saved) => {
-                saved.drop_facts(connection)?;
+                saved.drop_facts(connection, self.id)?;
                 BTreeSet::new()
             }
             None => BTreeSet::new(),
         };
         let mut add = connection.prepare_cached(ADD_FACT)?;
         for (dimension, value) in self.facts.difference(&known) {
-            add.execute(params![dimension, value, self.started_ns, id])?;
+            add.execute(params![dimension, value, self.started_ns, self.id])?;
         }
-        self.saved = Some(Saved { id, started_ns: self.started_ns, facts: self.facts.clone() });
+        self.saved = Some(Saved { started_ns: self.started_ns, facts: self.facts.clone() });
         Ok(())
     }
 
@@ -286,29 +302,31 @@ impl Summary {
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let facts: BTreeSet<(u8, String)> = super::read::json(row, "facts")?;
-        let started_ns = row.get("started_ns")?;
-        let llm = match row.get("llm_ns")? {
+        let started_ns: i64 = row.get("started_ns")?;
+        let at = |after_ns: i64| started_ns.saturating_add(after_ns);
+        let llm = match row.get("llm_after_ns")? {
             None => None,
-            Some(timestamp_ns) => Some(Llm {
-                timestamp_ns,
+            Some(after_ns) => Some(Llm {
+                timestamp_ns: at(after_ns),
                 duration_ns: row.get("llm_duration_ns")?,
                 provider: row.get("provider")?,
                 model: row.get("model")?,
                 ttft_seconds: row.get("ttft_seconds")?,
             }),
         };
-        let session = match row.get("session_ns")? {
+        let session = match row.get("session_after_ns")? {
             None => None,
-            Some(ns) => Some((ns, row.get("session")?)),
+            Some(after_ns) => Some((at(after_ns), row.get("session")?)),
         };
         Ok(Self {
+            id: row.get("id")?,
             started_ns,
             ended_ns: row.get("ended_ns")?,
             spans: row.get("spans")?,
             errors: row.get("errors")?,
             root: Some(Root {
                 parentless: row.get("root_parentless")?,
-                timestamp_ns: row.get("root_ns")?,
+                timestamp_ns: at(row.get("root_after_ns")?),
                 duration_ns: row.get("root_duration_ns")?,
                 name: row.get("root_name")?,
                 status: row.get("status")?,
@@ -317,7 +335,7 @@ impl Summary {
             input_tokens: row.get("input_tokens")?,
             output_tokens: row.get("output_tokens")?,
             session,
-            saved: Some(Saved { id: row.get("id")?, started_ns, facts: facts.clone() }),
+            saved: Some(Saved { started_ns, facts: facts.clone() }),
             facts,
         })
     }
@@ -326,13 +344,13 @@ impl Summary {
 // === impl Saved ===
 
 impl Saved {
-    fn drop_facts(&self, connection: &Connection) -> rusqlite::Result<()> {
+    fn drop_facts(&self, connection: &Connection, id: i64) -> rusqlite::Result<()> {
         for (dimension, value) in &self.facts {
             connection.prepare_cached(DROP_FACT)?.execute(params![
                 dimension,
                 value,
                 self.started_ns,
-                self.id
+                id
             ])?;
         }
         Ok(())

@@ -4,7 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use futures_util::future::join_all;
 use rusqlite::Connection;
+use rusqlite::types::Value;
 
+use super::super::packing::Unpacker;
 use super::super::retention::SLICE_SPANS;
 use super::super::{Sqlite, SqliteSettings};
 use super::{Fixture, START_NS, at, failed, llm_row, pairs, row, trace_id, with};
@@ -67,7 +69,14 @@ async fn content_is_kept_apart_from_the_other_attributes() {
         CONTENT_KEYS.iter().map(|key| ((*key).to_owned(), "secret".to_owned())).collect();
     fixture.insert(vec![row]).await;
     let database = Connection::open(fixture.path()).unwrap();
-    let column = |sql: &str| database.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    let column = |sql: &str| {
+        let value = database.query_row(sql, [], |row| row.get::<_, Value>(0)).unwrap();
+        match value {
+            Value::Blob(packed) => Unpacker::new().unwrap().unpack(&packed).unwrap(),
+            Value::Text(text) => text,
+            _ => panic!("{value:?}"),
+        }
+    };
     assert_eq!(column("SELECT attributes FROM span_details"), "{}");
     assert_eq!(column("SELECT attributes FROM span_content").matches("secret").count(), 5);
 }

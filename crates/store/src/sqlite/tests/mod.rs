@@ -5,6 +5,7 @@ mod keeping;
 mod lookup;
 mod query;
 mod questions;
+mod room;
 mod scope;
 mod speed;
 

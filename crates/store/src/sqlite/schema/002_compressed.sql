@@ -1,0 +1,136 @@
+-- Texts that many rows share: a row has the number instead. No span that started after `used_ns`
+-- refers to a text, so one whose `used_ns` lies before the oldest span is of no more use.
+CREATE TABLE texts (
+    id      INTEGER PRIMARY KEY,
+    hash    INTEGER NOT NULL,
+    used_ns INTEGER NOT NULL,
+    text    TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX texts_by_hash ON texts (hash);
+
+-- What long texts are compressed with: a zstd dictionary for each number that they begin with.
+CREATE TABLE dictionaries (
+    id    INTEGER PRIMARY KEY,
+    bytes BLOB    NOT NULL
+) STRICT;
+
+-- A span. ANY is the number of a text, or the text itself. Ids of spans are 64-bit numbers, the
+-- trace's is its line's in `traces`.
+CREATE TABLE span_rows (
+    id            INTEGER PRIMARY KEY,
+    timestamp_ns  INTEGER NOT NULL,
+    duration_ns   INTEGER NOT NULL,
+    trace         INTEGER NOT NULL,
+    span          INTEGER NOT NULL,
+    parent        INTEGER,
+    name          ANY     NOT NULL,
+    kind          INTEGER NOT NULL,
+    service_name  ANY     NOT NULL,
+    status        INTEGER NOT NULL,
+    operation     ANY,
+    provider      ANY,
+    model         ANY,
+    stream        INTEGER,
+    input_tokens  INTEGER,
+    output_tokens INTEGER,
+    ttft_seconds  REAL,
+    session       ANY,
+    user          ANY,
+    project       ANY
+) STRICT;
+
+INSERT INTO span_rows SELECT s.id, s.timestamp_ns, s.duration_ns, t.id, id_number(s.span_id),
+    id_number(s.parent_span_id), s.name,
+    CASE s.kind WHEN 'Internal' THEN 1 WHEN 'Server' THEN 2 WHEN 'Client' THEN 3
+        WHEN 'Producer' THEN 4 WHEN 'Consumer' THEN 5 ELSE 0 END,
+    s.service_name, CASE s.status WHEN 'Ok' THEN 1 WHEN 'Error' THEN 2 ELSE 0 END,
+    s.operation, s.provider, s.model, s.stream, s.input_tokens, s.output_tokens, s.ttft_seconds,
+    s.session, s.user, s.project
+    FROM spans s JOIN traces t ON t.trace_id = s.trace_id ORDER BY s.id;
+DROP TABLE spans;
+CREATE UNIQUE INDEX span_rows_by_trace ON span_rows (trace, span);
+CREATE INDEX span_rows_by_time ON span_rows (timestamp_ns);
+
+-- All that statistics of the time to the first token read. The condition is written as queries have
+-- it, or SQLite would not know it again.
+CREATE INDEX span_rows_streamed ON span_rows (timestamp_ns, stream, project, model, ttft_seconds)
+    WHERE coalesce(stream, 0) = 1;
+
+-- In a trace's line, moments are kept as what they are after its start: short numbers.
+ALTER TABLE traces RENAME COLUMN root_ns TO root_after_ns;
+ALTER TABLE traces RENAME COLUMN llm_ns TO llm_after_ns;
+ALTER TABLE traces RENAME COLUMN session_ns TO session_after_ns;
+UPDATE traces SET root_after_ns = root_after_ns - started_ns,
+    llm_after_ns = llm_after_ns - started_ns, session_after_ns = session_after_ns - started_ns;
+
+-- The rest of a span. A BLOB is a compressed text.
+CREATE TABLE span_extras (
+    span                INTEGER PRIMARY KEY,
+    trace_state         ANY NOT NULL,
+    scope_name          ANY NOT NULL,
+    scope_version       ANY NOT NULL,
+    status_message      ANY NOT NULL,
+    resource_attributes ANY NOT NULL,
+    attributes          ANY NOT NULL,
+    events              ANY,
+    links               ANY
+) STRICT;
+
+INSERT INTO span_extras SELECT * FROM span_details ORDER BY span;
+DROP TABLE span_details;
+
+ALTER TABLE span_content RENAME TO span_content_old;
+CREATE TABLE span_content (
+    span       INTEGER PRIMARY KEY,
+    attributes ANY NOT NULL
+) STRICT;
+INSERT INTO span_content SELECT * FROM span_content_old ORDER BY span;
+DROP TABLE span_content_old;
+
+-- The same with texts. One table each, so that SQLite can look through them in any join.
+CREATE VIEW spans AS SELECT
+    id, timestamp_ns, duration_ns, trace,
+    (SELECT t.trace_id FROM traces t WHERE t.id = r.trace) AS trace_id,
+    format('%016x', span) AS span_id,
+    CASE WHEN parent IS NULL THEN '' ELSE format('%016x', parent) END AS parent_span_id,
+    CASE typeof(name) WHEN 'integer' THEN (SELECT text FROM texts WHERE id = r.name) ELSE name END
+        AS name,
+    CASE kind WHEN 1 THEN 'Internal' WHEN 2 THEN 'Server' WHEN 3 THEN 'Client'
+        WHEN 4 THEN 'Producer' WHEN 5 THEN 'Consumer' ELSE 'Unspecified' END AS kind,
+    CASE typeof(service_name) WHEN 'integer'
+        THEN (SELECT text FROM texts WHERE id = r.service_name) ELSE service_name END
+        AS service_name,
+    CASE status WHEN 1 THEN 'Ok' WHEN 2 THEN 'Error' ELSE 'Unset' END AS status,
+    CASE typeof(operation) WHEN 'integer' THEN (SELECT text FROM texts WHERE id = r.operation)
+        ELSE operation END AS operation,
+    CASE typeof(provider) WHEN 'integer' THEN (SELECT text FROM texts WHERE id = r.provider)
+        ELSE provider END AS provider,
+    CASE typeof(model) WHEN 'integer' THEN (SELECT text FROM texts WHERE id = r.model)
+        ELSE model END AS model,
+    stream, input_tokens, output_tokens, ttft_seconds,
+    CASE typeof(session) WHEN 'integer' THEN (SELECT text FROM texts WHERE id = r.session)
+        ELSE session END AS session,
+    CASE typeof(user) WHEN 'integer' THEN (SELECT text FROM texts WHERE id = r.user)
+        ELSE user END AS user,
+    CASE typeof(project) WHEN 'integer' THEN (SELECT text FROM texts WHERE id = r.project)
+        ELSE project END AS project
+    FROM span_rows r;
+
+CREATE VIEW span_details AS SELECT
+    span,
+    CASE typeof(trace_state) WHEN 'integer' THEN (SELECT text FROM texts WHERE id = r.trace_state)
+        ELSE trace_state END AS trace_state,
+    CASE typeof(scope_name) WHEN 'integer' THEN (SELECT text FROM texts WHERE id = r.scope_name)
+        ELSE scope_name END AS scope_name,
+    CASE typeof(scope_version) WHEN 'integer'
+        THEN (SELECT text FROM texts WHERE id = r.scope_version) ELSE scope_version END
+        AS scope_version,
+    CASE typeof(status_message) WHEN 'integer'
+        THEN (SELECT text FROM texts WHERE id = r.status_message) ELSE status_message END
+        AS status_message,
+    CASE typeof(resource_attributes) WHEN 'integer'
+        THEN (SELECT text FROM texts WHERE id = r.resource_attributes)
+        ELSE resource_attributes END AS resource_attributes,
+    attributes, events, links
+    FROM span_extras r;
