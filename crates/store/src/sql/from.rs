@@ -106,17 +106,23 @@ impl Compiler<'_> {
         }
     }
 
-    /// The text of a relation; of `otel_traces` only the rows that the scope allows.
-    pub(super) fn source(&self, relation: &Relation<'_>) -> String {
+    /// The text of a relation; of `otel_traces` only the rows that the scope allows. With `whole` its
+    /// rows are gathered first: SQLite does not look through a limit.
+    pub(super) fn source(&self, relation: &Relation<'_>, whole: bool) -> String {
         let name = &relation.sql;
+        let limit = if whole { " LIMIT -1" } else { "" };
         match (&relation.kind, self.scope) {
-            (Kind::Traces { .. }, Scope::All) => format!("spans AS {name}"),
+            (Kind::Traces { .. }, Scope::All) if !whole => format!("spans AS {name}"),
+            (Kind::Traces { .. }, Scope::All) => format!("(SELECT * FROM spans{limit}) AS {name}"),
             (Kind::Traces { .. }, Scope::Project(project)) => {
                 // A name that cannot be written is nobody's.
                 let project = quoted(project).unwrap_or_else(|| "NULL".to_owned());
-                format!("(SELECT * FROM spans WHERE project = {project}) AS {name}")
+                format!("(SELECT * FROM spans WHERE project = {project}{limit}) AS {name}")
             }
-            (Kind::Derived(compiled), _) => format!("({}) AS {name}", compiled.sql),
+            (Kind::Derived(compiled), _) if !whole => format!("({}) AS {name}", compiled.sql),
+            (Kind::Derived(compiled), _) => {
+                format!("(SELECT * FROM ({}){limit}) AS {name}", compiled.sql)
+            }
         }
     }
 }
@@ -177,6 +183,19 @@ impl Relation<'_> {
             ));
         }
         out
+    }
+
+    /// Whether a join must gather its rows first, as the relation at `at` of several. What a view
+    /// computes has no index: SQLite would go through it once for every row of the others, but of
+    /// gathered rows it makes one. A span that is found by its trace has one already.
+    pub(super) fn is_gathered<'c>(
+        &self,
+        at: usize,
+        conditions: &mut impl Iterator<Item = &'c str>,
+    ) -> bool {
+        let Kind::Traces { .. } = self.kind else { return true };
+        let (left, right) = (format!("({}.trace = ", self.sql), format!(" = {}.trace)", self.sql));
+        at > 0 && !conditions.any(|it| it.contains(&left) || it.contains(&right))
     }
 
     /// Names and types of its columns.

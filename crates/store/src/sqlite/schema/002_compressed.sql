@@ -90,7 +90,7 @@ DROP TABLE span_content_old;
 
 -- The same with texts. One table each, so that SQLite can look through them in any join.
 CREATE VIEW spans AS SELECT
-    id, timestamp_ns, duration_ns, trace,
+    id, timestamp_ns, duration_ns, trace, span AS span_number, parent AS parent_number,
     (SELECT t.trace_id FROM traces t WHERE t.id = r.trace) AS trace_id,
     format('%016x', span) AS span_id,
     CASE WHEN parent IS NULL THEN '' ELSE format('%016x', parent) END AS parent_span_id,

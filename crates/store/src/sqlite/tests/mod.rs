@@ -3,6 +3,7 @@
 mod filters;
 mod keeping;
 mod lookup;
+mod plans;
 mod query;
 mod questions;
 mod room;
