@@ -1,13 +1,17 @@
 //! Writing rows: the span, what belongs to it, and what it changes about its trace.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use rusqlite::{Connection, ToSql, params};
+use foldhash::fast::RandomState;
+use rusqlite::{CachedStatement, Connection, params};
 use serde::Serialize;
 
+use super::lists::Lists;
 use super::packing::Packer;
-use super::summary::{SpanFacts, Summary};
-use super::texts::{TEXT_BYTES_MAX, Texts};
+use super::resources::{Kept, Resources};
+use super::summary::{Lines, SpanFacts, Summary};
+use super::texts::{Shared, Texts};
+use super::words::Words;
 use crate::{CONTENT_KEYS, SpanRow, StatusCode};
 
 const INSERT_SPAN: &str = "INSERT INTO span_rows (timestamp_ns, duration_ns, trace, span, parent, \
@@ -25,13 +29,23 @@ const JSON_BYTES_USUAL: usize = 2_048;
 /// How texts become short; the writer's own.
 pub(super) struct Shortener {
     pub(super) texts: Texts,
+    pub(super) words: Words,
     pub(super) packer: Packer,
+    lists: Lists,
+    resources: Resources,
 }
 
-/// One transaction's work.
+/// One transaction's work. Its statements are looked up once.
 struct Writing<'a> {
     connection: &'a Connection,
     shortener: &'a mut Shortener,
+    span: CachedStatement<'a>,
+    extras: CachedStatement<'a>,
+    lines: Lines<'a>,
+    /// The traces that were met, in that order: looked up and written once, however many of their
+    /// spans are here.
+    traces: Vec<(&'a str, Summary)>,
+    places: HashMap<&'a str, usize, RandomState>,
 }
 
 /// The attributes that have columns of their own.
@@ -48,6 +62,15 @@ struct Promoted<'a> {
     user: Option<&'a str>,
 }
 
+/// What some of them are in rows.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    provider: Option<Shared<'a>>,
+    model: Option<Shared<'a>>,
+    session: Option<Shared<'a>>,
+    user: Option<Shared<'a>>,
+}
+
 /// Attribute lists as a JSON object.
 #[derive(Serialize)]
 struct Object<'a>(#[serde(serialize_with = "borrowed")] Vec<&'a (String, String)>);
@@ -58,31 +81,27 @@ pub(super) fn write(
     batches: &[&[SpanRow]],
     shortener: &mut Shortener,
 ) -> rusqlite::Result<Vec<u64>> {
-    shortener.texts.begin(connection)?;
-    // A trace is looked up and written once, however many of its spans are here.
-    let mut traces: BTreeMap<&str, Summary> = BTreeMap::new();
-    let mut next_id = None;
+    shortener.begin(connection)?;
+    let mut writing = Writing {
+        connection,
+        shortener,
+        span: connection.prepare_cached(INSERT_SPAN)?,
+        extras: connection.prepare_cached(INSERT_EXTRAS)?,
+        lines: Lines::open(connection)?,
+        traces: Vec::new(),
+        places: HashMap::default(),
+    };
     let mut stored = Vec::with_capacity(batches.len());
-    let mut writing = Writing { connection, shortener };
     for rows in batches {
         let mut new = 0;
         for row in *rows {
-            let trace = match traces.entry(&row.trace_id) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(Summary::load(connection, &row.trace_id, &mut next_id)?)
-                }
-            };
-            let promoted = Promoted::of(row);
-            if writing.span(row, trace.id(), &promoted)? {
-                new += 1;
-                trace.absorb(&promoted.facts(row));
-            }
+            new += u64::from(writing.span(row)?);
         }
         stored.push(new);
     }
-    for (trace_id, trace) in &mut traces {
-        trace.save(connection, trace_id)?;
+    let Writing { traces, mut lines, .. } = writing;
+    for (trace_id, mut trace) in traces {
+        trace.save(&mut lines, trace_id)?;
     }
     Ok(stored)
 }
@@ -91,25 +110,57 @@ pub(super) fn write(
 
 impl Shortener {
     pub(super) fn open(connection: &Connection) -> rusqlite::Result<Self> {
-        Ok(Self { texts: Texts::default(), packer: Packer::open(connection)? })
+        Ok(Self {
+            texts: Texts::default(),
+            words: Words::new(),
+            packer: Packer::open(connection)?,
+            lists: Lists::default(),
+            resources: Resources::default(),
+        })
+    }
+
+    /// To be called when a transaction was rolled back: what it has numbered does not exist.
+    pub(super) fn forget(&mut self) {
+        self.texts.forget();
+        self.words.forget();
+        self.resources.forget();
+    }
+
+    /// Drops the texts and words that no span refers to any more; how many.
+    pub(super) fn sweep(&mut self, connection: &Connection) -> rusqlite::Result<usize> {
+        self.resources.forget();
+        Ok(self.texts.sweep(connection)? + self.words.sweep(connection)?)
+    }
+
+    fn begin(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.texts.begin(connection)? {
+            self.forget();
+        }
+        self.words.begin(connection)
     }
 }
 
 // === impl Writing ===
 
-impl Writing<'_> {
+impl<'a> Writing<'a> {
     /// Whether the span was new.
-    fn span(
-        &mut self,
-        row: &SpanRow,
-        trace: i64,
-        promoted: &Promoted<'_>,
-    ) -> rusqlite::Result<bool> {
-        let (db, texts, ns) = (self.connection, &mut self.shortener.texts, row.timestamp_ns);
-        let inserted = db.prepare_cached(INSERT_SPAN)?.execute(params![
-            row.timestamp_ns,
+    fn span(&mut self, row: &'a SpanRow) -> rusqlite::Result<bool> {
+        let place = self.trace(&row.trace_id)?;
+        let (_, trace) = self.traces.get_mut(place).ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        let promoted = Promoted::of(row);
+        let (db, ns) = (self.connection, row.timestamp_ns);
+        let Shortener { texts, packer, resources, .. } = &mut *self.shortener;
+        let resource = resources.of(db, texts, packer, row)?;
+        let named = Named {
+            provider: texts.share_some(db, promoted.provider, ns)?,
+            model: texts.share_some(db, promoted.model, ns)?,
+            session: texts.share_some(db, promoted.session, ns)?,
+            user: texts.share_some(db, promoted.user, ns)?,
+        };
+        let inserted = self.span.execute(params![
+            ns,
             row.duration_ns,
-            trace,
+            trace.id(),
             id_number(&row.span_id),
             id_number(&row.parent_span_id),
             texts.share(db, &row.name, ns)?,
@@ -117,50 +168,64 @@ impl Writing<'_> {
             texts.share(db, &row.service_name, ns)?,
             row.status.number(),
             texts.share_some(db, promoted.operation, ns)?,
-            texts.share_some(db, promoted.provider, ns)?,
-            texts.share_some(db, promoted.model, ns)?,
+            named.provider,
+            named.model,
             promoted.stream,
             promoted.input_tokens,
             promoted.output_tokens,
             promoted.ttft_seconds,
-            texts.share_some(db, promoted.session, ns)?,
-            texts.share_some(db, promoted.user, ns)?,
-            texts.share_some(db, row.resource_attribute("project.id"), ns)?,
+            named.session,
+            named.user,
+            resource.project,
         ])?;
         if inserted == 0 {
             return Ok(false);
         }
-        self.rest(row, db.last_insert_rowid())?;
+        trace.absorb(&promoted.facts(row, named));
+        self.rest(row, &resource.all)?;
         Ok(true)
     }
 
+    /// Where a trace is.
+    fn trace(&mut self, trace_id: &'a str) -> rusqlite::Result<usize> {
+        // Spans of one trace come together.
+        if self.traces.last().is_some_and(|(last, _)| *last == trace_id) {
+            return Ok(self.traces.len() - 1);
+        }
+        if let Some(place) = self.places.get(trace_id) {
+            return Ok(*place);
+        }
+        let summary = self.lines.load(trace_id)?;
+        let place = self.traces.len();
+        self.places.insert(trace_id, place);
+        self.traces.push((trace_id, summary));
+        Ok(place)
+    }
+
     /// What only the view of one span needs.
-    fn rest(&mut self, row: &SpanRow, span: i64) -> rusqlite::Result<()> {
-        let (db, ns) = (self.connection, row.timestamp_ns);
-        let Shortener { texts, packer } = &mut *self.shortener;
-        let (content, attributes): (Vec<_>, Vec<_>) =
-            row.attributes.iter().partition(|(key, _)| CONTENT_KEYS.contains(&key.as_str()));
-        let mut pack_some = |some: bool, json: rusqlite::Result<String>| {
-            some.then(|| packer.pack(json?)).transpose()
-        };
-        let events = pack_some(!row.events.is_empty(), json(&row.events))?;
-        let links = pack_some(!row.links.is_empty(), json(&row.links))?;
-        let packed = packer.pack(json(&Object(attributes))?)?;
-        let resource = json(&Object(row.resource_attributes.iter().collect()))?;
-        let long = resource.len() > TEXT_BYTES_MAX;
-        let long = long.then(|| packer.pack(resource.clone())).transpose()?;
-        let shared = texts.share(db, &resource, ns)?;
-        db.prepare_cached(INSERT_EXTRAS)?.execute(params![
+    fn rest(&mut self, row: &SpanRow, resource: &Kept) -> rusqlite::Result<()> {
+        let (db, ns, span) =
+            (self.connection, row.timestamp_ns, self.connection.last_insert_rowid());
+        let Shortener { texts, words, packer, lists, .. } = &mut *self.shortener;
+        let plain = row.attributes.iter().filter(|(key, _)| !is_content(key));
+        let plain = plain.map(|(key, value)| (key.as_str(), value.as_str()));
+        let list = lists.write(db, words, plain, ns)?;
+        let list = packer.pack_list(list)?;
+        let mut pack = |json: String| packer.pack(json);
+        let events = (!row.events.is_empty()).then(|| pack(json(&row.events)?)).transpose()?;
+        let links = (!row.links.is_empty()).then(|| pack(json(&row.links)?)).transpose()?;
+        self.extras.execute(params![
             span,
             texts.share(db, &row.trace_state, ns)?,
             texts.share(db, &row.scope_name, ns)?,
             texts.share(db, &row.scope_version, ns)?,
             texts.share(db, &row.status_message, ns)?,
-            long.as_ref().map_or(&shared as &dyn ToSql, |long| long),
-            packed,
+            resource,
+            list,
             events,
             links,
         ])?;
+        let content: Vec<_> = row.attributes.iter().filter(|(key, _)| is_content(key)).collect();
         if !content.is_empty() {
             let content = packer.pack(json(&Object(content))?)?;
             db.prepare_cached(INSERT_CONTENT)?.execute(params![span, content])?;
@@ -169,12 +234,17 @@ impl Writing<'_> {
     }
 }
 
+/// Whether it is what people wrote.
+fn is_content(key: &str) -> bool {
+    key.starts_with("gen_ai.") && CONTENT_KEYS.contains(&key)
+}
+
 /// A span's id as it is kept; `None` if it is not the id of a span, as a root's parent.
 pub(super) fn id_number(id: &str) -> Option<i64> {
     u64::from_str_radix(id, 16).ok().map(u64::cast_signed)
 }
 
-fn json(value: &impl Serialize) -> rusqlite::Result<String> {
+pub(super) fn json(value: &impl Serialize) -> rusqlite::Result<String> {
     let mut text = Vec::with_capacity(JSON_BYTES_USUAL);
     serde_json::to_writer(&mut text, value)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
@@ -212,7 +282,7 @@ impl<'a> Promoted<'a> {
         promoted
     }
 
-    fn facts<'b>(&'b self, row: &'b SpanRow) -> SpanFacts<'b> {
+    fn facts<'b>(&'b self, row: &'b SpanRow, named: Named<'_>) -> SpanFacts<'b> {
         SpanFacts {
             timestamp_ns: row.timestamp_ns,
             duration_ns: row.duration_ns,
@@ -226,7 +296,8 @@ impl<'a> Promoted<'a> {
             input_tokens: self.input_tokens,
             output_tokens: self.output_tokens,
             session: self.session,
-            user: self.user,
+            values: [named.provider, named.model, named.session, named.user]
+                .map(|value| value.and_then(Shared::number)),
         }
     }
 }

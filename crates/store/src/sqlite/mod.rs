@@ -9,14 +9,17 @@
 mod failure;
 mod functions;
 mod insert;
+mod lists;
 mod packing;
 mod read;
 mod readers;
+mod resources;
 mod retention;
 mod schema;
 mod sql;
 mod summary;
 mod texts;
+mod words;
 mod writer;
 
 #[cfg(test)]

@@ -86,8 +86,8 @@ impl Readers {
 // === impl Reader ===
 
 impl Reader {
-    /// Answers from one state of the database. Its dictionaries are learnt first: no row of that
-    /// state was packed with another one.
+    /// Answers from one state of the database. Its dictionaries and words are learnt first: no row
+    /// of that state was packed with others.
     fn answer<T>(
         &mut self,
         question: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
@@ -110,6 +110,13 @@ impl Reader {
             unpacker
                 .learn(row.get(0)?, bytes)
                 .map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))?;
+        }
+        let mut new = self
+            .connection
+            .prepare_cached("SELECT id, text FROM words WHERE id > ? ORDER BY id")?;
+        let mut new = new.query([unpacker.vocabulary.latest()])?;
+        while let Some(row) = new.next()? {
+            unpacker.vocabulary.learn(row.get(0)?, row.get_ref(1)?.as_str()?);
         }
         Ok(())
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 
 use super::read;
-use super::summary::Summary;
+use super::summary::Lines;
+use super::texts::Texts;
 
 /// How many spans one transaction drops at most.
 pub(super) const SLICE_SPANS: u32 = 5_000;
@@ -42,7 +43,12 @@ pub(super) fn bytes_used(connection: &Connection) -> rusqlite::Result<u64> {
 
 /// Drops up to [`SLICE_SPANS`] of the oldest spans that started before `cutoff_ns`, and what their
 /// traces' lines say about them. Returns how many.
-pub(super) fn prune_slice(connection: &Connection, cutoff_ns: i64) -> rusqlite::Result<u64> {
+pub(super) fn prune_slice(
+    connection: &Connection,
+    cutoff_ns: i64,
+    texts: &mut Texts,
+) -> rusqlite::Result<u64> {
+    texts.begin(connection)?;
     let mut old = connection.prepare_cached(
         "SELECT s.id, s.trace, t.trace_id FROM span_rows s CROSS JOIN traces t ON t.id = s.trace \
          WHERE s.timestamp_ns < ? ORDER BY s.timestamp_ns LIMIT ?",
@@ -60,13 +66,14 @@ pub(super) fn prune_slice(connection: &Connection, cutoff_ns: i64) -> rusqlite::
         connection.prepare_cached("DELETE FROM span_extras WHERE span = ?")?.execute([span])?;
         connection.prepare_cached("DELETE FROM span_rows WHERE id = ?")?.execute([span])?;
     }
+    let mut lines = Lines::open(connection)?;
     for (id, trace_id) in &traces {
-        let mut trace = Summary::anew(connection, trace_id)?;
-        read::each_span(connection, *id, |span| trace.absorb(span))?;
+        let mut trace = lines.anew(trace_id)?;
+        read::each_span(connection, *id, texts, |span| trace.absorb(span))?;
         if trace.is_empty() {
-            trace.remove(connection)?;
+            trace.remove(&mut lines)?;
         } else {
-            trace.save(connection, trace_id)?;
+            trace.save(&mut lines, trace_id)?;
         }
     }
     Ok(spans.len() as u64)

@@ -195,27 +195,33 @@ impl Thread {
         };
         let written = all();
         if written.is_err() {
-            self.shortener.texts.forget();
+            self.shortener.forget();
         }
         written
     }
 
     fn prune(&mut self, task: Prune) -> Result<u64, StoreError> {
-        let (connection, texts) = (&mut self.connection, &mut self.shortener.texts);
+        let (connection, shortener) = (&mut self.connection, &mut self.shortener);
         let mut slice = || {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let dropped = match task {
-                Prune::Older(cutoff_ns) => retention::prune_slice(&transaction, cutoff_ns)?,
+                Prune::Older(cutoff_ns) => {
+                    retention::prune_slice(&transaction, cutoff_ns, &mut shortener.texts)?
+                }
                 Prune::Larger(bytes) if retention::bytes_used(&transaction)? > bytes => {
-                    retention::prune_slice(&transaction, i64::MAX)?
+                    retention::prune_slice(&transaction, i64::MAX, &mut shortener.texts)?
                 }
                 Prune::Larger(_) => 0,
-                Prune::Texts => texts.sweep(&transaction)? as u64,
+                Prune::Texts => shortener.sweep(&transaction)? as u64,
             };
             transaction.commit()?;
             Ok(dropped)
         };
-        slice().map_err(|error| self.place.failure(&error))
+        let dropped = slice();
+        if dropped.is_err() {
+            shortener.forget();
+        }
+        dropped.map_err(|error| self.place.failure(&error))
     }
 }

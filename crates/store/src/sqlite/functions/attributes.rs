@@ -12,6 +12,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::{PURE, Shelf};
+use crate::sqlite::packing::is_list;
 
 pub(super) fn register(connection: &Connection, shelf: &Shelf) -> rusqlite::Result<()> {
     let own = Arc::clone(shelf);
@@ -28,6 +29,15 @@ pub(super) fn register(connection: &Connection, shelf: &Shelf) -> rusqlite::Resu
 
 /// `ch_attribute(list, key)`: the text of the first attribute of this name; NULL without.
 fn attribute(context: &Context<'_>, shelf: &Shelf) -> rusqlite::Result<Option<String>> {
+    if let ValueRef::Blob(kept) = context.get_raw(0)
+        && is_list(kept)
+    {
+        let key = context.get_raw(1).as_str()?;
+        let mut unpacker = shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = unpacker.list(kept).map_err(|error| broken(&error))?;
+        let found = unpacker.vocabulary.find(&list, key).map_err(|error| broken(&error))?;
+        return Ok(found.map(Cow::into_owned));
+    }
     let Some(text) = text(context, 0, shelf)? else { return Ok(None) };
     let Some(key) = self::text(context, 1, shelf)? else { return Ok(None) };
     let mut reader = serde_json::Deserializer::from_str(&text);

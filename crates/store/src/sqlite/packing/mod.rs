@@ -5,14 +5,18 @@
 //! first one. When texts change so much that it no longer helps, another is trained; old ones stay,
 //! for the rows that need them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params};
+use serde::{Serialize, Serializer};
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::{CParameter, get_frame_content_size};
+
+use super::lists::{PACKED, PLAIN, PLAIN_BYTES_MAX, Vocabulary};
 
 #[cfg(test)]
 mod tests;
@@ -65,10 +69,11 @@ pub(super) type Shelf = Arc<Mutex<Unpacker>>;
 pub(super) struct Unpacker {
     by_dictionary: BTreeMap<u32, Decompressor<'static>>,
     frame: Vec<u8>,
+    pub(super) vocabulary: Vocabulary,
 }
 
 /// A text as it is kept: packed where that is shorter.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Packed {
     Bytes(Vec<u8>),
     Text(String),
@@ -100,14 +105,29 @@ impl Packer {
 
     /// What is kept for `text`.
     pub(super) fn pack(&mut self, text: String) -> rusqlite::Result<Packed> {
+        let mut bytes = Vec::new();
+        self.pack_bytes(text.as_bytes(), &mut bytes)?;
+        if bytes.len() < text.len() { Ok(Packed::Bytes(bytes)) } else { Ok(Packed::Text(text)) }
+    }
+
+    /// What is kept for a list.
+    pub(super) fn pack_list(&mut self, list: &[u8]) -> rusqlite::Result<Vec<u8>> {
+        if list.len() <= PLAIN_BYTES_MAX {
+            return Ok(list.to_vec());
+        }
+        let mut bytes = vec![PACKED];
+        self.pack_bytes(list, &mut bytes)?;
+        if bytes.len() < list.len() { Ok(bytes) } else { Ok(list.to_vec()) }
+    }
+
+    fn pack_bytes(&mut self, text: &[u8], bytes: &mut Vec<u8>) -> rusqlite::Result<()> {
         if self.training {
-            let sample = text.as_bytes();
-            let sample = sample.get(..ONE_SAMPLE_BYTES_MAX).unwrap_or(sample);
+            let sample = text.get(..ONE_SAMPLE_BYTES_MAX).unwrap_or(text);
             self.samples.extend_from_slice(sample);
             self.sample_sizes.push(sample.len());
         }
-        let frame = self.compressor.compress(text.as_bytes()).map_err(failed)?;
-        let mut bytes = Vec::with_capacity(frame.len());
+        let frame = self.compressor.compress(text).map_err(failed)?;
+        let before = bytes.len();
         let mut number = self.dictionary;
         while number >= 0x80 {
             bytes.push((number & 0x7f) as u8 | 0x80);
@@ -118,8 +138,8 @@ impl Packer {
         bytes.extend_from_slice(body);
         self.weight.texts += 1;
         self.weight.bytes_in += text.len() as u64;
-        self.weight.bytes_out += bytes.len().min(text.len()) as u64;
-        if bytes.len() < text.len() { Ok(Packed::Bytes(bytes)) } else { Ok(Packed::Text(text)) }
+        self.weight.bytes_out += (bytes.len() - before).min(text.len()) as u64;
+        Ok(())
     }
 
     /// Trains a dictionary if it is time, and uses it from now on. To be called between
@@ -191,7 +211,7 @@ impl Unpacker {
     /// Knows no dictionary yet.
     pub(super) fn new() -> io::Result<Self> {
         let by_dictionary = BTreeMap::from([(0, Decompressor::new()?)]);
-        Ok(Self { by_dictionary, frame: Vec::new() })
+        Ok(Self { by_dictionary, frame: Vec::new(), vocabulary: Vocabulary::default() })
     }
 
     /// The highest number of a dictionary that it knows; 0 for none.
@@ -205,9 +225,25 @@ impl Unpacker {
         Ok(())
     }
 
-    /// The text that was packed.
+    /// The text that was packed; of a list a JSON object.
     pub(super) fn unpack(&mut self, packed: &[u8]) -> io::Result<String> {
-        let damaged = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what);
+        if is_list(packed) {
+            let list = self.list(packed)?;
+            let pairs = self.vocabulary.pairs(&list).map_err(|it| damaged(&it.to_string()))?;
+            return Ok(serde_json::to_string(&Object(&pairs))?);
+        }
+        String::from_utf8(self.bytes(packed)?).map_err(|_| damaged("it is not UTF-8"))
+    }
+
+    /// A list as it was before it was packed.
+    pub(super) fn list<'a>(&mut self, list: &'a [u8]) -> io::Result<Cow<'a, [u8]>> {
+        match list.split_first() {
+            Some((&PACKED, packed)) => self.bytes(packed).map(Cow::Owned),
+            _ => Ok(Cow::Borrowed(list)),
+        }
+    }
+
+    fn bytes(&mut self, packed: &[u8]) -> io::Result<Vec<u8>> {
         let (mut id, mut shift, mut rest) = (0_u32, 0_u32, packed);
         loop {
             let (byte, behind) = rest.split_first().ok_or_else(|| damaged("it is too short"))?;
@@ -232,8 +268,25 @@ impl Unpacker {
             .filter(|size| *size <= TEXT_BYTES_MAX)
             .ok_or_else(|| damaged("its size is not said, or too large"))?;
         let size = usize::try_from(size).map_err(|_| damaged("its size is too large"))?;
-        let text = decompressor.decompress(&self.frame, size)?;
-        String::from_utf8(text).map_err(|_| damaged("it is not UTF-8"))
+        decompressor.decompress(&self.frame, size)
+    }
+}
+
+/// Whether what was kept is an attribute list.
+pub(super) fn is_list(kept: &[u8]) -> bool {
+    matches!(kept.first(), Some(&(PLAIN | PACKED)))
+}
+
+fn damaged(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// Pairs as a JSON object, in order.
+struct Object<'a>(&'a [(Cow<'a, str>, Cow<'a, str>)]);
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
     }
 }
 

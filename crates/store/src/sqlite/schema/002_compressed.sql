@@ -15,6 +15,15 @@ CREATE TABLE dictionaries (
     bytes BLOB    NOT NULL
 ) STRICT;
 
+-- Texts that come so often in attribute lists that those have their numbers. A number is never given
+-- twice: who knows it knows it for ever. Of kind 1 are all keys of a list, each with 0x1F behind it.
+CREATE TABLE words (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    used_ns INTEGER NOT NULL,
+    kind    INTEGER NOT NULL,
+    text    TEXT    NOT NULL
+) STRICT;
+
 -- A span. ANY is the number of a text, or the text itself. Ids of spans are 64-bit numbers, the
 -- trace's is its line's in `traces`.
 CREATE TABLE span_rows (
@@ -63,6 +72,31 @@ ALTER TABLE traces RENAME COLUMN llm_ns TO llm_after_ns;
 ALTER TABLE traces RENAME COLUMN session_ns TO session_after_ns;
 UPDATE traces SET root_after_ns = root_after_ns - started_ns,
     llm_after_ns = llm_after_ns - started_ns, session_after_ns = session_after_ns - started_ns;
+
+DROP INDEX traces_by_status;
+CREATE INDEX traces_by_status ON traces (status, started_ns) WHERE status <> 'Unset';
+
+-- The values by which traces are found are numbers of texts. A trace's line has its own, as
+-- `dimension:number,dimension:number`.
+INSERT INTO texts (hash, used_ns, text)
+    SELECT text_hash(value), (SELECT coalesce(max(timestamp_ns), 0) FROM span_rows), value
+    FROM (SELECT DISTINCT value FROM trace_facts
+        WHERE length(CAST(value AS BLOB)) BETWEEN 1 AND 1024);
+ALTER TABLE trace_facts RENAME TO trace_facts_old;
+CREATE TABLE trace_facts (
+    dimension  INTEGER NOT NULL,
+    value      INTEGER NOT NULL,
+    started_ns INTEGER NOT NULL,
+    trace      INTEGER NOT NULL,
+    PRIMARY KEY (dimension, value, started_ns, trace)
+) STRICT, WITHOUT ROWID;
+INSERT INTO trace_facts SELECT f.dimension, t.id, f.started_ns, f.trace
+    FROM trace_facts_old f JOIN texts t ON t.text = f.value;
+DROP TABLE trace_facts_old;
+CREATE INDEX trace_facts_by_trace ON trace_facts (trace);
+UPDATE traces SET facts = coalesce((SELECT group_concat(f.dimension || ':' || f.value, ',')
+    FROM trace_facts f WHERE f.trace = traces.id), '');
+DROP INDEX trace_facts_by_trace;
 
 -- The rest of a span. A BLOB is a compressed text.
 CREATE TABLE span_extras (

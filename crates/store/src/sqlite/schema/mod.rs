@@ -18,6 +18,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::failure::Place;
 use super::insert::id_number;
 use super::packing::{Shelf, Unpacker};
+use super::texts::hash;
 use crate::StoreError;
 
 #[cfg(test)]
@@ -135,6 +136,9 @@ fn prepare(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     transaction.create_scalar_function("id_number", 1, flags, |context| {
         Ok(context.get_raw(0).as_str().ok().and_then(id_number))
+    })?;
+    transaction.create_scalar_function("text_hash", 1, flags, |context| {
+        Ok(hash(context.get_raw(0).as_str()?))
     })?;
     for migration in MIGRATIONS.iter().skip(done) {
         transaction.execute_batch(migration)?;

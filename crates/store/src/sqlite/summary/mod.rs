@@ -5,9 +5,9 @@
 //! takes spans away, adds the remaining ones up anew and comes to the same line.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::fmt::Write;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 #[cfg(test)]
 mod tests;
@@ -16,24 +16,34 @@ mod tests;
 /// those that arrived first.
 pub(super) const FACTS_MAX: usize = 64;
 
+/// How many dimensions there are.
+pub(super) const DIMENSIONS: usize = 4;
+
 const LOAD: &str = "SELECT * FROM traces WHERE trace_id = ?";
-const SAVE: &str = "INSERT INTO traces (id, trace_id, started_ns, ended_ns, spans, errors, \
-    root_parentless, root_after_ns, root_duration_ns, root_name, status, llm_after_ns, llm_duration_ns, \
-    provider, model, ttft_seconds, input_tokens, output_tokens, session_after_ns, session, facts) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-    ON CONFLICT (trace_id) DO UPDATE SET started_ns = excluded.started_ns, \
-    ended_ns = excluded.ended_ns, spans = excluded.spans, errors = excluded.errors, \
-    root_parentless = excluded.root_parentless, root_after_ns = excluded.root_after_ns, \
-    root_duration_ns = excluded.root_duration_ns, root_name = excluded.root_name, \
-    status = excluded.status, llm_after_ns = excluded.llm_after_ns, \
-    llm_duration_ns = excluded.llm_duration_ns, provider = excluded.provider, \
-    model = excluded.model, ttft_seconds = excluded.ttft_seconds, \
-    input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, \
-    session_after_ns = excluded.session_after_ns, session = excluded.session, facts = excluded.facts";
+/// The columns behind the two ids, in the order in which `save` has them.
+const ADD: &str = "INSERT INTO traces (started_ns, ended_ns, spans, errors, root_parentless, \
+    root_after_ns, root_duration_ns, root_name, status, llm_after_ns, llm_duration_ns, provider, \
+    model, ttft_seconds, input_tokens, output_tokens, session_after_ns, session, facts, id, trace_id) \
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const CHANGE: &str = "UPDATE traces SET started_ns = ?, ended_ns = ?, spans = ?, errors = ?, \
+    root_parentless = ?, root_after_ns = ?, root_duration_ns = ?, root_name = ?, status = ?, \
+    llm_after_ns = ?, llm_duration_ns = ?, provider = ?, model = ?, ttft_seconds = ?, \
+    input_tokens = ?, output_tokens = ?, session_after_ns = ?, session = ?, facts = ? \
+    WHERE id = ? AND trace_id = ?";
 const ADD_FACT: &str = "INSERT OR IGNORE INTO trace_facts (dimension, value, started_ns, trace) \
     VALUES (?, ?, ?, ?)";
 const DROP_FACT: &str = "DELETE FROM trace_facts \
     WHERE dimension = ? AND value = ? AND started_ns = ? AND trace = ?";
+
+/// The traces' lines in the database, inside a transaction.
+pub(super) struct Lines<'c> {
+    connection: &'c Connection,
+    load: CachedStatement<'c>,
+    add: CachedStatement<'c>,
+    add_fact: CachedStatement<'c>,
+    /// The number of the next new trace, once it is known.
+    next_id: Option<i64>,
+}
 
 /// An attribute by which traces are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +68,8 @@ pub(super) struct SpanFacts<'a> {
     pub(super) input_tokens: Option<i64>,
     pub(super) output_tokens: Option<i64>,
     pub(super) session: Option<&'a str>,
-    pub(super) user: Option<&'a str>,
+    /// The numbers of the texts that it can be found by, in the order of [`Dimension::ALL`].
+    pub(super) values: [Option<i64>; DIMENSIONS],
 }
 
 /// A trace's line.
@@ -74,7 +85,9 @@ pub(super) struct Summary {
     input_tokens: Option<i64>,
     output_tokens: Option<i64>,
     session: Option<(i64, String)>,
-    facts: BTreeSet<(u8, String)>,
+    facts: Facts,
+    /// Whether a span was added since.
+    is_changed: bool,
     /// What the database has; `None` for a trace that it doesn't know.
     saved: Option<Saved>,
 }
@@ -102,12 +115,18 @@ struct Llm {
 #[derive(Clone, Debug, PartialEq)]
 struct Saved {
     started_ns: i64,
-    facts: BTreeSet<(u8, String)>,
+    facts: Facts,
 }
+
+/// What a trace can be found by: dimension, and number of the text.
+type Facts = Vec<(u8, i64)>;
 
 // === impl Dimension ===
 
 impl Dimension {
+    pub(super) const ALL: [Self; DIMENSIONS] =
+        [Self::Provider, Self::Model, Self::Session, Self::User];
+
     /// Its number in `trace_facts`.
     pub(super) const fn number(self) -> u8 {
         match self {
@@ -117,39 +136,66 @@ impl Dimension {
             Self::User => 3,
         }
     }
+
+    /// Its column in `spans`.
+    pub(super) const fn column(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Model => "model",
+            Self::Session => "session",
+            Self::User => "user",
+        }
+    }
+}
+
+// === impl Lines ===
+
+impl<'c> Lines<'c> {
+    pub(super) fn open(connection: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            connection,
+            load: connection.prepare_cached(LOAD)?,
+            add: connection.prepare_cached(ADD)?,
+            add_fact: connection.prepare_cached(ADD_FACT)?,
+            next_id: None,
+        })
+    }
+
+    /// The trace's line as it is, or an empty one.
+    pub(super) fn load(&mut self, trace_id: &str) -> rusqlite::Result<Summary> {
+        let found = self.load.query_row([trace_id], Summary::read).optional()?;
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        let id = match self.next_id {
+            Some(id) => id,
+            None => self
+                .connection
+                .prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM traces")?
+                .query_row([], |row| row.get(0))?,
+        };
+        self.next_id = Some(id + 1);
+        Ok(Summary { id, ..Summary::default() })
+    }
+
+    /// An empty line that replaces the one in the database when saved.
+    pub(super) fn anew(&mut self, trace_id: &str) -> rusqlite::Result<Summary> {
+        let old = self.load(trace_id)?;
+        Ok(Summary { id: old.id, saved: old.saved, ..Summary::default() })
+    }
+
+    fn drop_facts(&self, saved: &Saved, id: i64) -> rusqlite::Result<()> {
+        let mut drop = self.connection.prepare_cached(DROP_FACT)?;
+        for (dimension, value) in &saved.facts {
+            drop.execute(params![dimension, value, saved.started_ns, id])?;
+        }
+        Ok(())
+    }
 }
 
 // === impl Summary ===
 
 impl Summary {
-    /// The trace's line as it is in the database, or an empty one. `next_id` is the number of the
-    /// next new trace, as far as this transaction knows it.
-    pub(super) fn load(
-        connection: &Connection,
-        trace_id: &str,
-        next_id: &mut Option<i64>,
-    ) -> rusqlite::Result<Self> {
-        let found =
-            connection.prepare_cached(LOAD)?.query_row([trace_id], Self::read).optional()?;
-        if let Some(found) = found {
-            return Ok(found);
-        }
-        let id = match *next_id {
-            Some(id) => id,
-            None => connection
-                .prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM traces")?
-                .query_row([], |row| row.get(0))?,
-        };
-        *next_id = Some(id + 1);
-        Ok(Self { id, ..Self::default() })
-    }
-
-    /// An empty line that replaces the one in the database when saved.
-    pub(super) fn anew(connection: &Connection, trace_id: &str) -> rusqlite::Result<Self> {
-        let old = Self::load(connection, trace_id, &mut None)?;
-        Ok(Self { id: old.id, saved: old.saved, ..Self::default() })
-    }
-
     /// The trace's number.
     pub(super) const fn id(&self) -> i64 {
         self.id
@@ -163,6 +209,7 @@ impl Summary {
         }
         self.started_ns = self.started_ns.min(span.timestamp_ns);
         self.ended_ns = self.ended_ns.max(ended_ns);
+        self.is_changed = true;
         self.spans += 1;
         self.errors += i64::from(span.failed);
         self.absorb_root(span);
@@ -176,10 +223,9 @@ impl Summary {
                 self.session = Some((span.timestamp_ns, session.to_owned()));
             }
         }
-        self.remember(Dimension::Provider, span.provider);
-        self.remember(Dimension::Model, span.model);
-        self.remember(Dimension::Session, span.session);
-        self.remember(Dimension::User, span.user);
+        for (dimension, value) in Dimension::ALL.into_iter().zip(span.values) {
+            self.remember(dimension, value);
+        }
     }
 
     /// Whether no span was added.
@@ -187,17 +233,16 @@ impl Summary {
         self.spans == 0
     }
 
-    /// Writes the line and the facts that changed.
-    pub(super) fn save(&mut self, connection: &Connection, trace_id: &str) -> rusqlite::Result<()> {
+    /// Writes the line and the facts that changed. A line that has no span more than it had in the
+    /// database is left alone.
+    pub(super) fn save(&mut self, lines: &mut Lines<'_>, trace_id: &str) -> rusqlite::Result<()> {
+        if !self.is_changed {
+            return Ok(());
+        }
         let root = self.root.as_ref();
         let llm = self.llm.as_ref();
         let after = |ns: i64| ns.saturating_sub(self.started_ns);
-        let facts = serde_json::to_string(&self.facts)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        // By place, in the order of `SAVE`: names would be looked up one by one, for every trace.
-        connection.prepare_cached(SAVE)?.execute(params![
-            self.id,
-            trace_id,
+        let values = params![
             self.started_ns,
             self.ended_ns,
             self.spans,
@@ -216,36 +261,42 @@ impl Summary {
             self.output_tokens,
             self.session.as_ref().map(|(ns, _)| after(*ns)),
             self.session.as_ref().map(|(_, session)| session),
-            facts,
-        ])?;
-        self.save_facts(connection)
+            written(&self.facts),
+            self.id,
+            trace_id,
+        ];
+        match self.saved {
+            None => lines.add.execute(values)?,
+            Some(_) => lines.connection.prepare_cached(CHANGE)?.execute(values)?,
+        };
+        self.save_facts(lines)
     }
 
     /// Removes the line from the database.
-    pub(super) fn remove(&self, connection: &Connection) -> rusqlite::Result<()> {
+    pub(super) fn remove(&self, lines: &mut Lines<'_>) -> rusqlite::Result<()> {
         let Some(saved) = &self.saved else { return Ok(()) };
-        saved.drop_facts(connection, self.id)?;
-        connection.prepare_cached("DELETE FROM traces WHERE id = ?")?.execute([self.id])?;
+        lines.drop_facts(saved, self.id)?;
+        lines.connection.prepare_cached("DELETE FROM traces WHERE id = ?")?.execute([self.id])?;
         Ok(())
     }
 
-    fn save_facts(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    fn save_facts(&mut self, lines: &mut Lines<'_>) -> rusqlite::Result<()> {
         // The facts carry the start; when it moves, or facts vanish, all are written again.
         let known = match self.saved.take() {
             Some(saved)
-                if saved.started_ns == self.started_ns && saved.facts.is_subset(&self.facts) =>
+                if saved.started_ns == self.started_ns
+                    && saved.facts.iter().all(|fact| self.facts.contains(fact)) =>
             {
                 saved.facts
             }
             Some(saved) => {
-                saved.drop_facts(connection, self.id)?;
-                BTreeSet::new()
+                lines.drop_facts(&saved, self.id)?;
+                Facts::new()
             }
-            None => BTreeSet::new(),
+            None => Facts::new(),
         };
-        let mut add = connection.prepare_cached(ADD_FACT)?;
-        for (dimension, value) in self.facts.difference(&known) {
-            add.execute(params![dimension, value, self.started_ns, self.id])?;
+        for fact in self.facts.iter().filter(|fact| !known.contains(fact)) {
+            lines.add_fact.execute(params![fact.0, fact.1, self.started_ns, self.id])?;
         }
         self.saved = Some(Saved { started_ns: self.started_ns, facts: self.facts.clone() });
         Ok(())
@@ -291,17 +342,20 @@ impl Summary {
         }
     }
 
-    fn remember(&mut self, dimension: Dimension, value: Option<&str>) {
+    fn remember(&mut self, dimension: Dimension, value: Option<i64>) {
         let Some(value) = value else { return };
         let number = dimension.number();
+        if self.facts.contains(&(number, value)) {
+            return;
+        }
         let known = self.facts.iter().filter(|(dimension, _)| *dimension == number).count();
         if known < FACTS_MAX {
-            self.facts.insert((number, value.to_owned()));
+            self.facts.push((number, value));
         }
     }
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let facts: BTreeSet<(u8, String)> = super::read::json(row, "facts")?;
+        let facts = facts(row.get_ref("facts")?.as_str()?);
         let started_ns: i64 = row.get("started_ns")?;
         let at = |after_ns: i64| started_ns.saturating_add(after_ns);
         let llm = match row.get("llm_after_ns")? {
@@ -335,28 +389,29 @@ impl Summary {
             input_tokens: row.get("input_tokens")?,
             output_tokens: row.get("output_tokens")?,
             session,
+            is_changed: false,
             saved: Some(Saved { started_ns, facts: facts.clone() }),
             facts,
         })
     }
 }
 
-// === impl Saved ===
-
-impl Saved {
-    fn drop_facts(&self, connection: &Connection, id: i64) -> rusqlite::Result<()> {
-        for (dimension, value) in &self.facts {
-            connection.prepare_cached(DROP_FACT)?.execute(params![
-                dimension,
-                value,
-                self.started_ns,
-                id
-            ])?;
-        }
-        Ok(())
+/// Facts as a line has them.
+fn written(facts: &[(u8, i64)]) -> String {
+    let mut text = String::with_capacity(facts.len() * 8);
+    for (dimension, value) in facts {
+        let between = if text.is_empty() { "" } else { "," };
+        // Writing to a string does not fail.
+        let _infallible = write!(text, "{between}{dimension}:{value}");
     }
+    text
 }
 
+/// The same, read. What is no fact is none.
+fn facts(text: &str) -> Facts {
+    let pairs = text.split(',').filter_map(|fact| fact.split_once(':'));
+    pairs.filter_map(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?))).collect()
+}
 fn add(sum: &mut Option<i64>, count: Option<i64>) {
     if let Some(count) = count {
         *sum = Some(sum.unwrap_or(0).saturating_add(count));

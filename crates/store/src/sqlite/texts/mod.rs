@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
@@ -17,12 +18,12 @@ pub(super) const TEXT_BYTES_MAX: usize = 1024;
 /// How many texts the writer knows by heart; then it starts over.
 const KNOWN_TEXTS_MAX: usize = 65_536;
 /// How far ahead a text's last use is noted, so that it is not written for every span.
-const AHEAD_NS: i64 = 60 * 60 * 1_000_000_000;
+pub(super) const AHEAD_NS: i64 = 60 * 60 * 1_000_000_000;
 
 /// The texts that the writer has met.
 #[derive(Default)]
 pub(super) struct Texts {
-    known: HashMap<String, Known>,
+    known: HashMap<String, Known, RandomState>,
     /// Which state of the database `known` describes; another process may write, too.
     version: Option<i64>,
 }
@@ -42,15 +43,21 @@ pub(super) enum Shared<'a> {
 // === impl Texts ===
 
 impl Texts {
-    /// To be called at the start of every transaction.
-    pub(super) fn begin(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    /// To be called at the start of every transaction; says whether another process has written.
+    pub(super) fn begin(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
         let version: i64 =
             connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-        if self.version != Some(version) || self.known.len() >= KNOWN_TEXTS_MAX {
+        let is_changed = self.version != Some(version);
+        if is_changed || self.known.len() >= KNOWN_TEXTS_MAX {
             self.known.clear();
         }
         self.version = Some(version);
-        Ok(())
+        Ok(is_changed)
+    }
+
+    /// Until which start of spans a shared text is known to be kept.
+    pub(super) fn used_ns(&self, text: &str) -> Option<i64> {
+        self.known.get(text).map(|known| known.used_ns)
     }
 
     /// To be called when a transaction was rolled back: what it has numbered does not exist.
@@ -125,6 +132,15 @@ impl Texts {
 
 // === impl Shared ===
 
+impl Shared<'_> {
+    pub(super) const fn number(self) -> Option<i64> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Text(_) => None,
+        }
+    }
+}
+
 impl ToSql for Shared<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self {
@@ -134,8 +150,16 @@ impl ToSql for Shared<'_> {
     }
 }
 
+/// The number of a text that is shared already.
+pub(super) fn number(connection: &Connection, text: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM texts WHERE hash = ? AND text = ?")?
+        .query_row(params![hash(text), text], |row| row.get(0))
+        .optional()
+}
+
 /// FNV-1a: the same in every version of this program, which is all that matters here.
-fn hash(text: &str) -> i64 {
+pub(super) fn hash(text: &str) -> i64 {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
