@@ -54,7 +54,7 @@ impl<'a> Names<'a> {
         let no_map = || SqlError::new(format!("`{}` is no map", words.join("."))).at(span);
         let (relation, name) = match words {
             [name] => {
-                let is_traces = |it: &&Relation<'_>| matches!(it.kind, Kind::Traces { .. });
+                let is_traces = |it: &&Relation<'_>| matches!(it.kind, Kind::Traces);
                 let mut found = self.relations.iter().filter(is_traces);
                 let one = found.next().ok_or_else(no_map)?;
                 if found.next().is_some() {
@@ -71,7 +71,7 @@ impl<'a> Names<'a> {
             _ => return Err(no_map()),
         };
         match (&relation.kind, column(name)) {
-            (Kind::Traces { .. }, Some((Ty::Map, place))) => Ok((relation, place)),
+            (Kind::Traces, Some((Ty::Map, place))) => Ok((relation, place)),
             _ => Err(no_map()),
         }
     }
@@ -98,7 +98,7 @@ impl<'a> Names<'a> {
         span: Span,
     ) -> Result<String, SqlError> {
         let name = &relation.sql;
-        let Kind::Traces { details, content } = &relation.kind else {
+        let Kind::Traces = &relation.kind else {
             return Err(SqlError::unknown("a map of a subquery", span));
         };
         let text = quoted(key)
@@ -107,18 +107,15 @@ impl<'a> Names<'a> {
             if key == "project.id" {
                 return Ok(format!("{name}.project"));
             }
-            details.set(true);
-            return Ok(format!("ch_attribute({name}d.resource_attributes, {text})"));
+            return Ok(format!("ch_attribute({name}.resource_attributes, {text})"));
         }
         if let Some((_, column)) = TEXT_ATTRIBUTES.iter().find(|(known, _)| *known == key) {
             return Ok(format!("{name}.{column}"));
         }
         if CONTENT_KEYS.contains(&key) {
-            content.set(true);
-            return Ok(format!("ch_attribute({name}c.attributes, {text})"));
+            return Ok(format!("ch_attribute({name}.content, {text})"));
         }
-        details.set(true);
-        Ok(format!("ch_attribute({name}d.attributes, {text})"))
+        Ok(format!("ch_attribute({name}.attributes, {text})"))
     }
 
     /// The flag that has a column, compared with `true`: exactly that column.

@@ -219,21 +219,14 @@ impl<'a> Names<'a> {
                     columns.find(|(_, (known, _))| known == name).ok_or_else(missing)?;
                 (format!("{sql}.c{at}"), *ty)
             }
-            Kind::Traces { details, content } => {
+            Kind::Traces => {
                 let (ty, place) = column(name).ok_or_else(missing)?;
-                if !matches!(place, Place::Span(_)) {
-                    details.set(true);
-                }
                 let text = match place {
                     Place::Span(column) => format!("{sql}.{column}"),
-                    Place::Details(column) => format!("{sql}d.{column}"),
-                    Place::ResourceAttributes => format!("{sql}d.resource_attributes"),
-                    Place::SpanAttributes => {
-                        content.set(true);
-                        format!("ch_map({sql}d.attributes, {sql}c.attributes)")
-                    }
-                    Place::Events(member) => format!("ch_list({sql}d.events, '{member}')"),
-                    Place::Links(member) => format!("ch_list({sql}d.links, '{member}')"),
+                    Place::ResourceAttributes => format!("{sql}.resource_attributes"),
+                    Place::SpanAttributes => format!("ch_map({sql}.attributes, {sql}.content)"),
+                    Place::Events(member) => format!("ch_list({sql}.events, '{member}')"),
+                    Place::Links(member) => format!("ch_list({sql}.links, '{member}')"),
                 };
                 (text, ty)
             }

@@ -1,7 +1,5 @@
 //! `FROM` and `JOIN`: which relations a `SELECT` reads, and how they are written.
 
-use std::cell::Cell;
-
 use sqlparser::ast::{
     Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Spanned, TableAlias,
     TableFactor, TableWithJoins,
@@ -11,7 +9,7 @@ use super::columns::{COLUMNS, DATABASE, TRACES};
 use super::literal::quoted;
 use super::{Compiled, Compiler, Scope, SqlError, Ty};
 
-/// The most relations of one `SELECT`; SQLite joins 64 tables, and each of these is up to three.
+/// The most relations of one `SELECT`; SQLite joins 64 tables.
 pub(super) const RELATIONS_MAX: usize = 20;
 
 /// A relation that a `SELECT` reads.
@@ -29,8 +27,8 @@ pub(super) struct Relation<'a> {
 
 /// What a relation is.
 pub(super) enum Kind {
-    /// `otel_traces`, and which of the tables beside `spans` the query needs.
-    Traces { details: Cell<bool>, content: Cell<bool> },
+    /// `otel_traces`, which is the view `spans`.
+    Traces,
     /// A subquery.
     Derived(Compiled),
 }
@@ -112,9 +110,9 @@ impl Compiler<'_> {
         let name = &relation.sql;
         let limit = if whole { " LIMIT -1" } else { "" };
         match (&relation.kind, self.scope) {
-            (Kind::Traces { .. }, Scope::All) if !whole => format!("spans AS {name}"),
-            (Kind::Traces { .. }, Scope::All) => format!("(SELECT * FROM spans{limit}) AS {name}"),
-            (Kind::Traces { .. }, Scope::Project(project)) => {
+            (Kind::Traces, Scope::All) if !whole => format!("spans AS {name}"),
+            (Kind::Traces, Scope::All) => format!("(SELECT * FROM spans{limit}) AS {name}"),
+            (Kind::Traces, Scope::Project(project)) => {
                 // A name that cannot be written is nobody's.
                 let project = quoted(project).unwrap_or_else(|| "NULL".to_owned());
                 format!("(SELECT * FROM spans WHERE project = {project}{limit}) AS {name}")
@@ -153,9 +151,7 @@ fn table<'a>(name: &'a ObjectName, named: &[Named]) -> Result<(&'a str, Kind), S
         return Ok((one, Kind::Derived(compiled.clone())));
     }
     match parts.as_slice() {
-        [TRACES] | [DATABASE, TRACES] => {
-            Ok((TRACES, Kind::Traces { details: Cell::new(false), content: Cell::new(false) }))
-        }
+        [TRACES] | [DATABASE, TRACES] => Ok((TRACES, Kind::Traces)),
         _ => {
             let message = format!("there is no table `{name}` here: `{TRACES}` is the one to ask");
             Err(SqlError::new(message).at(name.span()))
@@ -166,25 +162,6 @@ fn table<'a>(name: &'a ObjectName, named: &[Named]) -> Result<(&'a str, Kind), S
 // === impl Relation ===
 
 impl Relation<'_> {
-    /// The joins of what lies beside `spans`, as far as it was asked for. `LEFT`, so that the span
-    /// comes first: a detail is looked up, never searched.
-    pub(super) fn beside(&self) -> String {
-        let name = &self.sql;
-        let Kind::Traces { details, content } = &self.kind else { return String::new() };
-        let mut out = String::new();
-        if details.get() {
-            out.push_str(&format!(
-                " LEFT JOIN span_details AS {name}d ON {name}d.span = {name}.id"
-            ));
-        }
-        if content.get() {
-            out.push_str(&format!(
-                " LEFT JOIN span_content AS {name}c ON {name}c.span = {name}.id"
-            ));
-        }
-        out
-    }
-
     /// Whether a join must gather its rows first, as the relation at `at` of several. What a view
     /// computes has no index: SQLite would go through it once for every row of the others, but of
     /// gathered rows it makes one. A span that is found by its trace has one already.
@@ -193,7 +170,7 @@ impl Relation<'_> {
         at: usize,
         conditions: &mut impl Iterator<Item = &'c str>,
     ) -> bool {
-        let Kind::Traces { .. } = self.kind else { return true };
+        let Kind::Traces = self.kind else { return true };
         let (left, right) = (format!("({}.trace = ", self.sql), format!(" = {}.trace)", self.sql));
         at > 0 && !conditions.any(|it| it.contains(&left) || it.contains(&right))
     }
@@ -201,15 +178,8 @@ impl Relation<'_> {
     /// Names and types of its columns.
     pub(super) fn columns(&self) -> Vec<(String, Ty)> {
         match &self.kind {
-            Kind::Traces { .. } => {
-                COLUMNS.iter().map(|(name, ty, _)| ((*name).to_owned(), *ty)).collect()
-            }
+            Kind::Traces => COLUMNS.iter().map(|(name, ty, _)| ((*name).to_owned(), *ty)).collect(),
             Kind::Derived(compiled) => compiled.columns.clone(),
         }
-    }
-
-    /// Whether something beside `spans` was asked for.
-    pub(super) fn needs_more(&self) -> bool {
-        matches!(&self.kind, Kind::Traces { details, content } if details.get() || content.get())
     }
 }

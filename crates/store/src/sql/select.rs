@@ -158,7 +158,6 @@ fn joins_text(joins: &[Option<String>], filters: &[&str], names: &Names<'_>) -> 
             out.push_str(" ON ");
             out.push_str(on);
         }
-        out.push_str(&relation.beside());
     }
     out
 }
@@ -288,10 +287,6 @@ impl<'a> Names<'a> {
                 continue;
             };
             let term = self.condition(on, Allow::join(at))?;
-            if relation.needs_more() {
-                let what = "an attribute of the joined table in ON (put it into a subquery)";
-                return Err(SqlError::unknown(what, on.span()));
-            }
             joins.push(Some(term.sql));
         }
         Ok(joins)

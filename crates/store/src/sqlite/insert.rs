@@ -16,13 +16,14 @@ use crate::{CONTENT_KEYS, SpanRow, StatusCode};
 
 const INSERT_SPAN: &str = "INSERT INTO span_rows (timestamp_ns, duration_ns, trace, span, parent, \
     name, kind, service_name, status, operation, provider, model, stream, input_tokens, \
-    output_tokens, ttft_seconds, session, user, project) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+    output_tokens, ttft_seconds, session, user, project, scope_name, scope_version, resource, \
+    attributes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
     ON CONFLICT (trace, span) DO NOTHING";
-const INSERT_EXTRAS: &str = "INSERT INTO span_extras (span, trace_state, scope_name, \
-    scope_version, status_message, resource_attributes, attributes, events, links) \
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const INSERT_EXTRAS: &str = "INSERT INTO span_extras (span, trace_state, status_message, \
+    resource, attributes, events, links) VALUES (?, ?, ?, ?, ?, ?, ?)";
 const INSERT_CONTENT: &str = "INSERT INTO span_content (span, attributes) VALUES (?, ?)";
+/// Longer lists are no part of the rows that statistics go through.
+pub(super) const LIST_BYTES_MAX: usize = 512;
 /// What most spans' attributes fit into as JSON.
 const JSON_BYTES_USUAL: usize = 2_048;
 
@@ -40,7 +41,6 @@ struct Writing<'a> {
     connection: &'a Connection,
     shortener: &'a mut Shortener,
     span: CachedStatement<'a>,
-    extras: CachedStatement<'a>,
     lines: Lines<'a>,
     /// The traces that were met, in that order: looked up and written once, however many of their
     /// spans are here.
@@ -71,6 +71,12 @@ struct Named<'a> {
     user: Option<Shared<'a>>,
 }
 
+/// What is too long for a row.
+struct Extras<'a> {
+    resource: Option<&'a Kept>,
+    list: Option<Vec<u8>>,
+}
+
 /// Attribute lists as a JSON object.
 #[derive(Serialize)]
 struct Object<'a>(#[serde(serialize_with = "borrowed")] Vec<&'a (String, String)>);
@@ -86,7 +92,6 @@ pub(super) fn write(
         connection,
         shortener,
         span: connection.prepare_cached(INSERT_SPAN)?,
-        extras: connection.prepare_cached(INSERT_EXTRAS)?,
         lines: Lines::open(connection)?,
         traces: Vec::new(),
         places: HashMap::default(),
@@ -149,8 +154,12 @@ impl<'a> Writing<'a> {
         let (_, trace) = self.traces.get_mut(place).ok_or(rusqlite::Error::QueryReturnedNoRows)?;
         let promoted = Promoted::of(row);
         let (db, ns) = (self.connection, row.timestamp_ns);
-        let Shortener { texts, packer, resources, .. } = &mut *self.shortener;
+        let Shortener { texts, words, packer, lists, resources } = &mut *self.shortener;
         let resource = resources.of(db, texts, packer, row)?;
+        let plain = row.attributes.iter().filter(|(key, _)| !is_content(key));
+        let plain = plain.map(|(key, value)| (key.as_str(), value.as_str()));
+        let list = lists.write(db, words, plain, ns)?;
+        let list_is_short = list.len() <= LIST_BYTES_MAX;
         let named = Named {
             provider: texts.share_some(db, promoted.provider, ns)?,
             model: texts.share_some(db, promoted.model, ns)?,
@@ -177,12 +186,20 @@ impl<'a> Writing<'a> {
             named.session,
             named.user,
             resource.project,
+            texts.share(db, &row.scope_name, ns)?,
+            texts.share(db, &row.scope_version, ns)?,
+            Some(&resource.all).filter(|all| !all.is_long()),
+            Some(list).filter(|_| list_is_short),
         ])?;
         if inserted == 0 {
             return Ok(false);
         }
         trace.absorb(&promoted.facts(row, named));
-        self.rest(row, &resource.all)?;
+        let extras = Extras {
+            resource: Some(&resource.all).filter(|all| all.is_long()),
+            list: (!list_is_short).then(|| packer.pack_list(list)).transpose()?,
+        };
+        self.rest(row, &extras)?;
         Ok(true)
     }
 
@@ -202,31 +219,33 @@ impl<'a> Writing<'a> {
         Ok(place)
     }
 
-    /// What only the view of one span needs.
-    fn rest(&mut self, row: &SpanRow, resource: &Kept) -> rusqlite::Result<()> {
-        let (db, ns, span) =
-            (self.connection, row.timestamp_ns, self.connection.last_insert_rowid());
-        let Shortener { texts, words, packer, lists, .. } = &mut *self.shortener;
-        let plain = row.attributes.iter().filter(|(key, _)| !is_content(key));
-        let plain = plain.map(|(key, value)| (key.as_str(), value.as_str()));
-        let list = lists.write(db, words, plain, ns)?;
-        let list = packer.pack_list(list)?;
-        let mut pack = |json: String| packer.pack(json);
-        let events = (!row.events.is_empty()).then(|| pack(json(&row.events)?)).transpose()?;
-        let links = (!row.links.is_empty()).then(|| pack(json(&row.links)?)).transpose()?;
-        self.extras.execute(params![
-            span,
-            texts.share(db, &row.trace_state, ns)?,
-            texts.share(db, &row.scope_name, ns)?,
-            texts.share(db, &row.scope_version, ns)?,
-            texts.share(db, &row.status_message, ns)?,
-            resource,
-            list,
-            events,
-            links,
-        ])?;
-        let content: Vec<_> = row.attributes.iter().filter(|(key, _)| is_content(key)).collect();
-        if !content.is_empty() {
+    /// What few spans have.
+    fn rest(&mut self, row: &SpanRow, extras: &Extras<'_>) -> rusqlite::Result<()> {
+        let (db, ns) = (self.connection, row.timestamp_ns);
+        let Shortener { texts, packer, .. } = &mut *self.shortener;
+        let span = db.last_insert_rowid();
+        let is_plain = extras.resource.is_none()
+            && extras.list.is_none()
+            && row.trace_state.is_empty()
+            && row.status_message.is_empty()
+            && row.events.is_empty()
+            && row.links.is_empty();
+        if !is_plain {
+            let mut pack = |json: String| packer.pack(json);
+            let events = (!row.events.is_empty()).then(|| pack(json(&row.events)?)).transpose()?;
+            let links = (!row.links.is_empty()).then(|| pack(json(&row.links)?)).transpose()?;
+            db.prepare_cached(INSERT_EXTRAS)?.execute(params![
+                span,
+                texts.share(db, &row.trace_state, ns)?,
+                texts.share(db, &row.status_message, ns)?,
+                extras.resource,
+                extras.list,
+                events,
+                links,
+            ])?;
+        }
+        if row.attributes.iter().any(|(key, _)| is_content(key)) {
+            let content = row.attributes.iter().filter(|(key, _)| is_content(key)).collect();
             let content = packer.pack(json(&Object(content))?)?;
             db.prepare_cached(INSERT_CONTENT)?.execute(params![span, content])?;
         }

@@ -12,12 +12,13 @@ use crate::{LIMIT_MAX, SpanKind, SpanRow, StatusCode, StoreError, TraceFilter, T
 /// How many candidates an ambiguous prefix is answered with.
 const CANDIDATES_MAX: usize = 5;
 
-const TRACE: &str = "SELECT s.*, d.trace_state, d.scope_name, d.scope_version, d.status_message, \
-    ch_unpack(d.resource_attributes) AS resource_attributes, \
-    ch_unpack(d.attributes) AS attributes, ch_unpack(d.events) AS events, \
-    ch_unpack(d.links) AS links, ch_unpack(c.attributes) AS content FROM spans s \
-    JOIN span_details d ON d.span = s.id LEFT JOIN span_content c ON c.span = s.id \
-    WHERE s.trace = (SELECT id FROM traces WHERE trace_id = ?) ORDER BY s.timestamp_ns, s.duration_ns DESC, s.id LIMIT ?";
+const TRACE: &str = "SELECT s.timestamp_ns, s.duration_ns, s.trace_id, s.span_id, s.parent_span_id, \
+    s.name, s.kind, s.service_name, s.status, s.trace_state, s.scope_name, s.scope_version, \
+    s.status_message, ch_unpack(s.resource_attributes) AS resource_attributes, \
+    ch_unpack(s.attributes) AS attributes, ch_unpack(s.events) AS events, \
+    ch_unpack(s.links) AS links, ch_unpack(s.content) AS content FROM spans s \
+    WHERE s.trace = (SELECT id FROM traces WHERE trace_id = ?) \
+    ORDER BY s.timestamp_ns, s.duration_ns DESC, s.id LIMIT ?";
 
 /// An attribute list in the form in which it is kept.
 #[derive(Default, serde::Deserialize)]

@@ -105,6 +105,13 @@ impl Resources {
 
 // === impl Kept ===
 
+impl Kept {
+    /// Whether it has no place in a row that statistics go through.
+    pub(super) const fn is_long(&self) -> bool {
+        matches!(self, Self::Packed(_))
+    }
+}
+
 impl From<Shared<'_>> for Kept {
     fn from(shared: Shared<'_>) -> Self {
         match shared {

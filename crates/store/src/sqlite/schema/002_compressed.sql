@@ -24,8 +24,8 @@ CREATE TABLE words (
     text    TEXT    NOT NULL
 ) STRICT;
 
--- A span. ANY is the number of a text, or the text itself. Ids of spans are 64-bit numbers, the
--- trace's is its line's in `traces`.
+-- A span. ANY is the number of a text, or the text itself; a BLOB is a list or packed. Ids of spans
+-- are 64-bit numbers, the trace's is its line's in `traces`. What statistics read comes first.
 CREATE TABLE span_rows (
     id            INTEGER PRIMARY KEY,
     timestamp_ns  INTEGER NOT NULL,
@@ -46,7 +46,23 @@ CREATE TABLE span_rows (
     ttft_seconds  REAL,
     session       ANY,
     user          ANY,
-    project       ANY
+    project       ANY,
+    scope_name    ANY     NOT NULL,
+    scope_version ANY     NOT NULL,
+    -- NULL where it is long: then it is in `span_extras`.
+    resource      ANY,
+    attributes    ANY
+) STRICT;
+
+-- What few spans have.
+CREATE TABLE span_extras (
+    span           INTEGER PRIMARY KEY,
+    trace_state    ANY NOT NULL,
+    status_message ANY NOT NULL,
+    resource       ANY,
+    attributes     ANY,
+    events         ANY,
+    links          ANY
 ) STRICT;
 
 INSERT INTO span_rows SELECT s.id, s.timestamp_ns, s.duration_ns, t.id, id_number(s.span_id),
@@ -55,9 +71,13 @@ INSERT INTO span_rows SELECT s.id, s.timestamp_ns, s.duration_ns, t.id, id_numbe
         WHEN 'Producer' THEN 4 WHEN 'Consumer' THEN 5 ELSE 0 END,
     s.service_name, CASE s.status WHEN 'Ok' THEN 1 WHEN 'Error' THEN 2 ELSE 0 END,
     s.operation, s.provider, s.model, s.stream, s.input_tokens, s.output_tokens, s.ttft_seconds,
-    s.session, s.user, s.project
-    FROM spans s JOIN traces t ON t.trace_id = s.trace_id ORDER BY s.id;
+    s.session, s.user, s.project, d.scope_name, d.scope_version, NULL, NULL
+    FROM spans s JOIN span_details d ON d.span = s.id JOIN traces t ON t.trace_id = s.trace_id
+    ORDER BY s.id;
+INSERT INTO span_extras SELECT span, trace_state, status_message, resource_attributes, attributes,
+    events, links FROM span_details ORDER BY span;
 DROP TABLE spans;
+DROP TABLE span_details;
 CREATE UNIQUE INDEX span_rows_by_trace ON span_rows (trace, span);
 CREATE INDEX span_rows_by_time ON span_rows (timestamp_ns);
 
@@ -98,22 +118,6 @@ UPDATE traces SET facts = coalesce((SELECT group_concat(f.dimension || ':' || f.
     FROM trace_facts f WHERE f.trace = traces.id), '');
 DROP INDEX trace_facts_by_trace;
 
--- The rest of a span. A BLOB is a compressed text.
-CREATE TABLE span_extras (
-    span                INTEGER PRIMARY KEY,
-    trace_state         ANY NOT NULL,
-    scope_name          ANY NOT NULL,
-    scope_version       ANY NOT NULL,
-    status_message      ANY NOT NULL,
-    resource_attributes ANY NOT NULL,
-    attributes          ANY NOT NULL,
-    events              ANY,
-    links               ANY
-) STRICT;
-
-INSERT INTO span_extras SELECT * FROM span_details ORDER BY span;
-DROP TABLE span_details;
-
 ALTER TABLE span_content RENAME TO span_content_old;
 CREATE TABLE span_content (
     span       INTEGER PRIMARY KEY,
@@ -122,7 +126,8 @@ CREATE TABLE span_content (
 INSERT INTO span_content SELECT * FROM span_content_old ORDER BY span;
 DROP TABLE span_content_old;
 
--- The same with texts. One table each, so that SQLite can look through them in any join.
+-- Spans with their texts. One table with look-ups, so that SQLite can see through it in any join, and
+-- looks up what is asked for only.
 CREATE VIEW spans AS SELECT
     id, timestamp_ns, duration_ns, trace, span AS span_number, parent AS parent_number,
     (SELECT t.trace_id FROM traces t WHERE t.id = r.trace) AS trace_id,
@@ -148,23 +153,24 @@ CREATE VIEW spans AS SELECT
     CASE typeof(user) WHEN 'integer' THEN (SELECT text FROM texts WHERE id = r.user)
         ELSE user END AS user,
     CASE typeof(project) WHEN 'integer' THEN (SELECT text FROM texts WHERE id = r.project)
-        ELSE project END AS project
-    FROM span_rows r;
-
-CREATE VIEW span_details AS SELECT
-    span,
-    CASE typeof(trace_state) WHEN 'integer' THEN (SELECT text FROM texts WHERE id = r.trace_state)
-        ELSE trace_state END AS trace_state,
-    CASE typeof(scope_name) WHEN 'integer' THEN (SELECT text FROM texts WHERE id = r.scope_name)
-        ELSE scope_name END AS scope_name,
+        ELSE project END AS project,
+    CASE typeof(scope_name) WHEN 'integer'
+        THEN (SELECT text FROM texts WHERE id = r.scope_name) ELSE scope_name END AS scope_name,
     CASE typeof(scope_version) WHEN 'integer'
-        THEN (SELECT text FROM texts WHERE id = r.scope_version) ELSE scope_version END
-        AS scope_version,
-    CASE typeof(status_message) WHEN 'integer'
-        THEN (SELECT text FROM texts WHERE id = r.status_message) ELSE status_message END
-        AS status_message,
-    CASE typeof(resource_attributes) WHEN 'integer'
-        THEN (SELECT text FROM texts WHERE id = r.resource_attributes)
-        ELSE resource_attributes END AS resource_attributes,
-    attributes, events, links
-    FROM span_extras r;
+        THEN (SELECT text FROM texts WHERE id = r.scope_version) ELSE scope_version END AS scope_version,
+    coalesce((SELECT CASE typeof(e.trace_state) WHEN 'integer'
+            THEN (SELECT text FROM texts WHERE id = e.trace_state) ELSE e.trace_state END
+        FROM span_extras e WHERE e.span = r.id), '') AS trace_state,
+    coalesce((SELECT CASE typeof(e.status_message) WHEN 'integer'
+            THEN (SELECT text FROM texts WHERE id = e.status_message) ELSE e.status_message END
+        FROM span_extras e WHERE e.span = r.id), '') AS status_message,
+    CASE typeof(resource) WHEN 'integer' THEN (SELECT text FROM texts WHERE id = r.resource)
+        WHEN 'null' THEN (SELECT CASE typeof(e.resource) WHEN 'integer'
+            THEN (SELECT text FROM texts WHERE id = e.resource) ELSE e.resource END
+        FROM span_extras e WHERE e.span = r.id) ELSE resource END AS resource_attributes,
+    CASE WHEN attributes IS NULL THEN (SELECT e.attributes FROM span_extras e WHERE e.span = r.id)
+        ELSE attributes END AS attributes,
+    (SELECT c.attributes FROM span_content c WHERE c.span = r.id) AS content,
+    (SELECT e.events FROM span_extras e WHERE e.span = r.id) AS events,
+    (SELECT e.links FROM span_extras e WHERE e.span = r.id) AS links
+    FROM span_rows r;

@@ -1,10 +1,9 @@
 //! The tables, how they came to be, and how a connection to them is opened.
 //!
-//! `span_rows` holds only what lists and statistics read, so that going through a million spans
-//! touches few pages; `span_extras` and `span_content` hold the rest under the same id. Texts that
-//! come again and again are numbers there, and long ones are packed: the views `spans` and
-//! `span_details` are what queries read. `traces` and `trace_facts` are sums of the spans, kept up to
-//! date by every insert: the list of traces is one index walk.
+//! `span_rows` holds what lists and statistics read, and short attribute lists; `span_extras` and
+//! `span_content` hold what is long or rare under the same id. Texts that come again and again are
+//! numbers there: the view `spans` is what queries read. `traces` and `trace_facts` are sums of the
+//! spans, kept up to date by every insert: the list of traces is one index walk.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::ErrorKind;

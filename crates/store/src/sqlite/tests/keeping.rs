@@ -77,7 +77,7 @@ async fn content_is_kept_apart_from_the_other_attributes() {
             _ => panic!("{value:?}"),
         }
     };
-    assert_eq!(column("SELECT attributes FROM span_details"), "{}");
+    assert_eq!(column("SELECT attributes FROM spans"), "{}");
     assert_eq!(column("SELECT attributes FROM span_content").matches("secret").count(), 5);
 }
 
@@ -228,7 +228,7 @@ async fn a_trace_across_the_edge_keeps_its_young_spans_and_a_true_line() {
     assert!(fixture.store.recent(&by_session("old")).await.unwrap().is_empty());
     assert_eq!(fixture.store.recent(&by_session("young")).await.unwrap(), expected);
     let database = Connection::open(fixture.path()).unwrap();
-    for (table, rows) in [("spans", 1), ("span_details", 1), ("span_content", 0), ("traces", 1)] {
+    for (table, rows) in [("spans", 1), ("span_extras", 0), ("span_content", 0), ("traces", 1)] {
         let count =
             database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0));
         assert_eq!(count, Ok(rows), "{table}");

@@ -46,7 +46,7 @@ async fn rows_come_back_from_before_and_after_a_dictionary_to_readers_old_and_ne
     }
     let database = Connection::open(fixture.path()).unwrap();
     let bytes = |span: u64| -> i64 {
-        let sql = "SELECT length(attributes) FROM span_extras WHERE span = ?";
+        let sql = "SELECT length(attributes) FROM span_rows WHERE id = ?";
         database.query_row(sql, [i64::try_from(span).unwrap()], |row| row.get(0)).unwrap()
     };
     let (before, after) = (bytes(2), bytes(MANY));
@@ -183,7 +183,7 @@ async fn a_damaged_text_is_an_error_of_its_trace_alone() {
     let fixture = Fixture::new();
     fixture.insert(vec![telling(1), telling(2)]).await;
     let database = Connection::open(fixture.path()).unwrap();
-    database.execute("UPDATE span_extras SET attributes = x'63ff' WHERE span = 1", []).unwrap();
+    database.execute("UPDATE span_rows SET attributes = x'63ff' WHERE id = 1", []).unwrap();
     let refused = fixture.store.trace(&trace_id(1)).await.unwrap_err();
     assert!(matches!(refused, StoreError::Failed { .. }), "{refused:?}");
     assert_eq!(fixture.store.trace(&trace_id(2)).await.unwrap(), [telling(2)]);
