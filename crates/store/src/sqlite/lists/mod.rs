@@ -15,7 +15,7 @@ mod reading;
 #[cfg(test)]
 mod tests;
 
-pub(super) use reading::Vocabulary;
+pub(super) use reading::{Pair, Vocabulary};
 
 /// What a list begins with.
 pub(super) const PLAIN: u8 = 0x80;

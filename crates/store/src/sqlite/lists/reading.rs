@@ -28,6 +28,9 @@ enum Item<'a> {
     Made(String),
 }
 
+/// A key and its value.
+pub(in crate::sqlite) type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// What is left of a list.
 struct Rest<'a>(&'a [u8]);
 
@@ -79,10 +82,7 @@ impl Vocabulary {
     }
 
     /// All pairs, in order.
-    pub(in crate::sqlite) fn pairs<'a>(
-        &'a self,
-        list: &'a [u8],
-    ) -> Result<Vec<(Cow<'a, str>, Cow<'a, str>)>, Damaged> {
+    pub(in crate::sqlite) fn pairs<'a>(&'a self, list: &'a [u8]) -> Result<Vec<Pair<'a>>, Damaged> {
         let mut rest = Rest::of(list)?;
         let head = rest.number()?;
         let mut keys = Vec::new();

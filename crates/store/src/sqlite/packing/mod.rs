@@ -16,7 +16,7 @@ use serde::{Serialize, Serializer};
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::{CParameter, get_frame_content_size};
 
-use super::lists::{PACKED, PLAIN, PLAIN_BYTES_MAX, Vocabulary};
+use super::lists::{PACKED, PLAIN, PLAIN_BYTES_MAX, Pair, Vocabulary};
 
 #[cfg(test)]
 mod tests;
@@ -282,7 +282,7 @@ fn damaged(what: &str) -> io::Error {
 }
 
 /// Pairs as a JSON object, in order.
-struct Object<'a>(&'a [(Cow<'a, str>, Cow<'a, str>)]);
+struct Object<'a>(&'a [Pair<'a>]);
 
 impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
