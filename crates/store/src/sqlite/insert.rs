@@ -137,7 +137,8 @@ impl Shortener {
         Ok(self.texts.sweep(connection)? + self.words.sweep(connection)?)
     }
 
-    fn begin(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    /// To be called at the start of every transaction: another process may have written.
+    pub(super) fn begin(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         if self.texts.begin(connection)? {
             self.forget();
         }

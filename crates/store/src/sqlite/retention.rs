@@ -42,13 +42,12 @@ pub(super) fn bytes_used(connection: &Connection) -> rusqlite::Result<u64> {
 }
 
 /// Drops up to [`SLICE_SPANS`] of the oldest spans that started before `cutoff_ns`, and what their
-/// traces' lines say about them. Returns how many.
+/// traces' lines say about them. Returns how many. The texts are those of this transaction.
 pub(super) fn prune_slice(
     connection: &Connection,
     cutoff_ns: i64,
     texts: &mut Texts,
 ) -> rusqlite::Result<u64> {
-    texts.begin(connection)?;
     let mut old = connection.prepare_cached(
         "SELECT s.id, s.trace, t.trace_id FROM span_rows s CROSS JOIN traces t ON t.id = s.trace \
          WHERE s.timestamp_ns < ? ORDER BY s.timestamp_ns LIMIT ?",

@@ -205,6 +205,7 @@ impl Thread {
         let mut slice = || {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            shortener.begin(&transaction)?;
             let dropped = match task {
                 Prune::Older(cutoff_ns) => {
                     retention::prune_slice(&transaction, cutoff_ns, &mut shortener.texts)?

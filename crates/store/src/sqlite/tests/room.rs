@@ -179,6 +179,50 @@ async fn texts_go_with_the_last_span_that_had_them() {
 }
 
 #[tokio::test]
+async fn words_that_another_process_drops_are_not_written_again() {
+    let day_ns = 86_400_000_000_000;
+    let short = SqliteSettings { retention_days: 1, ..SqliteSettings::default() };
+    let fixture = Fixture::with(short.clone());
+    fixture.insert((0..40).map(telling).collect()).await;
+    let words = || -> i64 {
+        let database = Connection::open(fixture.path()).unwrap();
+        database.query_row("SELECT count(*) FROM words", [], |row| row.get(0)).unwrap()
+    };
+    assert!(words() > 5);
+    let other = Sqlite::open(&fixture.path(), short).unwrap();
+    assert_eq!(other.prune(START_NS + 2 * day_ns).await, Ok(40));
+    assert_eq!(words(), 0);
+    // Retention, too, sees that somebody has written.
+    assert_eq!(fixture.store.prune(START_NS + 2 * day_ns).await, Ok(0));
+    let later = at(telling(50), START_NS + 2 * day_ns);
+    fixture.insert(vec![later.clone()]).await;
+    assert_eq!(fixture.store.trace(&trace_id(50)).await.unwrap(), [later.clone()]);
+    assert_eq!(other.trace(&trace_id(50)).await.unwrap(), [later]);
+}
+
+#[tokio::test]
+async fn a_long_list_lies_beside_its_row_and_comes_back() {
+    use super::super::insert::LIST_BYTES_MAX;
+    let fixture = Fixture::new();
+    // Mark and count take two bytes, the key two, the value's length two.
+    let list = |bytes: usize| with(row(1, 0), "k", &"x".repeat(bytes - 6));
+    let find = |text: &str| format!("SpanAttributes['k'] = '{text}'");
+    for (bytes, beside) in [(LIST_BYTES_MAX, 0), (LIST_BYTES_MAX + 1, 1), (LIST_BYTES_MAX * 9, 1)] {
+        let mut row = list(bytes);
+        row.trace_id = trace_id(bytes as u128);
+        fixture.insert(vec![row.clone()]).await;
+        let database = Connection::open(fixture.path()).unwrap();
+        let sql = "SELECT count(*) FROM span_rows WHERE id = \
+            (SELECT max(id) FROM span_rows) AND attributes IS NULL";
+        let found: i64 = database.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(found, beside, "{bytes}");
+        assert_eq!(fixture.store.trace(&row.trace_id).await.unwrap(), [row.clone()]);
+        let value = row.attribute("k").unwrap();
+        assert_eq!(count(&fixture.store, &find(value)).await, Cell::UInt(1));
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_text_is_an_error_of_its_trace_alone() {
     let fixture = Fixture::new();
     fixture.insert(vec![telling(1), telling(2)]).await;
