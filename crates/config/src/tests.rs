@@ -145,7 +145,8 @@ fn the_sections_of_the_default_file_arrive() {
     };
     assert_eq!((path.to_str(), *retention_days), (Some("data/tollgate.db"), 90));
     assert_eq!(*bytes_max, None);
-    let store = |bytes: u64| format!("store: {{ bytes_max: {bytes} }}\n");
+    let base = "providers: { a: { base_url: 'http://localhost/v1', models: [m] } }\n";
+    let store = |bytes: u64| format!("{base}store: {{ bytes_max: {bytes} }}\n");
     let bound = |bytes| match crate::load_str("t.yaml", &store(bytes), |_| None) {
         Ok((Settings { store: Some(StoreSettings::Sqlite { bytes_max, .. }), .. }, _)) => bytes_max,
         _ => None,
