@@ -21,6 +21,7 @@ mod span_store;
 mod store_sink;
 mod targets;
 mod tool_links;
+mod webhook;
 
 pub use collecting::Collecting;
 pub use running::Running;

@@ -11,6 +11,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tollgate_config::{Settings, fingerprint};
 use tollgate_filters::detect::Detectors;
+use tollgate_filters::guard::Policy;
 use tollgate_filters::request::{self, CallerKeys, InFlight, Quotas, Stack};
 use tollgate_routing::{Registry, RoutingPath, Row};
 use x509_parser::certificate::X509Certificate;
@@ -18,6 +19,7 @@ use x509_parser::prelude::FromDer;
 
 use crate::limits::Gate;
 use crate::reload::Fixed;
+use crate::webhook;
 
 /// One configuration, ready to serve.
 pub(crate) struct Snapshot {
@@ -27,6 +29,8 @@ pub(crate) struct Snapshot {
     pub(crate) keys: CallerKeys,
     /// How much each may use.
     pub(crate) quotas: Arc<Quotas>,
+    /// Guardrails, where they are on.
+    pub(crate) guard: Option<Arc<Policy>>,
     /// What is taken out of content before anything is stored.
     pub(crate) redact: Detectors,
     /// What of it only a restart can change.
@@ -60,6 +64,11 @@ impl Snapshot {
         gate: &Gate,
     ) -> Result<Self, String> {
         let (keys, quotas) = (gate.keys(&settings), gate.quotas(&settings));
+        let refused = |error| format!("security.blocklist: {error}");
+        let guarding = settings.security.enabled;
+        let guard = guarding.then(|| Policy::new(&settings.security.guard)).transpose();
+        let asked = webhook::webhooks(&settings.security.webhooks);
+        let guard = guard.map_err(refused)?.map(|it| Arc::new(it.with_webhooks(asked)));
         let stack = request::stack(&request::Settings {
             body_bytes_max: settings.limits.body_bytes_max,
             in_flight_max: settings.limits.in_flight_max,
@@ -68,10 +77,11 @@ impl Snapshot {
             quotas: Arc::clone(&quotas),
             table: Arc::clone(&settings.table),
             header_attributes: Arc::clone(&settings.genai.capture.header_attributes),
+            guard: guard.clone(),
         });
         let kinds = settings.genai.capture.redact.iter().copied();
-        let redact = Detectors::new(kinds, &settings.security.blocklist)
-            .map_err(|error| format!("security.blocklist: {error}"))?;
+        let phrases = &settings.security.guard.blocklist;
+        let redact = Detectors::new(kinds, phrases).map_err(refused)?;
         let mut authorities = BTreeMap::new();
         for path in settings.providers.iter().filter_map(|provider| provider.ca_file.clone()) {
             let ca = read_authority(&path)?;
@@ -81,7 +91,7 @@ impl Snapshot {
         let files: Vec<u64> = authorities.values().map(|it: &Authority| it.fingerprint).collect();
         let fingerprint = fingerprint((settings.fingerprint, &fixed, files));
         live.adopt(&settings.table);
-        Ok(Self { settings, stack, keys, quotas, redact, fixed, fingerprint, authorities })
+        Ok(Self { settings, stack, keys, quotas, guard, redact, fixed, fingerprint, authorities })
     }
 
     /// All models that the configuration names: those that callers may ask for, and those that targets

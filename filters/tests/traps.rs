@@ -22,12 +22,14 @@ fn pass(pieces: &[&[u8]], swallow_usage: bool) -> (Vec<u8>, Seen) {
         started: Instant::now(),
         translation: None,
         secret: None,
+        guard: None,
+        encoded: false,
     };
     let mut pipeline = Pipeline::new(Body::Stream(Dialect::Chat), settings);
     let mut out = Vec::new();
     let mut take = |flow: Flow| match flow {
         Flow::Forward(bytes) => out.extend_from_slice(&bytes),
-        Flow::Failed(why) | Flow::Unwritable(why) => panic!("{why}"),
+        failed => panic!("{failed:?}"),
     };
     for piece in pieces {
         take(pipeline.on_chunk(Bytes::copy_from_slice(piece), Instant::now()));

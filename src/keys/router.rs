@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
-use tollgate_keys::{Exchange, Issued, KeyRing, Refused, Scope, iso_8601, now_s};
+use tollgate_keys::{Exchange, Issued, Refused, Scope, iso_8601, now_s};
 
 use super::rate_limit::RateLimit;
 

@@ -29,6 +29,7 @@ pub(crate) fn begin(
         dropped: Vec::new(),
         responding: None,
         error: None,
+        refusal: None,
         flight,
         attempt,
     };

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
+use tollgate_filters::guard::{Refusal, Told};
 use tollgate_filters::request::{
     Caller, Context, Facts, Forward, InFlightPermit, Rejection, RequestId,
 };
@@ -46,6 +47,8 @@ pub(crate) struct Ctx {
     pub(crate) endpoint: Option<Endpoint>,
     /// The dialect in which the caller expects errors.
     pub(crate) dialect: Dialect,
+    /// What guardrails found in the request.
+    pub(crate) told: Option<Told>,
     /// A refusal by tollgate itself.
     pub(crate) rejection: Option<Rejection>,
     /// Who calls, by the key that was shown.
@@ -127,6 +130,8 @@ pub(crate) struct Current {
     pub(crate) responding: Option<Responding>,
     /// Why the attempt failed, if it did.
     pub(crate) error: Option<AttemptError>,
+    /// Why a guardrail keeps the answer back.
+    pub(crate) refusal: Option<Refusal>,
     /// The attempt in its target's state.
     pub(crate) flight: Option<Flight>,
 }
@@ -210,6 +215,7 @@ impl Ctx {
             http: HttpFacts::default(),
             endpoint: None,
             dialect: Dialect::Chat,
+            told: None,
             rejection: None,
             caller: None,
             limit: None,

@@ -7,7 +7,7 @@ use tollgate_routing::{Failure, FailureKind};
 
 use crate::proxy::ctx::{AttemptError, Ctx};
 use crate::proxy::quota::EXCEEDED;
-use crate::proxy::response_body_filter::STREAM_FAILED;
+use crate::proxy::response_body_filter::{BLOCKED, STREAM_FAILED};
 use crate::proxy::watch::Deadline;
 
 pub(crate) fn run(
@@ -19,6 +19,10 @@ pub(crate) fn run(
     let Some(routed) = &mut ctx.routed else { return error };
     // The response filter already closed this attempt.
     if matches!(error.etype, ErrorType::HTTPStatus(_)) && error.retry() {
+        return error;
+    }
+    if matches!(&error.etype, ErrorType::Custom(name) if *name == BLOCKED) {
+        error.set_retry(false);
         return error;
     }
     let head_sent = session.response_written().is_some_and(|head| !head.status.is_informational());

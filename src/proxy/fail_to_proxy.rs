@@ -4,12 +4,13 @@
 use http::StatusCode;
 use pingora::proxy::{FailToProxy, Session};
 use pingora::{Error, ErrorSource, ErrorType};
+use tokio::time::Instant;
 use tollgate_filters::request::Rejection;
 use tollgate_providers::Endpoint;
 use tollgate_providers::error_body::ErrorBody;
 use tollgate_providers::translate::Untranslatable;
 
-use crate::proxy::ctx::Ctx;
+use crate::proxy::ctx::{Ctx, Routed};
 use crate::proxy::downstream;
 use crate::proxy::respond::{self, Failure};
 use crate::proxy::response_body_filter::STREAM_FAILED;
@@ -26,32 +27,35 @@ pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> 
     }
     let failed = session.response_written().is_some_and(|head| !head.status.is_informational());
     let (status, message) = describe(error, ctx);
-    let limit = ctx.routed.as_mut().and_then(|routed| routed.holds.rejection.clone());
-    let written = if failed {
-        let code = limit.as_ref().map_or("upstream", Rejection::code);
-        let (status, message) = match &limit {
-            Some(limit) => (limit.status(), limit.to_string()),
-            None => (status, message),
-        };
-        ctx.rejection = limit;
-        end_stream(session, ctx, (status, code), &message).await
-    } else if let Some(limit) = limit {
-        session.set_keepalive(None);
-        respond::reject(session, ctx, limit).await
-    } else {
-        session.set_keepalive(None);
-        let unsuited = ctx.routed.as_mut().and_then(|routed| routed.unsuited.take());
-        if let Some(Untranslatable { field, reason }) = unsuited {
-            respond::reject(session, ctx, Rejection::Unsuited { field, reason }).await
-        } else {
+    let kept_back = ctx.routed.as_deref_mut().and_then(kept_back);
+    // A blocked stream has a clean end, and the caller may ask for something else at once.
+    let can_reuse_downstream = failed && matches!(kept_back, Some(Rejection::Guardrail(_)));
+    let written = match (failed, kept_back) {
+        (true, Some(rejection)) => refuse_stream(session, ctx, rejection).await,
+        (true, None) => {
             let failure = Failure { status, code: "upstream", message: &message, param: None };
-            respond::fail(session, ctx, &failure, Vec::new()).await
+            end_stream(session, ctx, &failure).await
+        }
+        (false, Some(rejection)) => {
+            session.set_keepalive(None);
+            respond::reject(session, ctx, rejection).await
+        }
+        (false, None) => {
+            session.set_keepalive(None);
+            let unsuited = ctx.routed.as_mut().and_then(|routed| routed.unsuited.take());
+            if let Some(Untranslatable { field, reason }) = unsuited {
+                respond::reject(session, ctx, Rejection::Unsuited { field, reason }).await
+            } else {
+                let failure = Failure { status, code: "upstream", message: &message, param: None };
+                respond::fail(session, ctx, &failure, Vec::new()).await
+            }
         }
     };
     if let Err(error) = written {
         tell!(debug, ctx, cause = error.etype.as_str(), "the caller left too");
+        return FailToProxy { error_code: 0, can_reuse_downstream: false };
     }
-    FailToProxy { error_code: 0, can_reuse_downstream: false }
+    FailToProxy { error_code: 0, can_reuse_downstream }
 }
 
 /// A request that could not be read: the caller is told if it is still there.
@@ -91,21 +95,41 @@ fn describe(error: &Error, ctx: &Ctx) -> (StatusCode, String) {
     (StatusCode::BAD_GATEWAY, format!("the connection to {provider} failed"))
 }
 
+/// Why we give no answer, or no more of it, though the provider did its part.
+fn kept_back(routed: &mut Routed) -> Option<Rejection> {
+    let refusal = routed.current.as_mut().and_then(|current| current.refusal.take());
+    refusal.map(Rejection::Guardrail).or_else(|| routed.holds.rejection.clone())
+}
+
+/// The rest of a stream is kept back: what was clean of it, an error event, and a clean end.
+async fn refuse_stream(
+    session: &mut Session,
+    ctx: &mut Ctx,
+    rejection: Rejection,
+) -> pingora::Result<()> {
+    let (status, code, message) = (rejection.status(), rejection.code(), rejection.for_caller());
+    ctx.rejection = Some(rejection);
+    let failure = Failure { status, code, message: &message, param: None };
+    end_stream(session, ctx, &failure).await
+}
+
 /// An error event and a clean end.
 async fn end_stream(
     session: &mut Session,
     ctx: &mut Ctx,
-    (status, code): (StatusCode, &str),
-    message: &str,
+    failure: &Failure<'_>,
 ) -> pingora::Result<()> {
     let Ctx { routed, dialect, endpoint, id, .. } = ctx;
     // Where plain errors of two dialects look alike, those in streams do not.
     let dialect = endpoint.as_ref().and_then(Endpoint::dialect).unwrap_or(*dialect);
     let current = routed.as_mut().and_then(|routed| routed.current.as_mut());
     let responding = current.and_then(|current| current.responding.as_mut());
-    let body = ErrorBody { status, code, message, param: None, request_id: id.as_str() };
+    let Failure { status, code, message, param } = *failure;
+    let body = ErrorBody { status, code, message, param, request_id: id.as_str() };
+    let end = responding
+        .and_then(|responding| responding.pipeline.end_with_error(dialect, &body, Instant::now()));
     // Half of a plain body cannot be mended; the missing rest tells the caller.
-    match responding.and_then(|responding| responding.pipeline.end_with_error(dialect, &body)) {
+    match end {
         Some(event) => session.write_response_body(Some(event), true).await,
         None => Ok(()),
     }

@@ -80,6 +80,9 @@ async fn decide(
     *request.headers_mut() = session.req_header().headers.clone();
     request.extensions_mut().insert(endpoint.clone());
     request.extensions_mut().insert(ctx.id.clone());
+    if ctx.snapshot.guard.is_some() {
+        request.extensions_mut().insert(ctx.told.get_or_insert_default().clone());
+    }
     match ctx.snapshot.stack.clone().oneshot(request).await {
         Ok(Verdict::Forward(forward)) => Ok(Ok(Some(forward))),
         Ok(Verdict::Respond(answer)) => {

@@ -40,7 +40,7 @@ pub(crate) async fn reject(
     ctx: &mut Ctx,
     rejection: Rejection,
 ) -> Result<()> {
-    let message = rejection.to_string();
+    let message = rejection.for_caller();
     let failure = Failure {
         status: rejection.status(),
         code: rejection.code(),

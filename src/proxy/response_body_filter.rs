@@ -3,11 +3,14 @@
 use bytes::Bytes;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Instant;
+use tollgate_filters::guard::Refusal;
 use tollgate_filters::response::Flow;
 
 use crate::proxy::ctx::{AttemptError, Ctx, Current, Responding, Routed};
 use crate::proxy::quota;
 
+/// The error that ends a request whose answer a guardrail keeps back.
+pub(crate) const BLOCKED: &str = "Blocked";
 /// The error that ends an attempt whose stream failed before any content left.
 pub(crate) const STREAM_FAILED: &str = "StreamFailed";
 
@@ -24,6 +27,7 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
         Flow::Forward(bytes) => *body = Some(bytes),
         Flow::Failed(message) if may_fail_over => return fail(current, message),
         Flow::Unwritable(message) => return fail(current, message),
+        Flow::Blocked(refusal) => return block(current, refusal),
         Flow::Failed(_) => *body = Some(responding.pipeline.release()),
     }
     if responding.pipeline.has_content()
@@ -49,6 +53,15 @@ fn fail(current: &mut Current, message: String) -> Result<()> {
     current.error = Some(AttemptError { kind: "request_error", message, status: None });
     let why = "no usable answer before the first content";
     let mut error = Error::explain(ErrorType::new(STREAM_FAILED), why);
+    error.as_up();
+    Err(error)
+}
+
+/// Ends the request while nothing of its answer has left. No other target is asked: it is not this
+/// one's fault.
+fn block(current: &mut Current, refusal: Refusal) -> Result<()> {
+    current.refusal = Some(refusal);
+    let mut error = Error::explain(ErrorType::new(BLOCKED), "a guardrail keeps the answer back");
     error.as_up();
     Err(error)
 }

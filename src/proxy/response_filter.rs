@@ -56,6 +56,11 @@ pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -
     if !current.dropped.is_empty() {
         head.insert_header(DROPPED_PARAMS, current.dropped.join(","))?;
     }
+    if current.responding.as_ref().is_some_and(|r| r.pipeline.may_be_redacted()) {
+        for name in OF_THE_BODY {
+            head.remove_header(name);
+        }
+    }
     if let Some(media_type) = current.responding.as_ref().and_then(|r| r.pipeline.media_type()) {
         head.insert_header(header::CONTENT_TYPE, media_type)?;
         for name in OF_THE_BODY {

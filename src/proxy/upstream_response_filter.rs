@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Instant;
+use tollgate_filters::guard::Direction;
 use tollgate_filters::request::{Facts, RequestId};
 use tollgate_filters::response::{BODY_BYTES_MAX, Body, Pipeline, Translation};
 use tollgate_providers::media::MediaForm;
@@ -57,6 +58,8 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
             started: current.started.at,
             translation,
             secret: current.attempt.target.credential.managed().cloned(),
+            encoded: is_encoded(&head.headers),
+            guard: snapshot.guard.as_ref().and_then(|it| it.rules(Direction::Output)).cloned(),
         },
     );
     if let Some(name) = head.headers.get(ERROR_TYPE).and_then(|name| name.to_str().ok()) {
@@ -126,6 +129,12 @@ fn translation(
             include_usage: facts.include_usage,
         },
     })
+}
+
+/// Whether the body is compressed; nothing here inflates it.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// How the body is to be read.

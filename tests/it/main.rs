@@ -28,6 +28,8 @@ mod exporters;
 mod fallback;
 mod faults;
 mod files;
+mod guard;
+mod guard_streams;
 mod hangup;
 mod harness;
 mod health;
@@ -45,6 +47,7 @@ mod metrics;
 mod otlp_backend;
 mod outage;
 mod pipelines;
+mod planted_secrets;
 mod profiles;
 mod rag;
 #[allow(dead_code, reason = "limits and cached answers that gateways share come next")]

@@ -39,7 +39,7 @@ pub use redis::Redis;
 pub use report::report;
 pub use settings::{
     Cache, Control, GenAi, GenAiExporter, Price, Security, Server, Settings, StoreQueue,
-    StoreSettings, Tables, TlsFiles, ToolLinks,
+    StoreSettings, Tables, TlsFiles, ToolLinks, WebhookSettings,
 };
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_providers::{Provider, Secret};
+use http::HeaderName;
+use tollgate_filters::guard;
+use tollgate_providers::{BaseUrl, Provider, Secret};
 use tollgate_routing::Table;
 use tollgate_telemetry::Profile;
 use tollgate_telemetry::export::OtlpSettings;
@@ -198,12 +200,31 @@ pub struct Tables {
 }
 
 /// `security`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Security {
-    /// Whether requests and answers are scanned.
+    /// Whether requests and answers are looked through; off by default.
     pub enabled: bool,
-    /// Phrases that are refused, whatever their case.
-    pub blocklist: Vec<String>,
+    /// What for, and what a finding leads to.
+    pub guard: guard::Settings,
+    /// Who else is asked of requests, in file order.
+    pub webhooks: Vec<WebhookSettings>,
+}
+
+/// `security.webhooks.<name>`.
+#[derive(Clone, Debug)]
+pub struct WebhookSettings {
+    /// Its name in the file.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub url: BaseUrl,
+    /// What it is sent besides, credentials mostly.
+    pub headers: Vec<(HeaderName, Secret)>,
+    /// How long it may take; 1 s by default.
+    pub timeout: Duration,
+    /// Whether what it blocks is only flagged, to try it out; off by default.
+    pub only_flags: bool,
+    /// Whether a request goes on that it gave no answer for; by default it does not.
+    pub fails_open: bool,
 }
 
 /// `cache`.

@@ -45,6 +45,8 @@ impl Vault {
         let providers = document.providers.iter().filter_map(|it| it.value.credential.as_ref());
         let targets = document.targets.iter().filter_map(|it| it.value.credential.as_ref());
         let headers = document.exporters().flat_map(|otlp| &otlp.headers).map(|it| &it.value);
+        let webhooks = document.security.webhooks.iter().flat_map(|it| &it.value.headers);
+        let headers = headers.chain(webhooks.map(|it| &it.value));
         let stores = [
             document.store.password.as_ref(),
             document.redis.as_ref().and_then(|redis| redis.password.as_ref()),

@@ -49,7 +49,7 @@ const fn is_sign(byte: u8) -> bool {
 }
 
 /// Both alphabets; a slash and line ends may be escaped.
-fn is_base64(text: &str) -> bool {
+pub(crate) fn is_base64(text: &str) -> bool {
     let text = text.trim_end_matches('=');
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || is_sign(byte) || byte == b'\\')
 }

@@ -5,6 +5,8 @@ mod blob;
 
 use std::borrow::Cow;
 
+pub(crate) use blob::is_base64;
+
 use crate::detect::Detectors;
 
 #[cfg(test)]

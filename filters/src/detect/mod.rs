@@ -7,20 +7,28 @@
 
 mod address;
 mod number;
+mod phrases;
 mod redact;
+mod scanner;
 mod secret;
+mod text;
 
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
+use phrases::Phrases;
+use text::Text;
+
+pub use redact::Counts;
+pub(crate) use scanner::Scanner;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// The bytes before a finding that have a say in it: a point, and the digit before it.
 pub const LOOK_BEHIND_BYTES_MAX: usize = 2;
 /// Bytes that are looked at together for one that a pattern may begin with.
-const BLOCK_BYTES: usize = 32;
+const WORD_BYTES: usize = 8;
 
 /// A group of kinds that is switched on as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,14 +77,8 @@ pub struct Finding {
 #[derive(Debug)]
 pub struct Detectors {
     kinds: Vec<Kind>,
-    blocklist: Option<Blocklist>,
+    blocklist: Option<Phrases>,
     secrets: Option<AhoCorasick>,
-}
-
-#[derive(Debug)]
-struct Blocklist {
-    phrases: AhoCorasick,
-    longest_bytes: usize,
 }
 
 // === impl Detector ===
@@ -177,22 +179,15 @@ impl Detectors {
         kinds.dedup();
         let phrases = blocklist.into_iter().filter(|phrase| !phrase.as_ref().is_empty());
         let phrases: Vec<P> = phrases.filter(|_| kinds.contains(&Kind::Blocklist)).collect();
-        let longest_bytes = phrases.iter().map(|phrase| phrase.as_ref().len()).max();
-        let mut automaton = AhoCorasick::builder();
-        automaton.match_kind(MatchKind::LeftmostLongest);
         let secret = |kind: &Kind| kind.detector() == Detector::Secrets;
         let secrets = if kinds.iter().any(secret) {
+            let mut automaton = AhoCorasick::builder();
+            automaton.match_kind(MatchKind::LeftmostLongest);
             Some(automaton.build(secret::PREFIXES.iter().map(|(prefix, _)| prefix))?)
         } else {
             None
         };
-        automaton.ascii_case_insensitive(true);
-        let blocklist = match longest_bytes {
-            Some(longest_bytes) => {
-                Some(Blocklist { phrases: automaton.build(phrases)?, longest_bytes })
-            }
-            None => None,
-        };
+        let blocklist = Phrases::new(&phrases)?;
         Ok(Self { kinds, blocklist, secrets })
     }
 
@@ -201,10 +196,15 @@ impl Detectors {
         self.kinds.is_empty()
     }
 
+    /// What is looked for, in order.
+    pub fn kinds(&self) -> &[Kind] {
+        &self.kinds
+    }
+
     /// How much of a text that still grows has to be held back, at most: [`Kind::decided_bytes_max`]
     /// of every kind that is looked for.
     pub fn decided_bytes_max(&self) -> usize {
-        let longest_phrase = self.blocklist.as_ref().map_or(0, |list| list.longest_bytes);
+        let longest_phrase = self.blocklist.as_ref().map_or(0, Phrases::longest_bytes);
         let kinds = self.kinds.iter().map(|kind| kind.decided_bytes_max());
         kinds.max().unwrap_or(0).max(longest_phrase)
     }
@@ -213,62 +213,103 @@ impl Detectors {
     pub fn find(&self, text: &str) -> Vec<Finding> {
         let mut found = Vec::new();
         if let Some(blocklist) = &self.blocklist {
-            let found_in =
-                |it: aho_corasick::Match| Finding { kind: Kind::Blocklist, range: it.range() };
-            found.extend(blocklist.phrases.find_iter(text).map(found_in));
+            blocklist.find(text, &mut found);
         }
-        let bytes = text.as_bytes();
+        self.anchored(&text.as_bytes(), &mut |kind, range| found.push(Finding { kind, range }));
+        merged(found)
+    }
+}
+
+impl Detectors {
+    /// What stands in the text, but for phrases.
+    fn anchored(&self, text: &&[u8], found: &mut dyn FnMut(Kind, Range<usize>)) {
         let mut take = |kind: Kind, range: Range<usize>| {
             if self.kinds.contains(&kind) {
-                found.push(Finding { kind, range });
+                found(kind, range);
             }
         };
         if let Some(secrets) = &self.secrets {
-            for at in secrets.find_iter(text) {
+            for at in secrets.find_iter(*text) {
                 let prefix = secret::PREFIXES.get(at.pattern().as_usize());
                 let Some((_, shape)) = prefix else { continue };
-                if let Some((kind, range)) = secret::read(bytes, at.range(), shape) {
+                if let Some((kind, range)) = secret::read(text, at.range(), shape) {
                     take(kind, range);
                 }
             }
         }
         if self.kinds.iter().any(|kind| kind.detector() == Detector::Pii) {
-            scan(bytes, &mut take);
+            scan(text, &mut take);
         }
-        merged(found)
     }
 }
 
 /// One pass over the text for everything of [`Detector::Pii`].
 fn scan(bytes: &[u8], take: &mut impl FnMut(Kind, Range<usize>)) {
-    for (block_at, block) in bytes.chunks(BLOCK_BYTES).enumerate() {
-        // No branch for each byte, so that a whole block is one comparison.
-        if !block.iter().fold(false, |any, byte| any | begins(*byte)) {
-            continue;
+    let (words, rest) = bytes.as_chunks::<WORD_BYTES>();
+    for (number, word) in words.iter().enumerate() {
+        let mut places = begins(u64::from_le_bytes(*word));
+        while places != 0 {
+            let at = number * WORD_BYTES + places.trailing_zeros() as usize / 8;
+            look(bytes, at, take);
+            places &= places - 1;
         }
-        for (offset, byte) in block.iter().enumerate() {
-            if !begins(*byte) {
-                continue;
-            }
-            let at = block_at * BLOCK_BYTES + offset;
-            match byte {
-                b'@' => address::email(bytes, at, take),
-                b':' => address::ip_v6(bytes, at, take),
-                _ if !number::may_begin(bytes, at) => {}
-                b'+' | b'(' => number::phone(bytes, at, take),
-                _ => {
-                    number::ssn(bytes, at, take);
-                    number::card(bytes, at, take);
-                    number::phone(bytes, at, take);
-                    address::ip_v4(bytes, at, take);
-                }
-            }
-        }
+    }
+    for at in bytes.len() - rest.len()..bytes.len() {
+        look(bytes, at, take);
     }
 }
 
-const fn begins(byte: u8) -> bool {
-    byte.is_ascii_digit() || matches!(byte, b'@' | b':' | b'+' | b'(')
+/// The high bit of each byte that a pattern may begin at or, for an address, has in its middle: a
+/// digit, `:`, or `@`. A `+` or `(` of a phone number stands before a digit.
+const fn begins(word: u64) -> u64 {
+    const fn all(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; WORD_BYTES])
+    }
+    let low = word & all(0x7F);
+    // `:` comes right behind `9`.
+    let from_zero = low + all(0x80 - b'0');
+    let above_colon = low + all(0x80 - (b':' + 1));
+    let at_sign = !((low ^ all(b'@')) + all(0x7F));
+    ((from_zero & !above_colon) | at_sign) & !word & all(0x80)
+}
+
+/// What begins at a place, if anything does.
+fn look(bytes: &[u8], at: usize, take: &mut impl FnMut(Kind, Range<usize>)) {
+    match bytes.byte(at) {
+        Some(b'@') => address::email(&bytes, at, take),
+        Some(b':') => {
+            // A group of the address or a second colon follows its first.
+            if bytes.byte(at + 1).is_some_and(|it| it.is_ascii_hexdigit() || it == b':') {
+                address::ip_v6(&bytes, at, take);
+            }
+        }
+        Some(b'0'..=b'9') => {
+            if let Some(b'+' | b'(') = before(&bytes, at)
+                && number::may_begin(&bytes, at - 1)
+            {
+                number::phone(&bytes, at - 1, take);
+            }
+            if number::may_begin(&bytes, at) {
+                digits(bytes, at, take);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A number that begins here; its first digits tell what it can be.
+fn digits(bytes: &[u8], at: usize, take: &mut impl FnMut(Kind, Range<usize>)) {
+    let count = bytes.run(at, 4, |byte| byte.is_ascii_digit());
+    if count == 3 {
+        number::ssn(&bytes, at, take);
+    }
+    number::card(&bytes, at, take);
+    if count == 3 || (count == 1 && bytes.byte(at) == Some(b'1')) {
+        number::phone(&bytes, at, take);
+    }
+    if bytes.byte(at + count) == Some(b'.') {
+        address::ip_v4(&bytes, at, take);
+    }
 }
 
 fn merged(mut found: Vec<Finding>) -> Vec<Finding> {
@@ -293,21 +334,11 @@ fn merged(mut found: Vec<Finding>) -> Vec<Finding> {
     merged
 }
 
-fn byte(bytes: &[u8], at: usize) -> Option<u8> {
-    bytes.get(at).copied()
-}
-
-fn before(bytes: &[u8], at: usize) -> Option<u8> {
-    bytes.get(at.checked_sub(1)?).copied()
+fn before(text: &impl Text, at: usize) -> Option<u8> {
+    text.byte(at.checked_sub(1)?)
 }
 
 /// Whether the byte goes on with a word, so that a pattern beside it is only a part of one.
 fn is_word(byte: Option<u8>) -> bool {
     byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-/// How many bytes from `at` on are of a class, up to `max`.
-fn run(bytes: &[u8], at: usize, max: usize, class: impl Fn(u8) -> bool) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    rest.iter().take(max).take_while(|byte| class(**byte)).count()
 }

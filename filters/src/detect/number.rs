@@ -5,15 +5,18 @@
 
 use std::ops::Range;
 
-use super::{Kind, before, byte, is_word, run};
+use super::text::Text;
+use super::{Kind, before, is_word};
 
 /// `123-45-6789`.
-pub(super) const SSN_BYTES: usize = 11;
+pub(super) const SSN_BYTES: usize = SSN_SHAPE.len();
 /// 19 digits and a separator between any two.
 pub(super) const CARD_BYTES_MAX: usize = 2 * CARD_DIGITS_MAX - 1;
 /// `+`, 15 digits, and two separators between any two.
 pub(super) const PHONE_BYTES_MAX: usize = 1 + PHONE_DIGITS_MAX + 2 * (PHONE_DIGITS_MAX - 1);
 
+/// A digit each, and twice the same separator.
+const SSN_SHAPE: &[u8; 11] = b"ddd-dd-dddd";
 const CARD_DIGITS_MIN: usize = 13;
 const CARD_DIGITS_MAX: usize = 19;
 /// E.164.
@@ -21,39 +24,42 @@ const PHONE_DIGITS_MAX: usize = 15;
 const PHONE_DIGITS_MIN: usize = 8;
 
 /// Whether a number may begin here: not inside a word, nor behind the point of another number.
-pub(super) fn may_begin(bytes: &[u8], at: usize) -> bool {
-    match before(bytes, at) {
-        Some(b'.') => !before(bytes, at - 1).is_some_and(|byte| byte.is_ascii_digit()),
-        Some(b'+') if byte(bytes, at) == Some(b'+') => false,
+pub(super) fn may_begin(text: &impl Text, at: usize) -> bool {
+    match before(text, at) {
+        Some(b'.') => !before(text, at - 1).is_some_and(|byte| byte.is_ascii_digit()),
+        Some(b'+') if text.byte(at) == Some(b'+') => false,
         previous => !is_word(previous),
     }
 }
 
 /// Social Security Administration: no area 000, 666 or from 900, no group 00, no serial 0000.
-pub(super) fn ssn(bytes: &[u8], at: usize, take: &mut impl FnMut(Kind, Range<usize>)) {
-    let Some(text) = bytes.get(at..at + SSN_BYTES) else { return };
-    let [a, b, c, first, d, e, second, f, g, h, i] = text else { return };
-    let digits = [a, b, c, d, e, f, g, h, i];
-    let separated = first == second && matches!(first, b'-' | b' ');
-    if !separated || !digits.iter().all(|digit| digit.is_ascii_digit()) {
-        return;
+pub(super) fn ssn(text: &impl Text, at: usize, take: &mut impl FnMut(Kind, Range<usize>)) {
+    let mut given = [0; SSN_BYTES];
+    for (offset, (slot, shape)) in given.iter_mut().zip(SSN_SHAPE).enumerate() {
+        let Some(byte) = text.byte(at + offset) else { return };
+        let fits = if *shape == b'-' { matches!(byte, b'-' | b' ') } else { byte.is_ascii_digit() };
+        if !fits {
+            return;
+        }
+        *slot = byte;
     }
-    let area = [*a, *b, *c];
-    let given = area != *b"000" && area != *b"666" && *a != b'9';
-    let filled = [*d, *e] != *b"00" && [*f, *g, *h, *i] != *b"0000";
-    if given && filled && !is_word(byte(bytes, at + SSN_BYTES)) {
+    let [a, b, c, first, d, e, second, f, g, h, i] = given;
+    let area = [a, b, c];
+    let given = area != *b"000" && area != *b"666" && a != b'9';
+    let filled = [d, e] != *b"00" && [f, g, h, i] != *b"0000";
+    if first == second && given && filled && !is_word(text.byte(at + SSN_BYTES)) {
         take(Kind::Ssn, at..at + SSN_BYTES);
     }
 }
 
 /// The longest number that begins here, ends where a group ends, and is an issuer's.
-pub(super) fn card(bytes: &[u8], at: usize, take: &mut impl FnMut(Kind, Range<usize>)) {
+pub(super) fn card(text: &impl Text, at: usize, take: &mut impl FnMut(Kind, Range<usize>)) {
     let mut digits = [0_u8; CARD_DIGITS_MAX];
     let mut count = 0;
     let mut end = at;
     let mut found = None;
     loop {
-        match byte(bytes, end) {
+        match text.byte(end) {
             Some(digit @ b'0'..=b'9') => {
                 let Some(slot) = digits.get_mut(count) else { break };
                 *slot = digit - b'0';
@@ -62,7 +68,7 @@ pub(super) fn card(bytes: &[u8], at: usize, take: &mut impl FnMut(Kind, Range<us
             }
             next => {
                 let number = digits.get(..count).unwrap_or_default();
-                let inside = before(bytes, end).is_some_and(|byte| byte.is_ascii_digit());
+                let inside = before(text, end).is_some_and(|byte| byte.is_ascii_digit());
                 if inside && !is_word(next) && is_card(number) {
                     found = Some(end);
                 }
@@ -111,10 +117,10 @@ fn luhn(digits: &[u8]) -> bool {
 }
 
 /// Begins at a `+`, a bracket or a digit.
-pub(super) fn phone(bytes: &[u8], at: usize, take: &mut impl FnMut(Kind, Range<usize>)) {
-    let end = match byte(bytes, at) {
-        Some(b'+') => international(bytes, at),
-        _ => north_american(bytes, at),
+pub(super) fn phone(text: &impl Text, at: usize, take: &mut impl FnMut(Kind, Range<usize>)) {
+    let end = match text.byte(at) {
+        Some(b'+') => international(text, at),
+        _ => north_american(text, at),
     };
     if let Some(end) = end {
         take(Kind::Phone, at..end);
@@ -122,26 +128,26 @@ pub(super) fn phone(bytes: &[u8], at: usize, take: &mut impl FnMut(Kind, Range<u
 }
 
 /// `+`, a digit from 1 to 9, and as many as E.164 allows, up to the end of a group.
-fn international(bytes: &[u8], at: usize) -> Option<usize> {
-    if !matches!(byte(bytes, at + 1)?, b'1'..=b'9') {
+fn international(text: &impl Text, at: usize) -> Option<usize> {
+    if !matches!(text.byte(at + 1)?, b'1'..=b'9') {
         return None;
     }
     let mut end = at + 1;
     let mut count = 0;
     let mut found = None;
     loop {
-        let group = run(bytes, end, PHONE_DIGITS_MAX + 1 - count, |byte| byte.is_ascii_digit());
+        let group = text.run(end, PHONE_DIGITS_MAX + 1 - count, |byte| byte.is_ascii_digit());
         end += group;
         count += group;
         if count > PHONE_DIGITS_MAX {
             break;
         }
-        if count >= PHONE_DIGITS_MIN && !is_word(byte(bytes, end)) {
+        if count >= PHONE_DIGITS_MIN && !is_word(text.byte(end)) {
             found = Some(end);
         }
-        let between = run(bytes, end, 2, |byte| matches!(byte, b' ' | b'-' | b'.' | b'(' | b')'));
+        let between = text.run(end, 2, |byte| matches!(byte, b' ' | b'-' | b'.' | b'(' | b')'));
         end += between;
-        if between == 0 || !byte(bytes, end).is_some_and(|byte| byte.is_ascii_digit()) {
+        if between == 0 || !text.byte(end).is_some_and(|byte| byte.is_ascii_digit()) {
             break;
         }
     }
@@ -149,22 +155,22 @@ fn international(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// `(415) 555-2671`, `415-555-2671`, `415.555.2671`, `1 415 555 2671`.
-fn north_american(bytes: &[u8], at: usize) -> Option<usize> {
-    let separator = |at| matches!(byte(bytes, at), Some(b' ' | b'-' | b'.'));
+fn north_american(text: &impl Text, at: usize) -> Option<usize> {
+    let separator = |at| matches!(text.byte(at), Some(b' ' | b'-' | b'.'));
     let group = |at: usize, digits: usize| {
-        let group = bytes.get(at..at + digits)?;
-        group.iter().all(u8::is_ascii_digit).then_some(at + digits)
+        let group = text.run(at, digits, |byte| byte.is_ascii_digit());
+        (group == digits).then_some(at + digits)
     };
     // Area and exchange begin with 2 to 9.
     let code =
-        |at: usize| matches!(byte(bytes, at), Some(b'2'..=b'9')).then(|| group(at, 3)).flatten();
+        |at: usize| matches!(text.byte(at), Some(b'2'..=b'9')).then(|| group(at, 3)).flatten();
     let mut next = at;
-    if byte(bytes, next) == Some(b'1') && separator(next + 1) {
+    if text.byte(next) == Some(b'1') && separator(next + 1) {
         next += 2;
     }
-    let mut next = if byte(bytes, next) == Some(b'(') {
+    let mut next = if text.byte(next) == Some(b'(') {
         let closed = code(next + 1)?;
-        if byte(bytes, closed) != Some(b')') {
+        if text.byte(closed) != Some(b')') {
             return None;
         }
         closed + 1 + usize::from(separator(closed + 1))
@@ -180,5 +186,5 @@ fn north_american(bytes: &[u8], at: usize) -> Option<usize> {
         return None;
     }
     let end = group(next + 1, 4)?;
-    (!is_word(byte(bytes, end))).then_some(end)
+    (!is_word(text.byte(end))).then_some(end)
 }

@@ -5,6 +5,7 @@ mod caller;
 mod caller_key;
 mod context;
 mod facts;
+mod guard;
 mod headers;
 mod in_flight;
 mod limits;
@@ -26,6 +27,7 @@ pub use caller::{
 pub use caller_key::{CallerKeyLayer, Keyed};
 pub use context::{Context, ContextLayer, ContextOperation, Contexts, HeaderAttributes, Operation};
 pub use facts::Facts;
+pub use guard::{GuardLayer, Guarded};
 pub use headers::{
     CONTEXT_HEADERS, CONTEXT_VALUE_CHARS_MAX, ContextHeader, DURATION_MS_MAX, HeaderRole,
 };

@@ -6,6 +6,8 @@ use std::time::Duration;
 use http::StatusCode;
 use tollgate_limits::Exceeded;
 
+use crate::guard::Refusal;
+
 /// A refusal by tollgate itself. The only way to make one into bytes is `respond` in the server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -95,6 +97,9 @@ pub enum Rejection {
         /// Why.
         reason: String,
     },
+    /// A guardrail keeps the request, or its answer, back.
+    #[error("{0}")]
+    Guardrail(Refusal),
     /// No key of ours was shown, and one is needed.
     #[error(
         "a key of this gateway is needed: send it as your SDK's API key, or as `x-to11-authorization: Bearer tg_...`"
@@ -154,6 +159,7 @@ impl Rejection {
             | Self::NotServedBy { .. }
             | Self::InvalidField { .. }
             | Self::Framing
+            | Self::Guardrail(_)
             | Self::Unsuited { .. } => StatusCode::BAD_REQUEST,
             Self::UnknownModel { .. }
             | Self::UnknownProvider { .. }
@@ -186,6 +192,7 @@ impl Rejection {
             | Self::KeysUnavailable
             | Self::LimitsUnavailable
             | Self::ShuttingDown => "overloaded",
+            Self::Guardrail(_) => "content_policy",
             Self::KeyMissing | Self::KeyNotValid | Self::NoProviderKey { .. } => "auth",
             Self::KeyNotForCalls
             | Self::OtherProject
@@ -195,6 +202,14 @@ impl Rejection {
             Self::Exceeded(exceeded) if exceeded.kind.is_budget() => "quota",
             Self::Exceeded(_) => "rate_limit",
             _ => "bad_request",
+        }
+    }
+
+    /// What the caller is told. Anybody else gets the text of `Display`.
+    pub fn for_caller(&self) -> String {
+        match self {
+            Self::Guardrail(refusal) => refusal.for_caller(),
+            other => other.to_string(),
         }
     }
 

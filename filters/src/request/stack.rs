@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use tollgate_routing::Table;
 use tower::ServiceBuilder;
-use tower::util::BoxCloneSyncService;
+use tower::util::{BoxCloneSyncService, option_layer};
 
 use super::{
-    BodyLimitLayer, CallerKeyLayer, CallerKeys, ContextLayer, HeaderAttributes, InFlight,
-    InFlightLayer, LimitsLayer, Quotas, Rejection, Request, RequestIdLayer, Route, Verdict,
+    BodyLimitLayer, CallerKeyLayer, CallerKeys, ContextLayer, GuardLayer, HeaderAttributes,
+    InFlight, InFlightLayer, LimitsLayer, Quotas, Rejection, Request, RequestIdLayer, Route,
+    Verdict,
 };
+use crate::guard::Policy;
 
 /// The composed stack: cheap to clone, shared by all workers.
 pub type Stack = BoxCloneSyncService<Request, Verdict, Rejection>;
@@ -31,12 +33,14 @@ pub struct Settings {
     pub table: Arc<Table>,
     /// Headers that become attributes.
     pub header_attributes: HeaderAttributes,
+    /// Guardrails; without any, nothing is looked through.
+    pub guard: Option<Arc<Policy>>,
 }
 
 /// Builds the stack. A request passes the layers from top to bottom.
 pub fn stack(settings: &Settings) -> Stack {
     let Settings { body_bytes_max, in_flight_max, in_flight, keys, quotas, .. } = settings;
-    let Settings { table, header_attributes, .. } = settings;
+    let Settings { table, header_attributes, guard, .. } = settings;
     BoxCloneSyncService::new(
         ServiceBuilder::new()
             // First, so that every refusal below can name the request.
@@ -51,6 +55,8 @@ pub fn stack(settings: &Settings) -> Stack {
             .layer(ContextLayer::new(Arc::clone(header_attributes)))
             // Before what costs more than counting; what later layers refuse, it gets back.
             .layer(LimitsLayer::new(Arc::clone(quotas)))
+            // Before what keeps or sends the body: from here on it is what the model may read.
+            .layer(option_layer(guard.clone().map(GuardLayer::new)))
             // Innermost: a plan of attempts, or `UnknownModel`.
             .service(Route::new(Arc::clone(table))),
     )

@@ -2,19 +2,26 @@
 //!
 //! A [`Pipeline`] is made for one response and dropped with it. No I/O, no waiting, no clock.
 
+mod body;
 mod decode;
 mod error_answer;
+mod hold;
 mod mask;
 mod meter;
+mod observers;
 mod pipeline;
 mod tool_calls;
 mod withhold;
 
 use bytes::Bytes;
 
+use crate::guard::Refusal;
+
+pub use body::Body;
 pub use decode::BODY_BYTES_MAX;
+pub use hold::{EVENT_BYTES_MAX, Guarded};
 pub use meter::{Gaps, Meter, STALL_MIN, Times, is_content};
-pub use pipeline::{Body, Pipeline, Seen, Settings, Translation};
+pub use pipeline::{Pipeline, Seen, Settings, Translation};
 pub use tool_calls::{ToolCallTimes, ToolCalls};
 pub use withhold::{HELD_BYTES_MAX, HELD_EVENTS_MAX, Withhold};
 
@@ -28,6 +35,9 @@ pub enum Flow {
     Failed(String),
     /// The response cannot be said in the caller's dialect, and nothing of it has left.
     Unwritable(String),
+    /// A guardrail keeps the rest of the answer back. What of it was seen to be clean waits for
+    /// [`Pipeline::end_with_error`].
+    Blocked(Refusal),
 }
 
 #[cfg(test)]

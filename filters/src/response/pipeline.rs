@@ -1,34 +1,23 @@
 //! The only place where the order of the body filters is written.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::StatusCode;
 use tokio::time::Instant;
 use tollgate_providers::error_body::{ErrorBody, error_event};
 use tollgate_providers::estimate::Family;
-use tollgate_providers::media::{MediaForm, MediaReader};
+use tollgate_providers::media::MediaReader;
 use tollgate_providers::translate::{ANSWER_BYTES_MAX, Reply, WriteError, Writer};
-use tollgate_providers::{
-    Dialect, EndpointKind, ErrorClass, Secret, StreamEvent, StreamReader, Transcript,
-};
+use tollgate_providers::{Dialect, ErrorClass, Secret, StreamEvent, StreamReader, Transcript};
 
+use super::body::Body;
 use super::decode::Decode;
 use super::error_answer::ErrorAnswer;
-use super::{Flow, Meter, Times, ToolCallTimes, ToolCalls, Withhold};
-
-/// What kind of body a response has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body {
-    /// Server-sent events.
-    Stream(Dialect),
-    /// One JSON value.
-    Whole(Dialect),
-    /// An error answer.
-    Error(Dialect),
-    /// Embeddings, images, speech, a transcription.
-    Media(EndpointKind, MediaForm),
-    /// Not ours to read: audio, files, an endpoint without a parser.
-    Opaque,
-}
+use super::hold::{Guard, Guarded};
+use super::observers::Observers;
+use super::{Flow, Times, ToolCallTimes, Withhold};
+use crate::guard::{Answer, Findings, Rules};
 
 /// The caller speaks another dialect than the upstream.
 #[derive(Clone, Debug)]
@@ -58,25 +47,27 @@ pub struct Settings {
     pub translation: Option<Translation>,
     /// Our own key for the target; an error answer that quotes it leaves without it.
     pub secret: Option<Secret>,
+    /// What is looked for in the answer; `None` costs nothing.
+    pub guard: Option<Arc<Rules>>,
+    /// The body is compressed, though we asked for none that is.
+    pub encoded: bool,
 }
 
 /// All body filters of one response.
 pub struct Pipeline {
     body: Body,
+    guard: Option<Guard>,
+    /// What may still leave of an answer that a guardrail ended.
+    last_words: Bytes,
     decode: Decode,
     observers: Observers,
     withhold: Withhold,
     /// Writes what leaves, where the caller speaks another dialect.
     writer: Option<Box<Writer>>,
     error: Option<ErrorAnswer>,
+    /// Looks through what leaves of a plain answer, in the caller's dialect.
+    answer: Option<Box<Answer>>,
     swallows: bool,
-}
-
-/// Filters that only look.
-struct Observers {
-    meter: Meter,
-    transcript: Transcript,
-    tool_calls: ToolCalls,
 }
 
 /// What a response turned out to be.
@@ -90,21 +81,10 @@ pub struct Seen {
     pub transcript: Transcript,
     /// When tool calls opened and closed, by number; empty for a plain body.
     pub tool_calls: Vec<ToolCallTimes>,
-}
-
-// === impl Body ===
-
-impl Body {
-    /// Whether the body is a stream of events.
-    pub const fn is_stream(self) -> bool {
-        matches!(self, Self::Stream(_) | Self::Media(_, MediaForm::Events))
-    }
-
-    /// Whether another target can answer in its place while little of it has come: of a stream until
-    /// its first content, of one JSON value until its end.
-    pub const fn can_be_held(self) -> bool {
-        self.is_stream() || matches!(self, Self::Whole(_) | Self::Media(_, MediaForm::Json))
-    }
+    /// What guardrails found in it.
+    pub findings: Findings,
+    /// What else they made of a stream, where there are any.
+    pub guarded: Option<Guarded>,
 }
 
 // === impl Pipeline ===
@@ -133,21 +113,28 @@ impl Pipeline {
             }
             _ => None,
         };
+        let encoded = settings.encoded;
+        let (guard, answer) = match (body, settings.guard) {
+            (Body::Stream(dialect), Some(rules)) => {
+                (Some(Guard::new(dialect, rules, encoded)), None)
+            }
+            (Body::Whole(_), Some(rules)) => (None, Some(Box::new(Answer::new(rules, encoded)))),
+            _ => (None, None),
+        };
         let writer = settings.translation.filter(|_| decode.is_readable()).map(|translation| {
             let Translation { caller, stream, reply } = translation;
             Box::new(if stream { Writer::events } else { Writer::whole }(caller, reply))
         });
         Self {
             body,
+            guard,
+            last_words: Bytes::new(),
             decode,
-            observers: Observers {
-                meter: Meter::new(settings.started),
-                transcript: Transcript::new(settings.content_bytes_max),
-                tool_calls: ToolCalls::default(),
-            },
+            observers: Observers::new(settings.started, settings.content_bytes_max),
             withhold: Withhold::new(swallows, body.can_be_held() && settings.hold),
             writer,
             error,
+            answer,
             swallows,
         }
     }
@@ -158,33 +145,13 @@ impl Pipeline {
         if let Some(error) = &mut self.error {
             return Flow::Forward(error.on_chunk(chunk));
         }
-        let Self { decode, observers, withhold, writer, .. } = self;
-        let mut written = Vec::new();
-        // 1. Bytes become events, 2. the observers see each, 3. it is decided what leaves, or 4. it
-        // is said anew in the caller's dialect.
-        decode.on_chunk(&chunk, &mut |event| {
-            observers.on_event(&event, at);
-            if let StreamEvent::Boundary { end, usage_only } = event {
-                withhold.on_boundary(end, usage_only);
-            }
-            if let Some(writer) = writer {
-                writer.on_event(&event, &mut written);
-            }
-        });
-        let leaves = match &mut self.writer {
-            Some(writer) => {
-                if self.decode.lost() {
-                    writer.fail(&WriteError::TooLong.to_string(), &mut written);
-                }
-                written.into()
-            }
-            None => chunk,
+        let Self { guard: Some(Guard::Hold(hold)), observers, .. } = self else {
+            return self.pass(chunk, at);
         };
-        if let Some(message) = self.failed_early() {
-            let _held = self.withhold.on_chunk(leaves, false);
-            return Flow::Failed(message);
-        }
-        Flow::Forward(self.withhold.on_chunk(leaves, self.observers.meter.has_content()))
+        // 0. What must not leave is held or taken out before anybody else sees it.
+        let chunk = hold.on_chunk(&chunk, at, &mut |event| observers.on_arrival(event, at));
+        let flow = self.pass(chunk, at);
+        self.unless_refused(flow)
     }
 
     /// The response ended by itself. Returns what was still held.
@@ -192,10 +159,14 @@ impl Pipeline {
         if let Some(error) = &mut self.error {
             return Flow::Forward(error.on_end());
         }
-        let Self { decode, observers, writer, .. } = self;
+        let first = match self.end_hold(at) {
+            Flow::Forward(first) => first,
+            other => return other,
+        };
+        let Self { decode, observers, writer, guard, .. } = self;
         let mut written = Vec::new();
         decode.on_end(&mut |event| {
-            observers.on_last_event(&event, at);
+            observers.on_last_event(&event, at, guard.as_mut());
             if let Some(writer) = writer {
                 writer.on_event(&event, &mut written);
             }
@@ -209,24 +180,46 @@ impl Pipeline {
         {
             return Flow::Unwritable(error.to_string());
         }
-        Flow::Forward(match &self.writer {
+        if let Some(answer) = &mut self.answer {
+            return match answer.on_end(written.into()) {
+                Ok(leaves) => Flow::Forward(self.withhold.on_chunk(leaves, true)),
+                Err(refusal) => Flow::Blocked(refusal),
+            };
+        }
+        let last = match &self.writer {
             Some(_) => self.withhold.on_chunk(written.into(), true),
             None => self.withhold.on_end(),
-        })
+        };
+        Flow::Forward(joined(first, last))
     }
 
     /// Ends what the caller has of a stream with an error; `None` where it has no stream, and half
     /// of a plain body cannot be mended.
-    pub fn end_with_error(&mut self, caller: Dialect, error: &ErrorBody<'_>) -> Option<Bytes> {
-        match &mut self.writer {
+    pub fn end_with_error(
+        &mut self,
+        caller: Dialect,
+        error: &ErrorBody<'_>,
+        at: Instant,
+    ) -> Option<Bytes> {
+        // What came before the error is the caller's.
+        let mut words = std::mem::take(&mut self.last_words);
+        if let Flow::Forward(rest) = self.end_hold(at) {
+            words = joined(words, rest);
+        }
+        let stream = self.is_stream();
+        let end = match &mut self.writer {
             Some(writer) if writer.streams() => {
                 let mut written = Vec::new();
                 writer.fail(error.message, &mut written);
-                Some(written.into())
+                // An answer that has ended takes no error; the writer knows none of ours.
+                let ours = error.code != "upstream" && !written.is_empty();
+                if ours { error_event(caller, error).into() } else { written.into() }
             }
-            Some(_) => None,
-            None => self.is_stream().then(|| error_event(caller, error).into()),
-        }
+            Some(_) => return None,
+            None if stream => error_event(caller, error).into(),
+            None => return None,
+        };
+        Some(joined(words, end))
     }
 
     /// Lets go of what is held: no other target will answer.
@@ -263,7 +256,13 @@ impl Pipeline {
     pub fn may_change_length(&self) -> bool {
         self.swallows
             || self.writer.is_some()
+            || self.may_be_redacted()
             || self.error.as_ref().is_some_and(ErrorAnswer::is_rewritten)
+    }
+
+    /// Whether a guardrail may change what leaves, so that nothing is said of its bytes any more.
+    pub fn may_be_redacted(&self) -> bool {
+        matches!(self.guard, Some(Guard::Hold(_))) || self.answer_is_held()
     }
 
     /// The media type of what leaves, where it is not the upstream's.
@@ -278,7 +277,7 @@ impl Pipeline {
 
     /// Whether nothing leaves before the end: a plain answer is written when it is known.
     pub fn waits_for_end(&self) -> bool {
-        self.writer.as_ref().is_some_and(|writer| !writer.streams())
+        self.writer.as_ref().is_some_and(|writer| !writer.streams()) || self.answer_is_held()
     }
 
     /// Takes the header in which an upstream names its error, where its body does not.
@@ -298,7 +297,74 @@ impl Pipeline {
         let stream = self.is_stream();
         let Observers { meter, transcript, tool_calls } = self.observers;
         let tool_calls = if stream { tool_calls.into_times() } else { Vec::new() };
-        Seen { stream, times: meter.into_times(), transcript, tool_calls }
+        let mut guarded = self.guard.map(Guard::into_guarded);
+        let mut findings = self.answer.map(|answer| answer.into_findings()).unwrap_or_default();
+        if let Some(guarded) = &mut guarded {
+            findings.append(std::mem::take(&mut guarded.findings));
+        }
+        Seen { stream, times: meter.into_times(), transcript, tool_calls, findings, guarded }
+    }
+
+    fn answer_is_held(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| answer.holds())
+    }
+
+    /// Everything behind the guard.
+    fn pass(&mut self, chunk: Bytes, at: Instant) -> Flow {
+        let Self { decode, observers, withhold, writer, guard, .. } = self;
+        let mut written = Vec::new();
+        // 1. Bytes become events, 2. the observers see each, 3. it is decided what leaves, or 4. it
+        // is said anew in the caller's dialect.
+        decode.on_chunk(&chunk, &mut |event| {
+            observers.on_event(&event, at, guard.as_mut());
+            if let StreamEvent::Boundary { end, usage_only } = event {
+                withhold.on_boundary(end, usage_only);
+            }
+            if let Some(writer) = writer {
+                writer.on_event(&event, &mut written);
+            }
+        });
+        let leaves = match &mut self.writer {
+            Some(writer) => {
+                if self.decode.lost() {
+                    writer.fail(&WriteError::TooLong.to_string(), &mut written);
+                }
+                written.into()
+            }
+            None => chunk,
+        };
+        if let Some(message) = self.failed_early() {
+            let _held = self.withhold.on_chunk(leaves, false);
+            return Flow::Failed(message);
+        }
+        let leaves = match &mut self.answer {
+            Some(answer) => match answer.on_chunk(leaves) {
+                Ok(leaves) => leaves,
+                Err(refusal) => return Flow::Blocked(refusal),
+            },
+            None => leaves,
+        };
+        Flow::Forward(self.withhold.on_chunk(leaves, self.observers.meter.has_content()))
+    }
+
+    /// No more comes: what the guard holds leaves, but for what was found.
+    fn end_hold(&mut self, at: Instant) -> Flow {
+        let Self { guard: Some(Guard::Hold(hold)), observers, .. } = self else {
+            return Flow::Forward(Bytes::new());
+        };
+        let rest = hold.on_end(at, &mut |event| observers.on_last_arrival(event, at));
+        let flow = self.pass(rest, at);
+        self.unless_refused(flow)
+    }
+
+    /// What a guardrail makes of it: once it blocks, the answer is over.
+    fn unless_refused(&mut self, flow: Flow) -> Flow {
+        let Some(Guard::Hold(hold)) = &self.guard else { return flow };
+        let Some(refusal) = hold.refusal() else { return flow };
+        if let Flow::Forward(bytes) = flow {
+            self.last_words = joined(std::mem::take(&mut self.last_words), bytes);
+        }
+        Flow::Blocked(refusal.clone())
     }
 
     /// The failure that a held stream reports, if it does.
@@ -326,26 +392,11 @@ impl std::fmt::Debug for Pipeline {
     }
 }
 
-// === impl Observers ===
-
-impl Observers {
-    fn on_event(&mut self, event: &StreamEvent<'_>, at: Instant) {
-        // When things arrive.
-        self.meter.on_event(event, at);
-        // What they say: id, model, usage, reasons, calls, text.
-        self.transcript.on_event(event);
-        // When tool calls open and close.
-        self.tool_calls.on_event(event, at);
-    }
-
-    /// An event of a response that has ended. A call that is closed only because nothing more comes
-    /// was over with its last piece, as far as anybody knows.
-    fn on_last_event(&mut self, event: &StreamEvent<'_>, at: Instant) {
-        self.meter.on_event(event, at);
-        self.transcript.on_event(event);
-        let over = self.transcript.is_done() || self.transcript.finish_reasons().next().is_some();
-        if over || !matches!(event, StreamEvent::ToolCallEnd { .. }) {
-            self.tool_calls.on_event(event, at);
-        }
+/// Two pieces as one; without a copy where one is empty.
+fn joined(first: Bytes, rest: Bytes) -> Bytes {
+    match (first.is_empty(), rest.is_empty()) {
+        (true, _) => rest,
+        (_, true) => first,
+        _ => [first, rest].concat().into(),
     }
 }

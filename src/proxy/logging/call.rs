@@ -12,7 +12,7 @@ use tollgate_telemetry::genai::{
     Routing, Server, StreamTiming, Variant,
 };
 
-use super::{End, content, cost, tool_calls, usage};
+use super::{End, content, cost, guard, tool_calls, usage};
 use crate::proxy::ctx::{Ctx, Current, Failed, Routed, Started};
 use crate::proxy::quota;
 
@@ -27,7 +27,8 @@ pub(super) fn call(
     let was_routed = routed.is_some();
     let genai = match routed {
         Some(routed) => {
-            http.outcome = Some(plain_outcome(routed, how));
+            let kept_back = guard::judge(ctx.rejection.as_ref()).map(|(outcome, _)| outcome);
+            http.outcome = Some(kept_back.unwrap_or_else(|| plain_outcome(routed, how)));
             let genai = genai_of_routed(ctx, routed, how, end);
             routed.holds.settle(genai.as_ref());
             genai
@@ -38,6 +39,10 @@ pub(super) fn call(
         }
     };
     let outcome = genai.as_ref().map(|genai| genai.outcome).or(http.outcome);
+    match &genai {
+        Some(genai) => guard::log(genai, ctx.id.as_str()),
+        None => guard::log_apart(&guard::found(ctx), ctx.id.as_str()),
+    }
     (whole(ctx, http, genai, end), outcome.filter(|_| was_routed))
 }
 
@@ -122,7 +127,7 @@ fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant) -> Option<
         let detected = if facts.has_image { "generate_content" } else { "chat" };
         operation = context.operation_name.unwrap_or(detected);
     }
-    Some(GenAi {
+    let mut genai = GenAi {
         start_ns: ctx.started.unix_ns,
         end_ns: ctx.started.unix_ns_at(end),
         operation,
@@ -143,7 +148,9 @@ fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant) -> Option<
             links: Vec::new(),
         }),
         ..GenAi::default()
-    })
+    };
+    guard::tell(&mut genai, &guard::found(ctx));
+    Some(genai)
 }
 
 /// A request that was refused, or was over before it had a plan, has a span, too; with a model if
@@ -198,15 +205,20 @@ fn genai_of_routed(ctx: &Ctx, routed: &mut Routed, how: End<'_>, end: Instant) -
     let responding = current.responding.take();
     let ended = responding.as_ref().is_some_and(|responding| responding.ended);
     let seen = responding.map(|responding| responding.pipeline.into_seen());
-    let verdict = judge(&current, seen.as_ref(), ended, cancelled, how);
+    let verdict = guard::judge(ctx.rejection.as_ref())
+        .unwrap_or_else(|| judge(&current, seen.as_ref(), ended, cancelled, how));
     (genai.outcome, genai.error) = match &routed.holds.rejection {
         Some(rejection) if !cancelled => (Outcome::Rejected, Some(refusal(rejection))),
         _ => verdict,
     };
-    if let Some(seen) = seen {
+    if let Some(mut seen) = seen {
         let estimate = ctx.endpoint.as_ref().is_some_and(|endpoint| endpoint.dialect().is_some());
         let facts = estimate.then_some(&routed.facts);
+        let findings = std::mem::take(&mut seen.findings);
+        genai.guardrail_hold = seen.guarded.as_ref().and_then(|guarded| guarded.held);
         respond(ctx, &mut genai, seen, &current, facts, end);
+        guard::tell(&mut genai, &findings);
+        guard::redact(&mut genai, &findings, ctx.snapshot.guard.as_deref());
     }
     content::redact_response(&mut genai, &ctx.snapshot.redact);
     let (plan, capture) = (&routed.plan, &ctx.snapshot.settings.genai.capture);
@@ -262,7 +274,7 @@ fn respond(
     facts: Option<&Facts>,
     end: Instant,
 ) {
-    let Seen { stream, times, transcript, tool_calls: times_of_calls } = seen;
+    let Seen { stream, times, transcript, tool_calls: times_of_calls, .. } = seen;
     let sent = &*current.attempt.target.model;
     let (usage, usage_source) = usage::usage(genai.outcome, stream, &transcript, facts, sent);
     let models = [transcript.model(), Some(sent), Some(&*genai.request_model)];
@@ -275,12 +287,15 @@ fn respond(
         cost: price.and_then(|price| cost::cost(&usage?, price)),
         finish_reasons: transcript.finish_reasons().map(str::to_owned).collect(),
     };
-    // A stream that broke off was given no reason: that it broke is one.
-    if stream && genai.outcome == Outcome::UpstreamFailed {
-        let reasons = &mut genai.response.finish_reasons;
-        if reasons.is_empty() {
-            reasons.push("error".to_owned());
-        }
+    // A stream that broke off was given no reason: that it broke, or who ended it, is one.
+    let reason = match genai.outcome {
+        Outcome::UpstreamFailed => Some("error"),
+        Outcome::Rejected => Some("content_filter"),
+        _ => None,
+    };
+    let reasons = &mut genai.response.finish_reasons;
+    if let Some(reason) = reason.filter(|_| stream && reasons.is_empty()) {
+        reasons.push(reason.to_owned());
     }
     let unix_ns = |at: Instant| current.started.unix_ns_at(at);
     let request_id = current.translated.map(|_| ctx.id.as_str());

@@ -9,6 +9,7 @@ mod access;
 mod call;
 mod content;
 pub(crate) mod cost;
+mod guard;
 mod tool_calls;
 mod usage;
 

@@ -46,6 +46,8 @@ pub(super) enum Case {
     Created0,
     /// A provider with two spellings.
     Xai,
+    /// A guardrail found something in the request.
+    Guarded,
 }
 
 pub(super) const SECTIONS: &str = r#"
@@ -65,6 +67,7 @@ routes:
   late:      { models: [late], strategy: single, targets: [slow], retry: { max_retries: 0 } }
 functions:
   summarize: { strategy: experiment, variants: { fast: { model: gpt-4o-mini, weight: 7 } } }
+security: { enabled: true }
 pricing: { grok-4: { input: 2.0, output: 4.0 } }
 "#;
 
@@ -206,6 +209,7 @@ fn asks() -> Vec<Ask> {
         ask(Case::Reset, "gone", ""),
         ask(Case::Refused, "nobody-knows", ""),
         ask(Case::Xai, "grok-4", "").answered(body(APART)),
+        ask(Case::Guarded, MINI, r#""user":"ada@example.com","#),
     ];
     for (said, silent, headers) in [
         (None, Case::Tool0, TOOL_RUN),

@@ -265,7 +265,8 @@ fn findings_of_guardrails_are_counted_by_detector_and_direction_and_are_absent_w
     metrics.record(&call(Vec::new()), &Retries::default());
     let name = "gen_ai.client.guardrail_violations";
     assert!(counted(&series(&metrics.render()), name).is_empty());
-    let found = |detector, direction| Violation { detector, direction };
+    let found =
+        |detector, direction| Violation { detector, direction, count: 1, ..Violation::default() };
     let both = vec![found("blocklist", "input"), found("pii", "output")];
     metrics.record(&call(both), &Retries::default());
     let all = series(&metrics.render());

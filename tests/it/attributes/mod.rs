@@ -20,7 +20,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use tollgate_telemetry::genai::attributes::{Attribute, CATALOG, On, ValueKind};
 
 use calls::Case;
-use receiver::{Told, is_text_of, stands_on};
+use receiver::{Told, is_text_of, on_event, stands_on};
 use rows::{AT_THE_RECORD, ROWS, Row};
 
 #[test]
@@ -58,7 +58,7 @@ fn fault_of(row: &Row, told: &BTreeMap<Case, Told>) -> Option<String> {
         return Some(format!("{}: {value:?} in place of {row:?}", row.name));
     }
     let absent = told.get(&row.absent?)?;
-    if row.on != On::Attempt && absent.span(row.on).is_none() {
+    if !matches!(row.on, On::Attempt | On::Guardrail) && absent.span(row.on).is_none() {
         return Some(format!("{}: {:?} has no such span", row.name, row.absent));
     }
     let value = absent.value(row.on, row.name)?;
@@ -73,7 +73,7 @@ fn strays(told: &Told) -> Vec<String> {
         let on = stands_on(span);
         strays.extend(span.attributes.iter().filter_map(|it| stray(on, it)));
         for event in &span.events {
-            strays.extend(event.attributes.iter().filter_map(|it| stray(On::Attempt, it)));
+            strays.extend(event.attributes.iter().filter_map(|it| stray(on_event(event), it)));
         }
         let id = receiver::hex(&span.span_id);
         let row = told.rows.iter().find(|row| row.span_id == id).unwrap();

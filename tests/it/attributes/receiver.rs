@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::span::Event;
 use prost::Message;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -99,11 +100,19 @@ impl Told {
     /// An attribute of the span of this kind, as protobuf has it.
     pub(super) fn value(&self, on: On, name: &str) -> Option<Value> {
         let attributes = match on {
-            On::Attempt => &self.span(On::Call)?.events.first()?.attributes,
+            On::Attempt | On::Guardrail => {
+                let events = &self.span(On::Call)?.events;
+                &events.iter().find(|event| on_event(event) == on)?.attributes
+            }
             _ => &self.span(on)?.attributes,
         };
         value_of(attributes, name)
     }
+}
+
+/// Which kind of event it is, by its name.
+pub(super) fn on_event(event: &Event) -> On {
+    if event.name == "gateway.guardrail" { On::Guardrail } else { On::Attempt }
 }
 
 /// Which kind of span it is, by what it has.

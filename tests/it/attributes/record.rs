@@ -45,6 +45,7 @@ fn filled() -> GenAi {
         }),
         tool_calls: vec![ToolCall { arguments_valid: Some(false), ..ToolCall::default() }],
         content: Some(Content { truncated: true, ..Content::default() }),
+        guardrail_hold: Some(Duration::from_millis(250)),
         ..GenAi::default()
     };
     genai.response.cost = cost(0.25);
@@ -68,6 +69,7 @@ fn what_only_a_filled_record_has_is_there_with_its_type_and_absent_without_its_s
         ("gateway.usage.currency", &saved, Value::from("EUR")),
         ("gateway.tool_call.arguments_valid", &full, Value::Bool(false)),
         ("gateway.content.truncated", &full, Value::Bool(true)),
+        ("gateway.guardrail.hold_seconds", &full, Value::Float(0.25)),
     ] {
         assert_eq!(value(spans, name), Some(&expected), "{name}");
         assert_eq!(value(&empty, name), None, "{name} has no source");

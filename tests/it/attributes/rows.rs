@@ -37,7 +37,7 @@ use Expected::{AtLeast, Bool, Float, Holding, Int, Positive, Text};
 
 /// What no call through the gateway can have yet, or only by a very long one: tested with a record
 /// that is filled by hand.
-pub(super) const AT_THE_RECORD: [&str; 10] = [
+pub(super) const AT_THE_RECORD: [&str; 11] = [
     "gateway.key.id",
     "gateway.key.name",
     "project.id",
@@ -48,6 +48,7 @@ pub(super) const AT_THE_RECORD: [&str; 10] = [
     "gateway.cache.saved_tokens",
     "gateway.cache.saved_cost",
     "gateway.content.truncated",
+    "gateway.guardrail.hold_seconds",
 ];
 
 const fn on(
@@ -78,6 +79,11 @@ const fn work(name: &'static str, given: Case, expected: Expected, absent: Case)
 /// Of the event of an attempt that another one followed.
 const fn attempt(name: &'static str, expected: Expected) -> Row {
     on(On::Attempt, name, FailedOver, expected, Some(Full))
+}
+
+/// Of the event of a guardrail's finding.
+const fn guardrail(name: &'static str, expected: Expected) -> Row {
+    on(On::Guardrail, name, Guarded, expected, Some(Full))
 }
 
 pub(super) const ROWS: &[Row] = &[
@@ -224,6 +230,11 @@ pub(super) const ROWS: &[Row] = &[
     call("gen_ai.output.messages", Stream, Holding("I will look now."), Quiet),
     call("gen_ai.system_instructions", Cached, Text("Be brief."), Full),
     call("gen_ai.system_instructions", Cached, Text("Be brief."), Blank),
+    guardrail("gen_ai.guardrail.detector", Text("pii")),
+    guardrail("gen_ai.guardrail.direction", Text("input")),
+    guardrail("gateway.guardrail.kind", Text("email")),
+    guardrail("gateway.guardrail.action", Text("flag")),
+    guardrail("gateway.guardrail.count", Int(1)),
     attempt("gateway.attempt.number", Int(1)),
     attempt("gateway.attempt.target", Text("primary")),
     attempt("gateway.attempt.provider", Text("first")),

@@ -1,7 +1,7 @@
 //! Prompts and answers: kept where the operator says so, nowhere else, and never longer than told.
 
 mod kept;
-mod nowhere;
+pub(crate) mod nowhere;
 
 use tollgate_mock::{Piece, Scenario};
 

@@ -16,7 +16,7 @@ const LOG: &str = "trace,pingora_core=warn,pingora_proxy=error,pingora_cache=war
 
 /// Everything that somebody got.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Heard(Arc<Mutex<Vec<u8>>>);
 
 // === impl Heard ===
 
@@ -25,7 +25,7 @@ impl Heard {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
@@ -42,7 +42,7 @@ impl Write for Heard {
 }
 
 /// An OTLP backend that keeps whatever is sent to it, as it came.
-fn backend() -> (u16, Heard) {
+pub(crate) fn backend() -> (u16, Heard) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let (port, heard) = (listener.local_addr().unwrap().port(), Heard::default());
     let kept = heard.clone();
@@ -80,7 +80,7 @@ fn backend() -> (u16, Heard) {
 }
 
 /// Everything that is logged in this process, in every detail.
-fn logged() -> Heard {
+pub(crate) fn logged() -> Heard {
     static HEARD: std::sync::OnceLock<Heard> = std::sync::OnceLock::new();
     let heard = HEARD.get_or_init(|| {
         let heard = Heard::default();
@@ -95,7 +95,7 @@ fn logged() -> Heard {
 }
 
 /// The database's bytes, all of its files.
-fn database(world: &World) -> String {
+pub(crate) fn database(world: &World) -> String {
     let folder = world.config().parent().unwrap().to_owned();
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let files =

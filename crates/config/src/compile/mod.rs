@@ -1,6 +1,7 @@
 //! Last phase: the document, found sound, becomes settings. Runs only when there is no problem.
 
 mod routing;
+mod security;
 mod telemetry;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,7 @@ use crate::model::{
 use crate::redis::Redis;
 use crate::registry::{base_url, dialect, models_of};
 use crate::settings::{
-    Cache, Control, Price, Security, Server, Settings, StoreQueue, StoreSettings, Tables, TlsFiles,
+    Cache, Control, Price, Server, Settings, StoreQueue, StoreSettings, Tables, TlsFiles,
 };
 use crate::variables::Variables;
 use crate::vault::Vault;
@@ -75,10 +76,7 @@ pub(crate) fn settings(
         keys: Keys::of(document, store.as_ref()),
         store,
         collector,
-        security: Security {
-            enabled: document.security.enabled,
-            blocklist: document.security.blocklist.clone(),
-        },
+        security: security::security(&document.security, vault),
         cache: cache(&document.cache),
         redis: Redis::of(document.redis.as_ref(), vault),
         pricing: pricing(document),

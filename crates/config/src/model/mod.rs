@@ -6,6 +6,7 @@ mod collector;
 mod limits;
 mod providers;
 mod routing;
+mod security;
 mod server;
 mod storage;
 mod telemetry;
@@ -19,7 +20,8 @@ pub(crate) use routing::{
     FunctionEntry, HealthEntry, RetryEntry, RouteEntry, RoutingEntry, StepEntry, TargetEntry,
     VariantEntry,
 };
-pub(crate) use server::{CacheEntry, ControlEntry, RedisEntry, SecurityEntry, ServerEntry};
+pub(crate) use security::{DetectorEntry, SecurityEntry, Turned, WebhookEntry};
+pub(crate) use server::{CacheEntry, ControlEntry, RedisEntry, ServerEntry};
 pub(crate) use storage::{PriceEntry, StoreEntry, StoreKind, TablesEntry};
 pub(crate) use telemetry::{GenAiEntry, OtlpEntry, OtlpTlsEntry, Profiles, TelemetryEntry};
 
@@ -99,7 +101,7 @@ pub(crate) fn read(root: &mut Node, part: Part, problems: &mut Vec<Problem>) -> 
         routes: fields.table("routes", routing::route),
         functions: fields.table("functions", routing::function),
         routing: routing::defaults(&mut fields),
-        security: section(&mut fields, "security", server::security),
+        security: section(&mut fields, "security", security::security),
         cache: section(&mut fields, "cache", server::cache),
         redis: fields.section("redis", server::redis).map(|section| section.value),
         keys: section(&mut fields, "keys", auth::keys),

@@ -1,4 +1,4 @@
-//! `server`, `control`, `security`, `cache`, `redis`.
+//! `server`, `control`, `cache`, `redis`.
 
 use tollgate_providers::SecretSource;
 
@@ -44,13 +44,6 @@ pub(crate) struct ControlEntry {
     pub(crate) port: Option<Located<u16>>,
 }
 
-/// `security`.
-#[derive(Debug, Default)]
-pub(crate) struct SecurityEntry {
-    pub(crate) enabled: bool,
-    pub(crate) blocklist: Vec<String>,
-}
-
 /// `cache`.
 #[derive(Debug, Default)]
 pub(crate) struct CacheEntry {
@@ -94,14 +87,6 @@ fn tls(fields: &mut Fields<'_, '_>) -> TlsEntry {
 
 pub(super) fn control(fields: &mut Fields<'_, '_>) -> ControlEntry {
     ControlEntry { host: fields.text("host"), port: super::port(fields, "port") }
-}
-
-pub(super) fn security(fields: &mut Fields<'_, '_>) -> SecurityEntry {
-    let blocklist = fields.texts("blocklist").map(|list| list.value).unwrap_or_default();
-    SecurityEntry {
-        enabled: fields.flag("enabled").is_some_and(|flag| flag.value),
-        blocklist: blocklist.into_iter().map(|text| text.value).collect(),
-    }
 }
 
 pub(super) fn cache(fields: &mut Fields<'_, '_>) -> CacheEntry {

@@ -8,6 +8,7 @@ mod listeners;
 mod pricing;
 mod providers;
 mod routing;
+mod security;
 mod serving;
 mod shadow;
 mod telemetry;
@@ -49,6 +50,7 @@ pub(crate) fn run(document: &Document, findings: &mut Findings) {
     auth::run(document, findings);
     collector::run(document, findings);
     limits::run(document, findings);
+    security::run(document, findings);
 }
 
 /// Names go into prefixes, headers and attributes.
@@ -63,7 +65,8 @@ fn names(document: &Document, findings: &mut Findings) {
     let exporters = document.genai.exporters.iter().map(|it| ("exporter", &it.name, &it.place));
     let named = providers.chain(targets).chain(routes).chain(functions).chain(variants);
     let rules = document.limits.rules.iter().map(|it| ("rule", &it.name, &it.place));
-    for (kind, name, place) in named.chain(exporters).chain(rules) {
+    let webhooks = document.security.webhooks.iter().map(|it| ("webhook", &it.name, &it.place));
+    for (kind, name, place) in named.chain(exporters).chain(rules).chain(webhooks) {
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(legal) {
             let article = if kind == "exporter" { "an" } else { "a" };

@@ -58,12 +58,19 @@ pub struct Forwarder {
     consumer: Consumer,
     receiver: Arc<dyn Receiver>,
     progress: Arc<Progress>,
-    /// Dropped at the end, which tells that it is the end.
-    _running: watch::Sender<()>,
+    ends: Ends,
     /// The last failure that was logged: the same every time is said once.
     told: Option<String>,
     /// Until when what waits may wait for more.
     lingering: Option<Instant>,
+}
+
+/// How the forwarder and its store tell each other that it is over.
+pub(super) struct Ends {
+    /// Says that it is to stop at once, whatever it does; so does its end.
+    pub(super) halt: watch::Receiver<bool>,
+    /// Dropped when it has stopped.
+    pub(super) _running: watch::Sender<()>,
 }
 
 /// The queue was closed while the receiver takes nothing: the rest is for the next start.
@@ -88,13 +95,22 @@ impl Forwarder {
         consumer: Consumer,
         receiver: Arc<dyn Receiver>,
         progress: Arc<Progress>,
-        running: watch::Sender<()>,
+        ends: Ends,
     ) -> Self {
-        Self { consumer, receiver, progress, _running: running, told: None, lingering: None }
+        Self { consumer, receiver, progress, ends, told: None, lingering: None }
     }
 
     /// Sends until the store is closed.
     pub async fn run(mut self) {
+        let mut halt = self.ends.halt.clone();
+        tokio::select! {
+            () = self.work() => {}
+            // What is on its way goes out again after the next start, as the same batch.
+            _halted = halt.wait_for(|halt| *halt) => {}
+        }
+    }
+
+    async fn work(&mut self) {
         let mut backoff = BACKOFF_MIN;
         loop {
             if self.wait_for_batch().await {

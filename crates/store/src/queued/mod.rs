@@ -19,8 +19,8 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tollgate_queue::{Queue, QueueError, QueueSettings, Record};
 
+use self::forwarder::{Ends, Progress, Receiver};
 pub use self::forwarder::{Forwarder, Sent};
-use self::forwarder::{Progress, Receiver};
 use crate::clickhouse::ClickHouse;
 use crate::sql::{SqlQuery, Table};
 use crate::{LogRow, MetricRow, SpanRow, SpanStore, StoreError, TraceFilter, TraceSummary};
@@ -32,12 +32,16 @@ const KIND_SPANS: u8 = 1;
 const VERSION_SPANS: u8 = 1;
 /// How long the end waits for what can still be sent. What cannot stays on the disk.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
+/// How long the forwarder may take to let go of the disk.
+const HALT_MAX: Duration = Duration::from_secs(1);
 
 /// ClickHouse with a disk queue in front of it. Questions go to ClickHouse: what waits is not seen.
 pub struct QueuedStore {
     store: Arc<ClickHouse>,
     queue: Queue,
     progress: Arc<Progress>,
+    /// Ends the forwarder at once.
+    halt: watch::Sender<bool>,
     /// Closed when the forwarder has ended.
     ended: watch::Receiver<()>,
 }
@@ -58,10 +62,12 @@ impl QueuedStore {
         let (queue, consumer) = Queue::open(folder, settings)?;
         let store = Arc::new(store);
         let progress = Arc::new(Progress::default());
-        let (running, ended) = watch::channel(());
+        let (_running, ended) = watch::channel(());
+        let (halt, halted) = watch::channel(false);
+        let ends = Ends { halt: halted, _running };
         let receiver: Arc<dyn Receiver> = Arc::<ClickHouse>::clone(&store);
-        let forwarder = Forwarder::new(consumer, receiver, Arc::clone(&progress), running);
-        Ok((Self { store, queue, progress, ended }, forwarder))
+        let forwarder = Forwarder::new(consumer, receiver, Arc::clone(&progress), ends);
+        Ok((Self { store, queue, progress, halt, ended }, forwarder))
     }
 
     /// How much there is in the queue, and what happened.
@@ -82,6 +88,14 @@ impl QueuedStore {
     /// Whether another insert would be taken.
     pub fn has_room(&self) -> bool {
         self.queue.has_room()
+    }
+
+    /// Waits for the forwarder's end, at most `max`. Whether it came.
+    async fn has_ended(&self, max: Duration) -> bool {
+        let mut ended = self.ended.clone();
+        // An error means that it is gone.
+        let end = async { while ended.changed().await.is_ok() {} };
+        tokio::time::timeout(max, end).await.is_ok()
     }
 
     /// ClickHouse itself.
@@ -133,12 +147,11 @@ impl SpanStore for QueuedStore {
     /// Sends what waits as long as ClickHouse takes it, at most ten seconds.
     async fn close(&self) {
         self.queue.close();
-        let mut ended = self.ended.clone();
-        // An error means that the forwarder is gone.
-        let end = async { while ended.changed().await.is_ok() {} };
-        if tokio::time::timeout(CLOSE_MAX, end).await.is_err() {
+        if !self.has_ended(CLOSE_MAX).await {
             let rows = self.stats().waiting_items;
             tracing::warn!(rows, "the store is too slow: the rest waits on the disk");
+            self.halt.send_replace(true);
+            self.has_ended(HALT_MAX).await;
         }
         self.store.close().await;
     }

@@ -11,9 +11,10 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tollgate_queue::{Queue, QueueError, QueueSettings, Record};
 
-use super::forwarder::{Forwarder, Progress, Receiver, Rows};
+use super::QueuedStore;
+use super::forwarder::{Ends, Forwarder, Progress, Receiver, Rows};
 use super::verdict::{self, Verdict};
-use crate::StoreError;
+use crate::{ClickHouse, ClickHouseSettings, SpanRow, SpanStore, StoreError};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A row that is never taken.
@@ -25,6 +26,8 @@ struct Table {
     /// Fails this many times.
     faults: Mutex<Vec<Fault>>,
     is_away: AtomicBool,
+    /// Never answers.
+    is_stuck: AtomicBool,
     batches: Mutex<BTreeSet<Bytes>>,
     rows: Mutex<BTreeMap<u64, u32>>,
     sends: AtomicU64,
@@ -42,6 +45,9 @@ enum Fault {
 impl Receiver for Table {
     async fn receive(&self, _rows: Rows, data: Bytes) -> Result<(), StoreError> {
         self.sends.fetch_add(1, Ordering::Relaxed);
+        if self.is_stuck.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         let fault = self.faults.lock().unwrap().pop();
         let away = StoreError::Unreachable { url: String::new(), reason: String::new() };
         if self.is_away.load(Ordering::Relaxed) || fault == Some(Fault::Before) {
@@ -68,6 +74,7 @@ fn refused(code: Option<u32>, what: &str) -> StoreError {
 struct Rig {
     queue: Queue,
     progress: Arc<Progress>,
+    halt: watch::Sender<bool>,
     ended: watch::Receiver<()>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -93,10 +100,12 @@ impl Rig {
         let settings = QueueSettings { bytes_max: 1 << 20, ..QueueSettings::default() };
         let (queue, consumer) = Queue::open(folder.path(), settings)?;
         let progress = Arc::new(Progress::default());
-        let (running, ended) = watch::channel(());
+        let (_running, ended) = watch::channel(());
+        let (halt, halted) = watch::channel(false);
+        let ends = Ends { halt: halted, _running };
         let receiver: Arc<dyn Receiver> = Arc::<Table>::clone(table);
-        let forwarder = Forwarder::new(consumer, receiver, Arc::clone(&progress), running);
-        Ok(Self { queue, progress, ended, task: tokio::spawn(forwarder.run()) })
+        let forwarder = Forwarder::new(consumer, receiver, Arc::clone(&progress), ends);
+        Ok(Self { queue, progress, halt, ended, task: tokio::spawn(forwarder.run()) })
     }
 
     async fn append(&self, id: u64) {
@@ -201,6 +210,29 @@ async fn the_end_does_not_wait_for_more_rows() {
     assert_eq!(*table.rows.lock().unwrap(), once(7..8));
 }
 
+#[tokio::test]
+async fn a_receiver_that_never_answers_does_not_hold_the_end_up() {
+    let (folder, table) = (TempDir::new().unwrap(), Arc::new(Table::default()));
+    table.is_stuck.store(true, Ordering::Relaxed);
+    let mut rig = Rig::start(&folder, &table);
+    rig.append(1).await;
+    while table.sends.load(Ordering::Relaxed) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    rig.queue.close();
+    let mut ended = rig.ended.clone();
+    let waited = tokio::time::timeout(Duration::from_millis(200), ended.changed()).await;
+    assert!(waited.is_err(), "it ended by itself");
+    rig.halt.send_replace(true);
+    tokio::time::timeout(PATIENCE, rig.ended.changed()).await.unwrap().unwrap_err();
+    drop(rig);
+    table.is_stuck.store(false, Ordering::Relaxed);
+    let rig = Rig::again(&folder, &table).await;
+    rig.until_empty().await;
+    assert_eq!(*table.rows.lock().unwrap(), once(1..2));
+    rig.close().await;
+}
+
 #[test]
 fn what_somebody_can_repair_is_kept_and_what_is_wrong_with_the_rows_is_not() {
     let schema = StoreError::Schema { reason: String::new() };
@@ -211,4 +243,67 @@ fn what_somebody_can_repair_is_kept_and_what_is_wrong_with_the_rows_is_not() {
     for error in [refused(Some(27), ""), refused(Some(53), ""), refused(None, "HTTP 413")] {
         assert_eq!(verdict::of(&error), Verdict::Never, "{error:?}");
     }
+}
+
+/// A store whose server is not there.
+fn nowhere() -> ClickHouse {
+    let url = "http://127.0.0.1:9".to_owned();
+    ClickHouse::new(ClickHouseSettings { url, ..ClickHouseSettings::default() }).unwrap()
+}
+
+fn row(span: u64) -> SpanRow {
+    SpanRow {
+        trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
+        span_id: format!("{span:016x}"),
+        ..SpanRow::default()
+    }
+}
+
+#[tokio::test]
+async fn an_insert_is_acknowledged_without_a_server_each_row_once_and_bad_rows_not_at_all() {
+    let folder = TempDir::new().unwrap();
+    let (store, forwarder) = QueuedStore::open(folder.path(), 1 << 20, nowhere()).unwrap();
+    assert_eq!(store.insert(Vec::new()).await, Ok(0));
+    assert_eq!(store.insert(vec![row(1), row(2), row(1)]).await, Ok(2));
+    let bad = SpanRow { span_id: "none".to_owned(), ..row(3) };
+    let error = store.insert(vec![row(4), bad]).await.unwrap_err();
+    assert!(matches!(error, StoreError::BadRow { .. }), "{error}");
+    let stats = store.stats();
+    assert_eq!((stats.waiting_records, stats.waiting_items), (1, 2));
+    assert!(store.has_room());
+    // A second process would send everything twice.
+    let error = QueuedStore::open(folder.path(), 1 << 20, nowhere()).map(drop).unwrap_err();
+    assert!(!error.is_retryable() && error.to_string().contains("in use"), "{error}");
+    drop(forwarder);
+    store.close().await;
+    assert_eq!(store.insert(vec![row(5)]).await, Err(StoreError::Closed));
+}
+
+#[tokio::test]
+async fn an_insert_without_room_is_worth_another_try_and_one_beyond_all_room_is_not() {
+    let folder = TempDir::new().unwrap();
+    let (store, _forwarder) = QueuedStore::open(folder.path(), 1 << 20, nowhere()).unwrap();
+    let of = |bytes| vec![SpanRow { status_message: "x".repeat(bytes), ..row(1) }];
+    let error = store.insert(of(1 << 20)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Queue { retryable: false, .. }), "{error}");
+    let error = loop {
+        if let Err(error) = store.insert(of(100_000)).await {
+            break error;
+        }
+    };
+    assert!(matches!(error, StoreError::Queue { retryable: true, .. }), "{error}");
+    assert!(error.to_string().contains("at most 1048576 bytes"), "{error}");
+}
+
+#[tokio::test]
+async fn rows_of_a_newer_version_wait_for_it() {
+    let ours = Rows { kind: super::KIND_SPANS, version: super::VERSION_SPANS };
+    let (newer, other) = (Rows { version: 2, ..ours }, Rows { kind: 2, ..ours });
+    for rows in [newer, other] {
+        let error = nowhere().receive(rows, Bytes::new()).await.unwrap_err();
+        assert!(error.to_string().contains("newer tollgate"), "{error}");
+        assert_eq!(verdict::of(&error), Verdict::Again);
+    }
+    let error = nowhere().receive(ours, Bytes::new()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
 }

@@ -48,6 +48,8 @@ pub enum On {
     Operation,
     /// An event of the model call's span: an attempt that another one followed.
     Attempt,
+    /// An event of the model call's span: what a guardrail found.
+    Guardrail,
     /// Metrics, as a dimension.
     Metric,
 }
@@ -108,6 +110,7 @@ groups! {
     Content = "Content";
     Cache = "Response cache";
     Attempt = "Attempts that failed";
+    Guardrail = "Findings of guardrails";
     Http = "HTTP";
     Dimension = "Dimensions of metrics alone";
 }
@@ -241,6 +244,14 @@ catalogue! {
         ATTEMPT_MESSAGE = "gateway.attempt.message", Str, Attempt: "A summary of what went wrong";
         ATTEMPT_DURATION = "gateway.attempt.duration_seconds", Float, Attempt: "How long it took";
     }
+    Guardrail {
+        GUARDRAIL_DETECTOR = "gen_ai.guardrail.detector", Str, Guardrail Metric: "What found something: `blocklist`, `pii`, `secrets` or `webhook`";
+        GUARDRAIL_DIRECTION = "gen_ai.guardrail.direction", Str, Guardrail Metric: "`input` or `output`";
+        GUARDRAIL_KIND = "gateway.guardrail.kind", Str, Guardrail: "What it was taken for (`email`, `jwt`), or the name of the webhook; never the text";
+        GUARDRAIL_ACTION = "gateway.guardrail.action", Str, Guardrail: "What it led to: `flag`, `redact` or `block`";
+        GUARDRAIL_COUNT = "gateway.guardrail.count", Int, Guardrail: "How often it was found";
+        GUARDRAIL_HOLD = "gateway.guardrail.hold_seconds", Float, Call: "The longest that an event of the answer was held back until it was known to be clean; absent where none was";
+    }
     Http {
         HTTP_METHOD = "http.request.method", Str, Http: "The request's method";
         URL_PATH = "url.path", Str, Http: "The path as it came";
@@ -255,8 +266,8 @@ catalogue! {
     Dimension {
         TOKEN_TYPE = "gen_ai.token.type", Str, Metric: "`input` or `output`";
         RESPONSE_FINISH_REASON = "gen_ai.response.finish_reason", Str, Metric: "One reason why an answer ended";
-        GUARDRAIL_DETECTOR = "gen_ai.guardrail.detector", Str, Metric: "What found a violation";
-        GUARDRAIL_DIRECTION = "gen_ai.guardrail.direction", Str, Metric: "`input` or `output`";
+        GUARDRAIL_WEBHOOK = "gateway.guardrail.webhook", Str, Metric: "The webhook, by its name in the configuration";
+        GUARDRAIL_REASON = "gateway.guardrail.reason", Str, Metric: "Why it gave no answer: `timeout`, `unreachable`, `status`, `malformed` or `too_long`";
         EXCLUDED_TARGET = "gateway.retry.excluded_target", Str, Metric: "The target that was left";
     }
 }
@@ -297,6 +308,7 @@ impl On {
             Self::ToolCall => "tool call",
             Self::Operation => "declared operation",
             Self::Attempt => "attempt (event)",
+            Self::Guardrail => "guardrail (event)",
             Self::Metric => "metrics",
         }
     }

@@ -123,6 +123,11 @@ pub struct GenAi {
     pub cache: Option<CacheUse>,
     /// What guardrails found.
     pub violations: Vec<Violation>,
+    /// How long guardrails held an event of the answer's stream back at most; `None` where they held
+    /// none.
+    pub guardrail_hold: Option<Duration>,
+    /// Guardrail webhooks that gave no answer: which, and why.
+    pub unanswered: Vec<(Arc<str>, &'static str)>,
     /// Attributes from headers that the operator lists.
     pub custom: Vec<(Arc<str>, String)>,
     /// Earlier answers whose tool calls this request brings results of.
@@ -153,13 +158,19 @@ pub enum CacheStatus {
     Skip,
 }
 
-/// One finding of a guardrail.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a guardrail found of one kind; never the text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Violation {
     /// What found it: `blocklist`, `pii`, `secrets`, `webhook`.
     pub detector: &'static str,
     /// `input` or `output`.
     pub direction: &'static str,
+    /// What it was taken for: `email`, `jwt`, ..., or the webhook's name.
+    pub kind: Cow<'static, str>,
+    /// What it led to: `flag`, `redact` or `block`.
+    pub action: &'static str,
+    /// How often.
+    pub count: u64,
 }
 
 /// What tokens cost.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::attributes as a;
 use super::call::{
     CacheStatus, Call, ContextOperation, FailedAttempt, GenAi, Http, Response, StreamTiming,
-    ToolCall,
+    ToolCall, Violation,
 };
 use crate::span::{Key, Pipeline, Span, SpanEvent, SpanId, SpanKind, Status, Value, json_array};
 
@@ -105,6 +105,7 @@ fn genai_span(call: &Call, genai: &GenAi) -> Span {
     routing_attributes(genai, &mut attributes);
     content_attributes(genai, &mut attributes);
     cache_attributes(genai, &mut attributes);
+    attributes.add_some(a::GUARDRAIL_HOLD, genai.guardrail_hold.map(|held| held.as_secs_f64()));
     attributes.add(a::OUTCOME, genai.outcome.name());
     let name = format!("{} {}", genai.operation, genai.model_name());
     let mut span = span(call, call.genai_span, Some(call.http_span), name.into());
@@ -120,6 +121,7 @@ fn genai_span(call: &Call, genai: &GenAi) -> Span {
     (span.start_ns, span.end_ns) = (genai.start_ns, genai.end_ns);
     span.attributes = attributes.0;
     span.events = genai.failed_attempts.iter().map(attempt_event).collect();
+    span.events.extend(genai.violations.iter().map(|it| violation_event(genai, it)));
     span.links.clone_from(&genai.links);
     span
 }
@@ -269,6 +271,18 @@ fn attempt_event(attempt: &FailedAttempt) -> SpanEvent {
     attributes.add(a::ATTEMPT_MESSAGE, attempt.message.clone());
     attributes.add(a::ATTEMPT_DURATION, attempt.duration.as_secs_f64());
     SpanEvent { at_ns: attempt.start_ns, name: "gateway.attempt", attributes: attributes.0 }
+}
+
+/// What is found in a request is found at its beginning, what is in an answer by its end.
+fn violation_event(genai: &GenAi, violation: &Violation) -> SpanEvent {
+    let mut attributes = Attributes::default();
+    attributes.add(a::GUARDRAIL_DETECTOR, violation.detector);
+    attributes.add(a::GUARDRAIL_DIRECTION, violation.direction);
+    attributes.add(a::GUARDRAIL_KIND, violation.kind.clone().into_owned());
+    attributes.add(a::GUARDRAIL_ACTION, violation.action);
+    attributes.add(a::GUARDRAIL_COUNT, violation.count);
+    let at_ns = if violation.direction == "input" { genai.start_ns } else { genai.end_ns };
+    SpanEvent { at_ns, name: "gateway.guardrail", attributes: attributes.0 }
 }
 
 /// `share` is this call's number and how many there are: without times of its own it gets its

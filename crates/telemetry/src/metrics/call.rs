@@ -62,9 +62,9 @@ impl Metrics {
             .seconds(&series.operation_duration, &histograms.operation_duration)
             .record(span.as_secs_f64());
         self.count_findings(genai, series);
-        if matches!(genai.outcome, Outcome::Rejected | Outcome::Cached)
-            || call.http.route.is_empty()
-        {
+        // An answer that a guardrail kept back was made, and is paid for.
+        let unmade = genai.outcome == Outcome::Rejected && genai.provider.is_none();
+        if unmade || genai.outcome == Outcome::Cached || call.http.route.is_empty() {
             return;
         }
         if let Some(cost) = &genai.response.cost {
@@ -100,7 +100,16 @@ impl Metrics {
         for violation in &genai.violations {
             let mut labels = series.with(KeyValue::new(a::GUARDRAIL_DETECTOR, violation.detector));
             labels.push(KeyValue::new(a::GUARDRAIL_DIRECTION, violation.direction));
-            self.counters.violations.add(1, &labels);
+            self.counters.violations.add(violation.count, &labels);
+        }
+        if let Some(hold) = genai.guardrail_hold {
+            self.histograms.guardrail_hold.record(hold.as_secs_f64(), &series.labels);
+        }
+        for (webhook, reason) in &genai.unanswered {
+            let webhook = StringValue::from(Arc::clone(webhook));
+            let mut labels = series.with(KeyValue::new(a::GUARDRAIL_WEBHOOK, webhook));
+            labels.push(KeyValue::new(a::GUARDRAIL_REASON, *reason));
+            self.counters.unanswered.add(1, &labels);
         }
         if let Some(cache) = &genai.cache {
             let labels = series.with(KeyValue::new(a::CACHE_STATUS, cache.status.name()));

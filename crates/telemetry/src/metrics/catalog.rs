@@ -97,6 +97,24 @@ pub const METRICS: &[Metric] = &[
         )
     },
     Metric {
+        bounds: &GAPS,
+        ..of_calls(
+            Instrument::Histogram,
+            "gateway.guardrail.hold",
+            "s",
+            "Longest time for which guardrails held an event of a stream back",
+        )
+    },
+    Metric {
+        dimensions: &[a::GUARDRAIL_WEBHOOK, a::GUARDRAIL_REASON],
+        ..of_calls(
+            Instrument::Counter,
+            "gateway.guardrail.unanswered",
+            "{question}",
+            "Questions that guardrail webhooks gave no answer to, by webhook and reason",
+        )
+    },
+    Metric {
         dimensions: &[a::RESPONSE_FINISH_REASON],
         ..of_calls(
             Instrument::Counter,

@@ -13,6 +13,7 @@ pub(super) struct Histograms {
     pub(super) time_per_output_token: Histogram<f64>,
     pub(super) throughput: Histogram<f64>,
     pub(super) gaps: Histogram<f64>,
+    pub(super) guardrail_hold: Histogram<f64>,
 }
 
 /// What only grows.
@@ -20,6 +21,7 @@ pub(super) struct Counters {
     pub(super) stalls: Counter<u64>,
     pub(super) errors: Counter<u64>,
     pub(super) violations: Counter<u64>,
+    pub(super) unanswered: Counter<u64>,
     pub(super) finish_reasons: Counter<u64>,
     pub(super) cost: Counter<f64>,
     pub(super) cache_lookups: Counter<u64>,
@@ -53,6 +55,7 @@ impl Histograms {
             time_per_output_token: histogram("gen_ai.server.time_per_output_token"),
             throughput: histogram("gen_ai.server.output_tokens_per_second"),
             gaps: histogram("gateway.stream.gap"),
+            guardrail_hold: histogram("gateway.guardrail.hold"),
         }
     }
 }
@@ -70,6 +73,7 @@ impl Counters {
             stalls: counter("gateway.stream.stalls"),
             errors: counter("gen_ai.client.errors"),
             violations: counter("gen_ai.client.guardrail_violations"),
+            unanswered: counter("gateway.guardrail.unanswered"),
             finish_reasons: counter("gen_ai.client.finish_reasons"),
             cost: meter
                 .f64_counter(cost.name)

@@ -11,7 +11,7 @@ pub struct Metric {
     pub instrument: Instrument,
     /// Its unit, by UCUM; in braces the name of what is counted.
     pub unit: &'static str,
-    /// Whether it has [`CALL_DIMENSIONS`].
+    /// Whether it has [`CALL_DIMENSIONS`](super::catalog::CALL_DIMENSIONS).
     pub of_calls: bool,
     /// Its own dimensions.
     pub dimensions: &'static [&'static str],

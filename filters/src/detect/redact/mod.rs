@@ -1,9 +1,10 @@
-//! Takes findings out of texts and of JSON, which stays JSON.
+//! Counts findings in texts and in JSON, and takes them out; what was JSON stays JSON.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use serde_json::value::RawValue;
+use tollgate_providers::JsonStr;
 
 use super::{Detectors, Kind};
 
@@ -15,6 +16,39 @@ const NESTED_MAX: usize = 4;
 /// What a finding was part of may be found once it is gone: a phrase uncovers a token, a token whose
 /// end swallowed the beginning of an address uncovers that; then nothing new can be.
 const PASSES: usize = 4;
+
+/// How often each kind was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts([u32; Kind::ALL.len()]);
+
+// === impl Counts ===
+
+impl Counts {
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|count| *count == 0)
+    }
+
+    /// What was found, each kind with how often.
+    pub fn iter(&self) -> impl Iterator<Item = (Kind, u32)> + '_ {
+        Kind::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+    }
+
+    /// Adds another's.
+    pub fn add(&mut self, other: &Self) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count = count.saturating_add(more);
+        }
+    }
+
+    /// What of it is more than another's.
+    fn beyond(mut self, other: &Self) -> Self {
+        for (count, less) in self.0.iter_mut().zip(other.0) {
+            *count = count.saturating_sub(less);
+        }
+        self
+    }
+}
 
 // === impl Kind ===
 
@@ -44,8 +78,44 @@ impl Detectors {
         if self.is_empty() { Cow::Borrowed(text) } else { self.redact_nested(text, NESTED_MAX) }
     }
 
+    /// How often each kind stands in the text. Of text that looks like JSON, its strings count as
+    /// they read without their escapes.
+    pub fn count(&self, text: &str) -> Counts {
+        self.count_nested(text, NESTED_MAX)
+    }
+
+    fn count_nested(&self, text: &str, depth: usize) -> Counts {
+        let mut counts = self.count_once(text);
+        if depth == 0 || !looks_like_json(text) || !text.contains('\\') {
+            return counts;
+        }
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while let Some(quote) = memchr::memchr(b'"', bytes.get(at..).unwrap_or_default()) {
+            let start = at + quote;
+            at = string_end(bytes, start);
+            let inner = text.get(start..at).unwrap_or_default().trim_start_matches('"');
+            let inner = inner.strip_suffix('"').unwrap_or(inner);
+            if inner.contains('\\') {
+                let read = self.count_nested(&JsonStr::new(inner.as_bytes()).decode(), depth - 1);
+                counts.add(&read.beyond(&self.count_once(inner)));
+            }
+        }
+        counts
+    }
+
+    fn count_once(&self, text: &str) -> Counts {
+        let mut counts = Counts::default();
+        for finding in self.find(text) {
+            if let Some(count) = counts.0.get_mut(finding.kind as usize) {
+                *count = count.saturating_add(1);
+            }
+        }
+        counts
+    }
+
     fn redact_nested<'a>(&self, text: &'a str, depth: usize) -> Cow<'a, str> {
-        let looks = text.trim_start().starts_with(['{', '[', '"']) && depth > 0;
+        let looks = looks_like_json(text) && depth > 0;
         if looks && serde_json::from_str::<&RawValue>(text).is_ok() {
             return self.redact_json(text, depth - 1);
         }
@@ -57,7 +127,8 @@ impl Detectors {
         self.redact_text(text)
     }
 
-    fn redact_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    /// The text with a mark in place of each finding, whatever it looks like.
+    pub(crate) fn redact_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut redacted = Cow::Borrowed(text);
         for _ in 0..PASSES {
             let Some(next) = self.redact_once(&redacted) else { break };
@@ -128,8 +199,7 @@ impl Detectors {
         let inner = token.trim_start_matches('"');
         let inner = if cut { inner } else { token.get(1..token.len() - 1)? };
         let text = if inner.contains('\\') {
-            let whole = format!("\"{inner}\"");
-            serde_json::from_str::<String>(&whole).map_or(Cow::Borrowed(inner), Cow::Owned)
+            JsonStr::new(inner.as_bytes()).decode()
         } else {
             Cow::Borrowed(inner)
         };
@@ -147,6 +217,10 @@ impl Detectors {
         }
         Some(out)
     }
+}
+
+fn looks_like_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '[', '"'])
 }
 
 fn inside_mark(text: &str, range: &std::ops::Range<usize>) -> bool {

@@ -3,8 +3,10 @@
 mod bounds;
 mod hits;
 mod near_misses;
-mod properties;
+pub(crate) mod properties;
+mod shortcuts;
 
+pub(crate) use super::scanner::tests::SAMPLES;
 use super::{Detectors, Kind};
 
 /// What is found of one kind, as text.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::{Detectors, Kind};
 
 /// Pieces of which findings are made, so that nearly all texts have some.
-fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "123-45-6789",
         "4111111111111111",
@@ -48,7 +48,7 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-fn all() -> Detectors {
+pub(crate) fn all() -> Detectors {
     Detectors::new(Kind::ALL, ["forbidden", "bidden 1", "4111 forb"]).unwrap()
 }
 

@@ -20,6 +20,7 @@ fn build(keys: CallerKeys, quotas: Quotas) -> Stack {
         quotas: Arc::new(quotas),
         table: table(),
         header_attributes: Arc::default(),
+        guard: None,
     })
 }
 

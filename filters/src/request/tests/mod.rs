@@ -2,5 +2,6 @@
 
 mod context;
 pub(super) mod gates;
+mod guard;
 mod limits;
 mod stack;

@@ -10,6 +10,8 @@ use tollgate_routing::{Credential, Deadlines, Table, Target};
 use tower::ServiceExt;
 
 use super::gates::{open, unlimited};
+use crate::detect::Kind;
+use crate::guard::{self, Action, DetectorSettings, Directions, Policy};
 use crate::request::{InFlight, Rejection, Request, RequestId, Settings, Stack, Verdict, stack};
 
 pub(super) const BODY: &str =
@@ -40,6 +42,17 @@ pub(super) fn table() -> Arc<Table> {
     Arc::new(Table::new([Arc::new(target)], Vec::new(), Vec::new()))
 }
 
+/// A blocklist of one phrase.
+fn guard() -> Arc<Policy> {
+    let detectors = vec![DetectorSettings {
+        kinds: vec![Kind::Blocklist],
+        action: Action::Block,
+        directions: Directions::Both,
+    }];
+    let blocklist = vec!["internal only".to_owned()];
+    Arc::new(Policy::new(&guard::Settings { blocklist, detectors }).unwrap())
+}
+
 fn build(body_bytes_max: usize, in_flight_max: usize) -> (Stack, InFlight) {
     let in_flight = InFlight::default();
     let settings = Settings {
@@ -50,6 +63,7 @@ fn build(body_bytes_max: usize, in_flight_max: usize) -> (Stack, InFlight) {
         quotas: Arc::new(unlimited(table())),
         table: table(),
         header_attributes: [("x-team".parse().unwrap(), "app.team".into())].into(),
+        guard: Some(guard()),
     };
     (stack(&settings), in_flight)
 }
@@ -83,29 +97,73 @@ async fn a_request_that_passes_carries_its_plan_facts_context_and_permit() {
     assert_eq!(in_flight.count(), 0);
 }
 
+/// One reason to be refused, and the refusal it leads to. In the order in which they win.
+struct Fault {
+    /// Makes the request, or the stack, faulty.
+    cause: fn(&mut Trial),
+    /// What is answered.
+    refusal: fn(&Rejection) -> bool,
+}
+
+/// A stack and a request to it, in the making.
+struct Trial {
+    body: String,
+    headers: Vec<(&'static str, &'static str)>,
+    body_bytes_max: usize,
+    full: bool,
+}
+
+/// Every way to be refused, first to last. A layer that is added gets its line in its place.
+const FAULTS: [Fault; 6] = [
+    // In flight.
+    Fault {
+        cause: |trial| trial.full = true,
+        refusal: |it| matches!(it, Rejection::Overloaded { .. }),
+    },
+    // Body limit and facts.
+    Fault {
+        cause: |trial| trial.body_bytes_max = 10,
+        refusal: |it| matches!(it, Rejection::BodyTooLarge { .. }),
+    },
+    Fault {
+        cause: |trial| trial.headers.push(("content-encoding", "gzip")),
+        refusal: |it| matches!(it, Rejection::EncodedBody),
+    },
+    Fault {
+        cause: |trial| trial.body.insert(0, '?'),
+        refusal: |it| matches!(it, Rejection::InvalidJson { .. }),
+    },
+    // Guardrails.
+    Fault {
+        cause: |trial| trial.body = trial.body.replace("\"hi\"", "\"internal only\""),
+        refusal: |it| matches!(it, Rejection::Guardrail(_)),
+    },
+    // Routing.
+    Fault {
+        cause: |trial| trial.body = trial.body.replace("gpt-4o", "nobody"),
+        refusal: |it| matches!(it, Rejection::UnknownModel { .. }),
+    },
+];
+
 #[tokio::test]
 async fn refusals_win_in_the_order_of_the_stack() {
-    let (stack, _) = build(10, 1);
-    let encoded = [("content-encoding", "gzip")];
-    let (full, held) = build(10, 1);
-    let _place = held.acquire(1).unwrap();
-    assert_eq!(
-        send(&full, request(BODY, &encoded)).await.unwrap_err(),
-        Rejection::Overloaded { in_flight_max: 1 }
-    );
-    assert_eq!(
-        send(&stack, request(BODY, &encoded)).await.unwrap_err(),
-        Rejection::BodyTooLarge { body_bytes_max: 10 }
-    );
-    let (stack, in_flight) = build(1_000, 1);
-    assert_eq!(send(&stack, request("x", &encoded)).await.unwrap_err(), Rejection::EncodedBody);
-    assert!(matches!(
-        send(&stack, request("x", &[])).await.unwrap_err(),
-        Rejection::InvalidJson { .. }
-    ));
-    let unknown = send(&stack, request(r#"{"model":"nobody"}"#, &[])).await.unwrap_err();
-    assert_eq!(unknown, Rejection::UnknownModel { model: "nobody".to_owned() });
-    assert_eq!(in_flight.count(), 0, "a refused request keeps no place");
+    for first in 0..FAULTS.len() {
+        for last in first..FAULTS.len() {
+            let headers = Vec::new();
+            let mut trial =
+                Trial { body: BODY.to_owned(), headers, body_bytes_max: 1_000, full: false };
+            // What is broken first cannot be broken otherwise later.
+            for fault in FAULTS[first..=last].iter().rev() {
+                (fault.cause)(&mut trial);
+            }
+            let (stack, in_flight) = build(trial.body_bytes_max, 1);
+            let _place = trial.full.then(|| in_flight.acquire(1).unwrap());
+            let refused = send(&stack, request(&trial.body, &trial.headers)).await.unwrap_err();
+            assert!((FAULTS[first].refusal)(&refused), "{first} to {last}: {refused}");
+            let places = usize::from(trial.full);
+            assert_eq!(in_flight.count(), places, "a refused request keeps no place");
+        }
+    }
 }
 
 #[tokio::test]

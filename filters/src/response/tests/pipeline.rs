@@ -32,13 +32,15 @@ fn settings(status: u16, hold: bool) -> Settings {
         started: Instant::now(),
         translation: None,
         secret: None,
+        guard: None,
+        encoded: false,
     }
 }
 
 fn forwarded(flow: Flow) -> Bytes {
     match flow {
         Flow::Forward(bytes) => bytes,
-        Flow::Failed(why) | Flow::Unwritable(why) => panic!("failed: {why}"),
+        failed => panic!("failed: {failed:?}"),
     }
 }
 

@@ -25,6 +25,8 @@ fn times(dialect: Dialect, payloads: &[&str]) -> Vec<(u32, u32, Option<bool>)> {
             started,
             translation: None,
             secret: None,
+            guard: None,
+            encoded: false,
         },
     );
     let mut at = started;

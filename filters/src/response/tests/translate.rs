@@ -37,6 +37,8 @@ fn pipeline(body: Body, status: u16, stream: bool, hold: bool) -> Pipeline {
             started: Instant::now(),
             translation: Some(Translation { caller: Dialect::Chat, stream, reply }),
             secret: None,
+            guard: None,
+            encoded: false,
         },
     )
 }
@@ -127,11 +129,15 @@ fn a_stream_that_breaks_off_ends_with_the_callers_error_event() {
         param: None,
         request_id: "req",
     };
-    let event = reset.end_with_error(Dialect::Chat, &error).unwrap();
+    let event = reset.end_with_error(Dialect::Chat, &error, Instant::now()).unwrap();
     assert!(event.starts_with(b"data: {\"error\""), "{event:?}");
-    assert_eq!(reset.end_with_error(Dialect::Chat, &error).unwrap(), "", "and only once");
+    assert_eq!(
+        reset.end_with_error(Dialect::Chat, &error, Instant::now()).unwrap(),
+        "",
+        "and only once"
+    );
     let mut plain = pipeline(Body::Whole(Dialect::Messages), 200, false, false);
-    assert_eq!(plain.end_with_error(Dialect::Chat, &error), None);
+    assert_eq!(plain.end_with_error(Dialect::Chat, &error, Instant::now()), None);
 }
 
 #[test]

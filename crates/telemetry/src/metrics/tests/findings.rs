@@ -53,18 +53,31 @@ fn stalls_are_counted() {
 
 #[test]
 fn what_guardrails_find_is_counted_by_detector_and_direction() {
-    let of = |detector, direction| Violation { detector, direction };
-    let violations = vec![of("pii", "input"), of("pii", "input"), of("secrets", "output")];
+    let of = |detector, direction, count| Violation {
+        detector,
+        direction,
+        count,
+        ..Violation::default()
+    };
+    let violations = vec![of("pii", "input", 3), of("pii", "input", 1), of("secrets", "output", 1)];
     // A request that a guardrail blocks counts, too.
     for outcome in [Outcome::Complete, Outcome::Rejected] {
         let text = rendered(GenAi { violations: violations.clone(), outcome, ..stream() });
         let name = "gen_ai_client_guardrail_violations_total";
         let by = |detector, direction| value(&text, &[name, detector, direction]);
         let detector = "gen_ai_guardrail_detector=\"pii\"";
-        assert_eq!(by(detector, "gen_ai_guardrail_direction=\"input\""), Some(2), "{text}");
+        assert_eq!(by(detector, "gen_ai_guardrail_direction=\"input\""), Some(4), "{text}");
         assert_eq!(by(detector, "gen_ai_guardrail_direction=\"output\""), None);
         assert_eq!(by("\"secrets\"", "\"output\""), Some(1));
     }
+}
+
+#[test]
+fn an_answer_that_is_kept_back_was_made_and_is_paid_for() {
+    let text = rendered(GenAi { outcome: Outcome::Rejected, ..stream() });
+    assert_eq!(value(&text, &["gen_ai_client_token_usage_sum", "\"output\""]), Some(11), "{text}");
+    let refused = GenAi { outcome: Outcome::Rejected, provider: None, ..stream() };
+    assert!(!rendered(refused).contains("gen_ai_client_token_usage_sum"));
 }
 
 #[test]

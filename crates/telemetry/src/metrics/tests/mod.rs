@@ -225,7 +225,8 @@ fn a_refusal_is_counted_by_its_code_and_has_no_upstream_request() {
         call.http.error_code = Some("model_not_found");
         call
     };
-    let rejected = GenAi { outcome: Outcome::Rejected, timing: None, ..stream() };
+    let outcome = Outcome::Rejected;
+    let rejected = GenAi { outcome, provider: None, timing: None, ..stream() };
     metrics.record(&refused(Some(rejected)), &Retries::default());
     metrics.record(&refused(None), &Retries::default());
     let text = metrics.render();

@@ -7,7 +7,7 @@ use tollgate_providers::Usage;
 use crate::genai::{
     CacheStatus, CacheUse, Call, CallError, Content, ContextOperation, Cost, FailedAttempt, GenAi,
     Http, Outcome, Params, Response, Routing, Server, StreamTiming, ToolCall, UsageSource, Variant,
-    span_tree,
+    Violation, span_tree,
 };
 use crate::span::{Span, SpanId, SpanLink, TraceId};
 use crate::trace_context::TraceContext;
@@ -97,6 +97,14 @@ pub(super) fn full() -> GenAi {
             saved_tokens: None,
             saved_cost: None,
         }),
+        violations: vec![Violation {
+            detector: "pii",
+            direction: "output",
+            kind: "email".into(),
+            action: "redact",
+            count: 2,
+        }],
+        guardrail_hold: Some(Duration::from_millis(12)),
         custom: vec![("team.name".into(), "search".to_owned())],
         links: vec![SpanLink {
             trace_id: TraceId::new(7),

@@ -1,0 +1,150 @@
+//! One body against the rules of its direction: what was found, and what goes on instead.
+
+use std::borrow::Cow;
+
+use bytes::{Bytes, BytesMut};
+use serde_json::value::RawValue;
+
+use super::texts::{self, Form, Text};
+use super::{Action, Cause, Findings, Refusal, Rule, Rules, What};
+use crate::detect::Counts;
+
+#[cfg(test)]
+mod tests;
+
+/// What a body turned out to have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// What was found.
+    pub findings: Findings,
+    /// The body that goes on, where it is another one.
+    pub changed: Option<Bytes>,
+    /// Why nothing goes on.
+    pub refusal: Option<Refusal>,
+}
+
+// === impl Rules ===
+
+impl Rules {
+    /// Looks through a body that is known to be JSON.
+    pub fn scan_json(&self, body: &Bytes) -> Scanned {
+        match std::str::from_utf8(body) {
+            Ok(json) => self.scan(json, &texts::of_json(json)),
+            Err(_) => self.unreadable(),
+        }
+    }
+
+    /// Looks through a body that should be JSON and may be anything.
+    pub fn scan_body(&self, body: &Bytes) -> Scanned {
+        match std::str::from_utf8(body) {
+            Ok(text) if serde_json::from_str::<&RawValue>(text).is_ok() => {
+                self.scan(text, &texts::of_json(text))
+            }
+            Ok(text) => self.scan(text, &texts::of_plain(text)),
+            Err(_) => self.unreadable(),
+        }
+    }
+
+    /// The refusal of what nobody can look through, where there is one: [`Action::Flag`] lets it by.
+    pub fn refuse(&self, cause: Cause) -> Option<Refusal> {
+        let acts = self.iter().find(|rule| rule.action != Action::Flag)?;
+        let kind = acts.detectors.kinds().first()?;
+        Some(Refusal { what: What::Shape(*kind), direction: self.direction(), cause })
+    }
+
+    /// A body that nobody here can read.
+    pub(super) fn unreadable(&self) -> Scanned {
+        Scanned { refusal: self.refuse(Cause::Unreadable), ..Scanned::default() }
+    }
+
+    fn scan(&self, body: &str, texts: &[Text<'_>]) -> Scanned {
+        let mut scanned = Scanned::default();
+        let mut touched = vec![false; texts.len()];
+        for rule in self {
+            let counts = apply(rule, texts, &mut touched);
+            for (kind, count) in counts.iter() {
+                scanned.findings.note(self.finding(kind, rule.action, count));
+            }
+            if let Some((kind, _)) = counts.iter().next().filter(|_| rule.action == Action::Block) {
+                let what = What::Shape(kind);
+                let direction = self.direction();
+                scanned.refusal = Some(Refusal { what, direction, cause: Cause::Found });
+                return scanned;
+            }
+        }
+        if touched.contains(&true) {
+            scanned.changed = Some(self.rewritten(body, texts, &touched));
+        }
+        scanned
+    }
+
+    /// The body with marks in place of what is redacted; all else byte for byte.
+    fn rewritten(&self, body: &str, texts: &[Text<'_>], touched: &[bool]) -> Bytes {
+        let mut out = BytesMut::with_capacity(body.len());
+        let mut copied = 0;
+        for (text, touched) in texts.iter().zip(touched) {
+            let new = match text.form {
+                // What repeats in pieces what is gone goes, too.
+                Form::Repeats(true) => Cow::Borrowed("[]"),
+                Form::Repeats(false) => Cow::Borrowed("null"),
+                _ if !touched => continue,
+                Form::String => {
+                    serde_json::Value::String(self.clean(&text.text)).to_string().into()
+                }
+                Form::Json => self.redacted().redact(&text.text),
+                Form::Plain => self.clean(&text.text).into(),
+            };
+            let before = body.get(copied..text.place.start).unwrap_or_default();
+            out.extend_from_slice(before.as_bytes());
+            out.extend_from_slice(new.as_bytes());
+            copied = text.place.end;
+        }
+        out.extend_from_slice(body.get(copied..).unwrap_or_default().as_bytes());
+        out.freeze()
+    }
+
+    /// A text without what is redacted. What stands across the strings of JSON in it is taken out,
+    /// too: that it stays JSON is worth less.
+    fn clean(&self, text: &str) -> String {
+        let clean = self.redacted().redact(text);
+        self.redacted().redact_text(&clean).into_owned()
+    }
+}
+
+/// All texts of a JSON body, one on a line; at most `bytes_max` bytes, and whether there was more.
+pub(crate) fn text_of(body: &[u8], bytes_max: usize) -> (String, bool) {
+    let json = String::from_utf8_lossy(body);
+    let mut all = String::new();
+    for Text { text, form, .. } in texts::of_json(&json) {
+        if matches!(form, Form::Repeats(_)) {
+            continue;
+        }
+        if !all.is_empty() {
+            all.push('\n');
+        }
+        let room = bytes_max.saturating_sub(all.len());
+        all.push_str(text.get(..text.floor_char_boundary(room)).unwrap_or_default());
+        if text.len() > room {
+            return (all, true);
+        }
+    }
+    (all, false)
+}
+
+/// What a rule finds. One that blocks looks no further than its first finding.
+fn apply(rule: &Rule, texts: &[Text<'_>], touched: &mut [bool]) -> Counts {
+    let mut all = Counts::default();
+    let scanned = texts.iter().zip(touched).filter(|(it, _)| !matches!(it.form, Form::Repeats(_)));
+    for (text, touched) in scanned {
+        let counts = rule.detectors.count(&text.text);
+        if counts.is_empty() {
+            continue;
+        }
+        all.add(&counts);
+        *touched |= rule.action == Action::Redact;
+        if rule.action == Action::Block {
+            break;
+        }
+    }
+    all
+}

@@ -1,0 +1,75 @@
+//! Output guardrails that only flag: nothing is held, and the bytes are nobody's business here.
+
+use std::sync::Arc;
+
+use tollgate_providers::StreamEvent;
+
+use super::channel::{Channel, Key};
+use super::{CHANNELS_MAX, Guarded};
+use crate::guard::{Findings, Rules};
+
+/// Tells what it finds.
+#[derive(Debug)]
+pub(in crate::response) struct Watch {
+    rules: Arc<Rules>,
+    channels: Vec<Channel>,
+    findings: Findings,
+}
+
+// === impl Watch ===
+
+impl Watch {
+    pub(in crate::response) fn new(rules: Arc<Rules>) -> Self {
+        Self { rules, channels: Vec::new(), findings: Findings::default() }
+    }
+
+    /// Takes what the response says next.
+    pub(in crate::response) fn on_event(&mut self, event: &StreamEvent<'_>) {
+        let Self { rules, findings, .. } = self;
+        let rules = Arc::clone(rules);
+        let (key, text) = match *event {
+            StreamEvent::Text { choice, text } => (Key::Text(choice), text.decode()),
+            StreamEvent::Reasoning { choice, text } => (Key::Reasoning(choice), text.decode()),
+            StreamEvent::Refusal { choice, text } => (Key::Refusal(choice), text.decode()),
+            StreamEvent::ToolCallArguments { call, fragment } => {
+                (Key::Arguments(call), fragment.decode())
+            }
+            StreamEvent::ToolCallInput { call, json } => {
+                (Key::Arguments(call), String::from_utf8_lossy(json))
+            }
+            StreamEvent::ToolCallFreeform { call } => {
+                if let Some(channel) = self.channel(Key::Arguments(call)) {
+                    channel.is_freeform();
+                }
+                return;
+            }
+            _ => return,
+        };
+        let mut found = std::mem::take(findings);
+        if let Some(channel) = self.channel(key) {
+            channel.watch(&text, &rules, &mut found);
+        }
+        self.findings = found;
+    }
+
+    /// The response is over.
+    pub(in crate::response) fn into_guarded(mut self) -> Guarded {
+        for channel in &mut self.channels {
+            channel.end_watch(&self.rules, &mut self.findings);
+        }
+        Guarded { findings: self.findings, ..Guarded::default() }
+    }
+
+    /// Texts beyond the most that are told apart are not looked at.
+    fn channel(&mut self, key: Key) -> Option<&mut Channel> {
+        let at = self.channels.iter().rposition(|channel| channel.key == key);
+        let at = at.or_else(|| {
+            let at = self.channels.len();
+            (at < CHANNELS_MAX).then(|| {
+                self.channels.push(Channel::new(key, &self.rules));
+                at
+            })
+        })?;
+        self.channels.get_mut(at)
+    }
+}
