@@ -5,6 +5,7 @@ use sqlparser::ast::{
     BinaryOperator, DateTimeField, Expr, Interval, Spanned, UnaryOperator, Value,
 };
 
+use super::equality::equality;
 use super::expression::{Allow, Names, Term, text_literal};
 use super::literal::{DAY_NS, SECOND_NS, time};
 use super::{SqlError, Ty};
@@ -237,8 +238,7 @@ impl<'a> Names<'a> {
             let message = format!("{} is not compared with {}", a.ty, b.ty);
             return Err(SqlError::new(message).at(left.span()));
         }
-        let same = || same_trace(&a.sql, &b.sql).or_else(|| same_span(&a.sql, &b.sql));
-        let sql = Some(sign).filter(|sign| *sign == "=").and_then(|_| same());
+        let sql = (sign == "=").then(|| equality(&a.sql, &b.sql)).flatten();
         let sql = sql.unwrap_or_else(|| format!("({} {sign} {})", a.sql, b.sql));
         Ok(Term::of(sql, Ty::UInt, &[&a, &b]))
     }
@@ -352,39 +352,4 @@ fn unit_word(field: &DateTimeField) -> &'static str {
         DateTimeField::Year | DateTimeField::Years => "year",
         _ => "",
     }
-}
-
-/// The equality of trace ids as that of the traces' numbers, which have an index. Both sides are
-/// texts of SQLite's; `None` unless one is a span's own trace and the other, too, or a literal.
-fn same_trace(left: &str, right: &str) -> Option<String> {
-    let trace = |sql: &str| bare(sql, ".trace_id").map(|relation| format!("{relation}.trace"));
-    match (trace(left), trace(right)) {
-        (Some(left), Some(right)) => Some(format!("({left} = {right})")),
-        (Some(one), None) => literal_trace(&one, right),
-        (None, Some(one)) => literal_trace(&one, left),
-        (None, None) => None,
-    }
-}
-
-/// A trace that is not there has the number -1: the comparison stays one, and is false.
-fn literal_trace(trace: &str, id: &str) -> Option<String> {
-    let found = format!("(SELECT id FROM traces WHERE trace_id = {id})");
-    id.starts_with('\'').then(|| format!("({trace} = coalesce({found}, -1))"))
-}
-
-/// The same for the ids of spans and parents: they are numbers, too. A root's parent is none.
-fn same_span(left: &str, right: &str) -> Option<String> {
-    let number = |sql: &str| {
-        let span = bare(sql, ".span_id").map(|relation| format!("{relation}.span_number"));
-        span.or_else(|| {
-            bare(sql, ".parent_span_id").map(|relation| format!("{relation}.parent_number"))
-        })
-    };
-    Some(format!("({} IS {})", number(left)?, number(right)?))
-}
-
-/// The relation of which a text is nothing but this column.
-fn bare<'a>(sql: &'a str, column: &str) -> Option<&'a str> {
-    let relation = sql.strip_suffix(column)?;
-    relation.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(relation)
 }

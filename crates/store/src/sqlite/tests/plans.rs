@@ -15,7 +15,7 @@ use crate::{SpanRow, SpanStore};
 mod queries;
 
 /// What joins by something that no index knows.
-const JOINS: [&str; 10] = [
+const JOINS: [&str; 12] = [
     "SELECT count() FROM otel_traces a JOIN otel_traces b ON a.SpanName = b.SpanName",
     "SELECT count() FROM otel_traces a, otel_traces b WHERE a.ServiceName = b.ServiceName",
     "SELECT count() FROM otel_traces a LEFT JOIN otel_traces b ON a.SpanId = b.ParentSpanId",
@@ -25,6 +25,8 @@ const JOINS: [&str; 10] = [
      LEFT JOIN (SELECT SpanAttributes['x'] AS x, SpanName FROM otel_traces) b ON b.x = a.x \
      LEFT JOIN otel_traces c ON c.SpanName = b.SpanName",
     "SELECT count() FROM otel_logs a JOIN otel_traces b ON a.TraceId = b.TraceId",
+    "SELECT count() FROM otel_logs a LEFT JOIN otel_traces b ON b.TraceId = a.TraceId",
+    "SELECT count() FROM otel_logs a LEFT JOIN otel_traces b ON a.Body = b.SpanName",
     "SELECT count() FROM otel_traces a LEFT JOIN otel_logs b ON a.TraceId = b.TraceId",
     "SELECT count() FROM otel_logs a LEFT JOIN otel_logs b ON a.Body = b.Body",
     "SELECT count() FROM otel_metrics_gauge a \
