@@ -33,7 +33,7 @@ const START_MAX: Duration = Duration::from_secs(10);
 /// How long exporters may take to hand over what is queued.
 const FLUSH_MAX: Duration = Duration::from_secs(10);
 /// How often the store drops what is too old.
-const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
 
 /// A running gateway with its control plane. Dropping it stops everything.

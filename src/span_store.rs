@@ -49,9 +49,12 @@ pub(crate) fn open(settings: Option<&StoreSettings>, runtime: &Runtime) -> Resul
     let Some(settings) = settings else {
         return Ok(Opened::plain(None));
     };
-    if let StoreSettings::Sqlite { path, retention_days } = settings {
-        let settings =
-            SqliteSettings { retention_days: *retention_days, ..SqliteSettings::default() };
+    if let StoreSettings::Sqlite { path, retention_days, bytes_max } = settings {
+        let settings = SqliteSettings {
+            retention_days: *retention_days,
+            bytes_max: bytes_max.unwrap_or(0),
+            ..SqliteSettings::default()
+        };
         let store = Sqlite::open(path, settings)
             .map_err(|error| format!("cannot open the store {}: {error}", path.display()))?;
         return Ok(Opened::plain(Some(Arc::new(store))));

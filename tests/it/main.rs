@@ -39,6 +39,7 @@ mod http2;
 mod ingest;
 mod ingest_issuers;
 mod ingest_signals;
+mod killed;
 mod killed_queue;
 mod limits;
 mod limits_shared;

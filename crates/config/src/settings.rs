@@ -152,6 +152,8 @@ pub enum StoreSettings {
         path: PathBuf,
         /// How long spans are kept, in days; 90 by default.
         retention_days: u32,
+        /// How many bytes of the file may be in use before the oldest rows go; no limit by default.
+        bytes_max: Option<u64>,
     },
     /// ClickHouse over HTTP.
     ClickHouse {

@@ -140,8 +140,21 @@ fn the_sections_of_the_default_file_arrive() {
     assert_eq!(settings.genai.profiles, [Profile::To11]);
     assert_eq!(settings.genai.otlp.as_ref().unwrap().traces.endpoint, "http://localhost:4319");
     assert_eq!(settings.telemetry.as_ref().unwrap().service_name, "tollgate");
-    let Some(StoreSettings::Sqlite { path, retention_days }) = &settings.store else { panic!() };
+    let Some(StoreSettings::Sqlite { path, retention_days, bytes_max }) = &settings.store else {
+        panic!()
+    };
     assert_eq!((path.to_str(), *retention_days), (Some("data/tollgate.db"), 90));
+    assert_eq!(*bytes_max, None);
+    let base = "providers: { a: { base_url: 'http://localhost/v1', models: [m] } }\n";
+    let store = |bytes: u64| format!("{base}store: {{ bytes_max: {bytes} }}\n");
+    let bound = |bytes| match crate::load_str("t.yaml", &store(bytes), |_| None) {
+        Ok((Settings { store: Some(StoreSettings::Sqlite { bytes_max, .. }), .. }, _)) => bytes_max,
+        _ => None,
+    };
+    assert_eq!(
+        [(16 << 20) - 1, 16 << 20, 1 << 50, (1 << 50) + 1].map(bound),
+        [None, Some(16 << 20), Some(1 << 50), None]
+    );
 }
 
 #[test]

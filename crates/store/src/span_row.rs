@@ -181,6 +181,18 @@ impl SpanKind {
         }
     }
 
+    /// OpenTelemetry's number of it (`SpanKind` of the protocol).
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Unspecified => 0,
+            Self::Internal => 1,
+            Self::Server => 2,
+            Self::Client => 3,
+            Self::Producer => 4,
+            Self::Consumer => 5,
+        }
+    }
+
     /// The kind with this word, upper or lower case.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(word))
@@ -196,6 +208,15 @@ impl StatusCode {
             Self::Unset => "Unset",
             Self::Ok => "Ok",
             Self::Error => "Error",
+        }
+    }
+
+    /// OpenTelemetry's number of it (`Status.StatusCode` of the protocol).
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Self::Unset => 0,
+            Self::Ok => 1,
+            Self::Error => 2,
         }
     }
 

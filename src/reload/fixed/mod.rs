@@ -87,7 +87,9 @@ fn issuer(settings: &Settings) -> Option<&str> {
 
 fn store_hash(store: Option<&StoreSettings>) -> u64 {
     fingerprint(store.map(|store| match store {
-        StoreSettings::Sqlite { path, retention_days } => fingerprint((path, retention_days)),
+        StoreSettings::Sqlite { path, retention_days, bytes_max } => {
+            fingerprint((path, retention_days, bytes_max))
+        }
         StoreSettings::ClickHouse {
             url,
             database,

@@ -175,7 +175,7 @@ fn store(entry: &StoreEntry, vault: &Vault) -> Option<StoreSettings> {
         StoreKind::None => None,
         StoreKind::Sqlite => {
             let path = or(&entry.path, STORE_PATH).into();
-            Some(StoreSettings::Sqlite { path, retention_days })
+            Some(StoreSettings::Sqlite { path, retention_days, bytes_max: entry.bytes_max })
         }
         StoreKind::ClickHouse => Some(StoreSettings::ClickHouse {
             url: entry.url.as_ref()?.value.clone(),

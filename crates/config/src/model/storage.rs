@@ -7,6 +7,8 @@ use crate::fields::{Fields, Located};
 
 /// The longest retention, in days: ten years.
 const RETENTION_DAYS_MAX: u64 = 3650;
+/// Below 16 MiB little more than the schema would be kept; 1 PiB is more than SQLite can hold.
+const STORE_BYTES: std::ops::RangeInclusive<u64> = 16 << 20..=1 << 50;
 /// The disk queue's bounds, in bytes: 1 MiB to 1 TiB.
 const QUEUE_BYTES: std::ops::RangeInclusive<u64> = 1 << 20..=1 << 40;
 /// The highest price for a million tokens.
@@ -26,6 +28,7 @@ pub(crate) enum StoreKind {
 pub(crate) struct StoreEntry {
     pub(crate) kind: StoreKind,
     pub(crate) retention_days: Option<u32>,
+    pub(crate) bytes_max: Option<u64>,
     pub(crate) path: Option<String>,
     pub(crate) url: Option<Located<String>>,
     pub(crate) database: Option<String>,
@@ -80,6 +83,7 @@ pub(super) fn store(fields: &mut Fields<'_, '_>) -> StoreEntry {
         retention_days: fields
             .integer("retention_days", 1..=RETENTION_DAYS_MAX, "days")
             .and_then(|days| u32::try_from(days.value).ok()),
+        bytes_max: fields.integer("bytes_max", STORE_BYTES, "bytes").map(|bytes| bytes.value),
         path: fields.text("path").map(|path| path.value),
         url: fields.text("url"),
         database: fields.text("database").map(|database| database.value),
@@ -97,7 +101,7 @@ pub(super) fn store(fields: &mut Fields<'_, '_>) -> StoreEntry {
     match store.kind {
         StoreKind::Sqlite => foreign(fields, &clickhouse, "clickhouse"),
         StoreKind::ClickHouse => {
-            foreign(fields, &["path"], "sqlite");
+            foreign(fields, &["path", "bytes_max"], "sqlite");
             fields.require("url", "its HTTP interface, for example `http://localhost:8123`");
         }
         StoreKind::None => {}

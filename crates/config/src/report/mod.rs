@@ -69,8 +69,10 @@ fn surroundings(settings: &Settings, text: &mut String) {
     }
     let store = match &settings.store {
         None => "none".to_owned(),
-        Some(StoreSettings::Sqlite { path, retention_days }) => {
-            format!("sqlite {}, {retention_days} days", path.display())
+        Some(StoreSettings::Sqlite { path, retention_days, bytes_max }) => {
+            let most = bytes_max.map(|bytes| format!(", at most {bytes} bytes"));
+            let most = most.unwrap_or_default();
+            format!("sqlite {}, {retention_days} days{most}", path.display())
         }
         Some(StoreSettings::ClickHouse { url, database, retention_days, queue, .. }) => {
             let queue = queue.as_ref().map_or_else(

@@ -14,7 +14,7 @@ use crate::CONTENT_KEYS;
 /// Where a relation has the map of this name.
 fn map_of(relation: &Relation<'_>, name: &str) -> Option<Place> {
     match (&relation.kind, column(name)) {
-        (Kind::Traces { .. }, Some((Ty::Map, place))) => Some(place),
+        (Kind::Traces, Some((Ty::Map, place))) => Some(place),
         (Kind::Signal(table), _) => table.map(name).map(Place::Signal),
         _ => None,
     }
@@ -113,25 +113,22 @@ impl<'a> Names<'a> {
                 _ => format!("ch_attribute({}, {text})", map.replace('@', name)),
             });
         }
-        let Kind::Traces { details, content } = &relation.kind else {
+        let Kind::Traces = &relation.kind else {
             return Err(SqlError::unknown("a map of a subquery", span));
         };
         if map == Place::ResourceAttributes {
             if key == "project.id" {
                 return Ok(format!("{name}.project"));
             }
-            details.set(true);
-            return Ok(format!("ch_attribute({name}d.resource_attributes, {text})"));
+            return Ok(format!("ch_attribute({name}.resource_attributes, {text})"));
         }
         if let Some((_, column)) = TEXT_ATTRIBUTES.iter().find(|(known, _)| *known == key) {
             return Ok(format!("{name}.{column}"));
         }
         if CONTENT_KEYS.contains(&key) {
-            content.set(true);
-            return Ok(format!("ch_attribute({name}c.attributes, {text})"));
+            return Ok(format!("ch_attribute({name}.content, {text})"));
         }
-        details.set(true);
-        Ok(format!("ch_attribute({name}d.attributes, {text})"))
+        Ok(format!("ch_attribute({name}.attributes, {text})"))
     }
 
     /// The flag that has a column, compared with `true`: exactly that column.

@@ -12,11 +12,9 @@ pub(super) const DATABASE: &str = "otel";
 /// Where a column is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In `spans`.
+    /// A column of `spans`.
     Span(&'static str),
-    /// In `span_details`.
-    Details(&'static str),
-    /// The map of span attributes: `span_details` and `span_content`.
+    /// The map of span attributes: `attributes` and `content` of `spans`.
     SpanAttributes,
     /// The map of resource attributes.
     ResourceAttributes,
@@ -34,17 +32,17 @@ pub(super) const COLUMNS: [(&str, Ty, Place); 22] = [
     ("TraceId", Ty::Str, Place::Span("trace_id")),
     ("SpanId", Ty::Str, Place::Span("span_id")),
     ("ParentSpanId", Ty::Str, Place::Span("parent_span_id")),
-    ("TraceState", Ty::Str, Place::Details("trace_state")),
+    ("TraceState", Ty::Str, Place::Span("trace_state")),
     ("SpanName", Ty::Str, Place::Span("name")),
     ("SpanKind", Ty::Str, Place::Span("kind")),
     ("ServiceName", Ty::Str, Place::Span("service_name")),
     ("ResourceAttributes", Ty::Map, Place::ResourceAttributes),
-    ("ScopeName", Ty::Str, Place::Details("scope_name")),
-    ("ScopeVersion", Ty::Str, Place::Details("scope_version")),
+    ("ScopeName", Ty::Str, Place::Span("scope_name")),
+    ("ScopeVersion", Ty::Str, Place::Span("scope_version")),
     ("SpanAttributes", Ty::Map, Place::SpanAttributes),
     ("Duration", Ty::UInt, Place::Span("duration_ns")),
     ("StatusCode", Ty::Str, Place::Span("status")),
-    ("StatusMessage", Ty::Str, Place::Details("status_message")),
+    ("StatusMessage", Ty::Str, Place::Span("status_message")),
     ("Events.Timestamp", Ty::List, Place::Events("timestamp_ns")),
     ("Events.Name", Ty::List, Place::Events("name")),
     ("Events.Attributes", Ty::List, Place::Events("attributes")),

@@ -223,22 +223,15 @@ impl<'a> Names<'a> {
                 let (ty, text) = table.column(name, sql).ok_or_else(missing)?;
                 (text, ty)
             }
-            Kind::Traces { details, content } => {
+            Kind::Traces => {
                 let (ty, place) = column(name).ok_or_else(missing)?;
-                if !matches!(place, Place::Span(_)) {
-                    details.set(true);
-                }
                 let text = match place {
                     Place::Span(column) => format!("{sql}.{column}"),
-                    Place::Details(column) => format!("{sql}d.{column}"),
-                    Place::ResourceAttributes => format!("{sql}d.resource_attributes"),
-                    Place::SpanAttributes => {
-                        content.set(true);
-                        format!("ch_map({sql}d.attributes, {sql}c.attributes)")
-                    }
-                    Place::Events(member) => format!("ch_list({sql}d.events, '{member}')"),
+                    Place::ResourceAttributes => format!("{sql}.resource_attributes"),
+                    Place::SpanAttributes => format!("ch_map({sql}.attributes, {sql}.content)"),
+                    Place::Events(member) => format!("ch_list({sql}.events, '{member}')"),
+                    Place::Links(member) => format!("ch_list({sql}.links, '{member}')"),
                     Place::Signal(text) => text.replace('@', sql),
-                    Place::Links(member) => format!("ch_list({sql}d.links, '{member}')"),
                 };
                 (text, ty)
             }

@@ -1,7 +1,5 @@
 //! `FROM` and `JOIN`: which relations a `SELECT` reads, and how they are written.
 
-use std::cell::Cell;
-
 use sqlparser::ast::{
     Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Spanned, TableAlias,
     TableFactor, TableWithJoins,
@@ -9,10 +7,10 @@ use sqlparser::ast::{
 
 use super::columns::{COLUMNS, DATABASE, TRACES};
 use super::literal::quoted;
-use super::signals::{SignalTable, signal_table};
+use super::signals::{RECORD_TRACE, SignalTable, signal_table};
 use super::{Compiled, Compiler, Scope, SqlError, Ty};
 
-/// The most relations of one `SELECT`; SQLite joins 64 tables, and each of these is up to three.
+/// The most relations of one `SELECT`; SQLite joins 64 tables.
 pub(super) const RELATIONS_MAX: usize = 20;
 
 /// A relation that a `SELECT` reads.
@@ -30,8 +28,8 @@ pub(super) struct Relation<'a> {
 
 /// What a relation is.
 pub(super) enum Kind {
-    /// `otel_traces`, and which of the tables beside `spans` the query needs.
-    Traces { details: Cell<bool>, content: Cell<bool> },
+    /// `otel_traces`, which is the view `spans`.
+    Traces,
     /// A table of metrics or logs.
     Signal(&'static SignalTable),
     /// A subquery.
@@ -109,9 +107,11 @@ impl Compiler<'_> {
         }
     }
 
-    /// The text of a relation; of a table only the rows that the scope allows.
-    pub(super) fn source(&self, relation: &Relation<'_>) -> String {
+    /// The text of a relation; of a table only the rows that the scope allows. With `whole` its rows
+    /// are gathered first: SQLite does not look through a limit.
+    pub(super) fn source(&self, relation: &Relation<'_>, whole: bool) -> String {
         let name = &relation.sql;
+        let limit = if whole { " LIMIT -1" } else { "" };
         let project = match self.scope {
             Scope::All => None,
             // A name that cannot be written is nobody's.
@@ -119,14 +119,18 @@ impl Compiler<'_> {
         };
         let condition = project.map(|project| format!("project = {project}"));
         match (&relation.kind, &condition) {
-            (Kind::Traces { .. }, None) => format!("spans AS {name}"),
-            (Kind::Traces { .. }, Some(condition)) => {
-                format!("(SELECT * FROM spans WHERE {condition}) AS {name}")
+            (Kind::Traces, None) if !whole => format!("spans AS {name}"),
+            (Kind::Traces, None) => format!("(SELECT * FROM spans{limit}) AS {name}"),
+            (Kind::Traces, Some(condition)) => {
+                format!("(SELECT * FROM spans WHERE {condition}{limit}) AS {name}")
             }
             (Kind::Signal(table), condition) => {
-                format!("({}) AS {name}", table.rows(condition.as_deref()))
+                format!("({}{limit}) AS {name}", table.rows(condition.as_deref()))
             }
-            (Kind::Derived(compiled), _) => format!("({}) AS {name}", compiled.sql),
+            (Kind::Derived(compiled), _) if !whole => format!("({}) AS {name}", compiled.sql),
+            (Kind::Derived(compiled), _) => {
+                format!("(SELECT * FROM ({}){limit}) AS {name}", compiled.sql)
+            }
         }
     }
 }
@@ -161,9 +165,7 @@ fn table<'a>(name: &'a ObjectName, named: &[Named]) -> Result<(&'a str, Kind), S
         _ => "",
     };
     match signal_table(last) {
-        _ if last == TRACES => {
-            Ok((TRACES, Kind::Traces { details: Cell::new(false), content: Cell::new(false) }))
-        }
+        _ if last == TRACES => Ok((TRACES, Kind::Traces)),
         Some(table) => Ok((table.name, Kind::Signal(table))),
         None => {
             let message = format!(
@@ -178,40 +180,32 @@ fn table<'a>(name: &'a ObjectName, named: &[Named]) -> Result<(&'a str, Kind), S
 // === impl Relation ===
 
 impl Relation<'_> {
-    /// The joins of what lies beside `spans`, as far as it was asked for. `LEFT`, so that the span
-    /// comes first: a detail is looked up, never searched.
-    pub(super) fn beside(&self) -> String {
+    /// Whether a join must gather its rows first, as the relation at `at` of several. What a view
+    /// computes has no index: SQLite would go through it once for every row of the others, but of
+    /// gathered rows it makes one. What is found by its trace, a span or a log record, has one already.
+    pub(super) fn is_gathered<'c>(
+        &self,
+        at: usize,
+        conditions: &mut impl Iterator<Item = &'c str>,
+    ) -> bool {
+        let trace = match self.kind {
+            Kind::Traces => "trace",
+            Kind::Signal(_) => RECORD_TRACE,
+            Kind::Derived(_) => return true,
+        };
         let name = &self.sql;
-        let Kind::Traces { details, content } = &self.kind else { return String::new() };
-        let mut out = String::new();
-        if details.get() {
-            out.push_str(&format!(
-                " LEFT JOIN span_details AS {name}d ON {name}d.span = {name}.id"
-            ));
-        }
-        if content.get() {
-            out.push_str(&format!(
-                " LEFT JOIN span_content AS {name}c ON {name}c.span = {name}.id"
-            ));
-        }
-        out
+        let (left, right) = (format!("({name}.{trace} = "), format!(" = {name}.{trace})"));
+        at > 0 && !conditions.any(|it| it.contains(&left) || it.contains(&right))
     }
 
     /// Names and types of its columns.
     pub(super) fn columns(&self) -> Vec<(String, Ty)> {
         match &self.kind {
-            Kind::Traces { .. } => {
-                COLUMNS.iter().map(|(name, ty, _)| ((*name).to_owned(), *ty)).collect()
-            }
+            Kind::Traces => COLUMNS.iter().map(|(name, ty, _)| ((*name).to_owned(), *ty)).collect(),
             Kind::Signal(table) => {
                 table.columns().map(|(name, ty, _)| ((*name).to_owned(), *ty)).collect()
             }
             Kind::Derived(compiled) => compiled.columns.clone(),
         }
-    }
-
-    /// Whether something beside `spans` was asked for.
-    pub(super) fn needs_more(&self) -> bool {
-        matches!(&self.kind, Kind::Traces { details, content } if details.get() || content.get())
     }
 }

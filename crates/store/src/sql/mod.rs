@@ -8,6 +8,7 @@
 mod aggregates;
 mod attributes;
 mod columns;
+mod equality;
 mod error;
 mod expression;
 mod from;

@@ -5,6 +5,7 @@ use sqlparser::ast::{
     BinaryOperator, DateTimeField, Expr, Interval, Spanned, UnaryOperator, Value,
 };
 
+use super::equality::equality;
 use super::expression::{Allow, Names, Term, text_literal};
 use super::literal::{DAY_NS, SECOND_NS, time};
 use super::{SqlError, Ty};
@@ -237,7 +238,9 @@ impl<'a> Names<'a> {
             let message = format!("{} is not compared with {}", a.ty, b.ty);
             return Err(SqlError::new(message).at(left.span()));
         }
-        Ok(Term::of(format!("({} {sign} {})", a.sql, b.sql), Ty::UInt, &[&a, &b]))
+        let sql = (sign == "=").then(|| equality(&a.sql, &b.sql)).flatten();
+        let sql = sql.unwrap_or_else(|| format!("({} {sign} {})", a.sql, b.sql));
+        Ok(Term::of(sql, Ty::UInt, &[&a, &b]))
     }
 }
 

@@ -120,8 +120,8 @@ impl Compiler<'_> {
         let listed = items.iter().enumerate();
         let listed = listed.map(|(at, item)| format!("{} AS c{at}", item.term.sql));
         sql.push_str(&listed.collect::<Vec<_>>().join(", "));
-        sql.push_str(&joins_text(&joins, &names));
         let filters: Vec<_> = before.iter().chain(&filter).map(|term| term.sql.as_str()).collect();
+        sql.push_str(&joins_text(&joins, &filters, &names));
         push_list(&mut sql, " WHERE ", &filters, " AND ");
         push_list(&mut sql, " GROUP BY ", &keys, ", ");
         if let Some(having) = &having {
@@ -139,9 +139,10 @@ impl Compiler<'_> {
     }
 }
 
-/// `FROM` and its joins; nothing for a `SELECT` without.
-fn joins_text(joins: &[Option<String>], names: &Names<'_>) -> String {
+/// `FROM` and its joins; nothing for a `SELECT` without. `filters` are the conditions behind it.
+fn joins_text(joins: &[Option<String>], filters: &[&str], names: &Names<'_>) -> String {
     let mut out = String::new();
+    let several = names.relations.len() > 1;
     for (at, (relation, on)) in names.relations.iter().zip(joins).enumerate() {
         let word = match (at, relation.outer, on) {
             (0, _, _) => " FROM ",
@@ -150,12 +151,13 @@ fn joins_text(joins: &[Option<String>], names: &Names<'_>) -> String {
             (_, false, None) => " CROSS JOIN ",
         };
         out.push_str(word);
-        out.push_str(&names.compiler.source(relation));
+        let mut conditions = on.iter().map(String::as_str).chain(filters.iter().copied());
+        let whole = several && relation.is_gathered(at, &mut conditions);
+        out.push_str(&names.compiler.source(relation, whole));
         if let Some(on) = on {
             out.push_str(" ON ");
             out.push_str(on);
         }
-        out.push_str(&relation.beside());
     }
     out
 }
@@ -285,10 +287,6 @@ impl<'a> Names<'a> {
                 continue;
             };
             let term = self.condition(on, Allow::join(at))?;
-            if relation.needs_more() {
-                let what = "an attribute of the joined table in ON (put it into a subquery)";
-                return Err(SqlError::unknown(what, on.span()));
-            }
             joins.push(Some(term.sql));
         }
         Ok(joins)

@@ -15,6 +15,8 @@ pub(super) struct SignalTable {
 /// Name, type, and SQLite's text with `@` for the relation.
 type Column = (&'static str, Ty, &'static str);
 
+/// The column that has a log record's trace.
+pub(super) const RECORD_TRACE: &str = "of_trace";
 /// The map that names the project.
 pub(super) const RESOURCE: &str = "@.resource_attributes";
 

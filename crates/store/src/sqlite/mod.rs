@@ -9,13 +9,18 @@
 mod failure;
 mod functions;
 mod insert;
+mod lists;
+mod packing;
 mod read;
 mod readers;
+mod resources;
 mod retention;
 mod schema;
 mod signals;
 mod sql;
 mod summary;
+mod texts;
+mod words;
 mod writer;
 
 #[cfg(test)]
@@ -29,7 +34,7 @@ use tokio::sync::watch;
 
 use self::failure::Place;
 use self::readers::Readers;
-use self::writer::Writer;
+use self::writer::{Prune, Writer};
 use crate::sql::{SqlQuery, Table};
 use crate::{LogRow, MetricRow, SpanRow, SpanStore, StoreError, TraceFilter, TraceSummary};
 
@@ -51,6 +56,10 @@ pub struct Sqlite {
 pub struct SqliteSettings {
     /// Spans that started longer ago are dropped by `prune`; 0 keeps them for ever. 90 by default.
     pub retention_days: u32,
+    /// When more bytes than this are in use, `prune` drops the oldest spans, points and log records; 0
+    /// for no limit, which is the default. The write-ahead log (up to 64 MiB) comes on top, and what is inserted until the
+    /// next `prune`.
+    pub bytes_max: u64,
     /// Neither create nor change anything: for tools that look at the database of a running
     /// gateway. Off by default.
     pub read_only: bool,
@@ -71,6 +80,7 @@ impl Default for SqliteSettings {
     fn default() -> Self {
         Self {
             retention_days: 90,
+            bytes_max: 0,
             read_only: false,
             queue_inserts_max: 1024,
             readers: 2,
@@ -175,25 +185,37 @@ impl SpanStore for Sqlite {
 
     async fn prune(&self, now_ns: i64) -> Result<u64, StoreError> {
         let writer = self.writer()?;
-        let Some(cutoff_ns) = retention::cutoff_ns(now_ns, self.settings.retention_days) else {
-            return Ok(0);
-        };
         let mut dropped = 0;
-        loop {
+        if let Some(cutoff_ns) = retention::cutoff_ns(now_ns, self.settings.retention_days) {
             // One slice a transaction, so that inserts get their turn in between.
-            let slice = writer.prune(cutoff_ns).await?;
+            loop {
+                let slice = writer.prune(Prune::Older(cutoff_ns)).await?;
+                dropped += slice;
+                if slice < u64::from(retention::SLICE_SPANS) {
+                    break;
+                }
+            }
+            loop {
+                let slice = writer.prune(Prune::SignalsOlder(cutoff_ns)).await?;
+                dropped += slice;
+                if slice < u64::from(signals::SLICE_ROWS) {
+                    break;
+                }
+            }
+        }
+        let mut bytes = self.settings.bytes_max;
+        while bytes > 0 {
+            let slice = writer.prune(Prune::Larger(bytes)).await?;
             dropped += slice;
-            if slice < u64::from(retention::SLICE_SPANS) {
+            if slice == 0 {
                 break;
             }
+            bytes = retention::bytes_kept(self.settings.bytes_max);
         }
-        loop {
-            let slice = writer.prune_signals(cutoff_ns).await?;
-            dropped += slice;
-            if slice < u64::from(signals::SLICE_ROWS) {
-                return Ok(dropped);
-            }
+        if dropped > 0 {
+            writer.prune(Prune::Unused).await?;
         }
+        Ok(dropped)
     }
 
     async fn close(&self) {

@@ -4,16 +4,21 @@ use rusqlite::types::{ToSql, Type};
 use rusqlite::{Connection, Row, params, params_from_iter};
 use serde::de::DeserializeOwned;
 
-use super::summary::{Dimension, SpanFacts};
+use super::summary::{DIMENSIONS, Dimension, SpanFacts};
+use super::texts::{self, Texts};
 use crate::span_row::pairs;
 use crate::{LIMIT_MAX, SpanKind, SpanRow, StatusCode, StoreError, TraceFilter, TraceSummary};
 
 /// How many candidates an ambiguous prefix is answered with.
 const CANDIDATES_MAX: usize = 5;
 
-const TRACE: &str = "SELECT s.*, d.*, c.attributes AS content FROM spans s \
-    JOIN span_details d ON d.span = s.id LEFT JOIN span_content c ON c.span = s.id \
-    WHERE s.trace_id = ? ORDER BY s.timestamp_ns, s.duration_ns DESC, s.id LIMIT ?";
+const TRACE: &str = "SELECT s.timestamp_ns, s.duration_ns, s.trace_id, s.span_id, s.parent_span_id, \
+    s.name, s.kind, s.service_name, s.status, s.trace_state, s.scope_name, s.scope_version, \
+    s.status_message, ch_unpack(s.resource_attributes) AS resource_attributes, \
+    ch_unpack(s.attributes) AS attributes, ch_unpack(s.events) AS events, \
+    ch_unpack(s.links) AS links, ch_unpack(s.content) AS content FROM spans s \
+    WHERE s.trace = (SELECT id FROM traces WHERE trace_id = ?) \
+    ORDER BY s.timestamp_ns, s.duration_ns DESC, s.id LIMIT ?";
 
 /// An attribute list in the form in which it is kept.
 #[derive(Default, serde::Deserialize)]
@@ -41,7 +46,8 @@ pub(super) fn recent(
     let limit = integer(filter.limit.min(LIMIT_MAX));
     let (since_ns, before_ns) =
         (filter.since_ns.unwrap_or(i64::MIN), filter.before_ns.unwrap_or(i64::MAX));
-    let facts = facts(filter);
+    // A value without a number is no span's.
+    let Some(facts) = facts(connection, filter)? else { return Ok(Vec::new()) };
     let mut search = Search::new(filter, &facts);
     if let Some(status) = &status {
         search.and("t.status = ?", status);
@@ -87,19 +93,27 @@ pub(super) fn trace(
 /// Shows every span of a trace to `see`.
 pub(super) fn each_span(
     connection: &Connection,
-    trace_id: &str,
+    trace: i64,
+    texts: &mut Texts,
     mut see: impl FnMut(&SpanFacts<'_>),
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
         "SELECT timestamp_ns, duration_ns, parent_span_id = '' AS parentless, name, status, \
          provider, model, ttft_seconds, input_tokens, output_tokens, session, user \
-         FROM spans WHERE trace_id = ? ORDER BY id",
+         FROM spans WHERE trace = ? ORDER BY id",
     )?;
-    let mut rows = statement.query([trace_id])?;
+    let mut rows = statement.query([trace])?;
     while let Some(row) = rows.next()? {
         let status = text(row, "status")?.unwrap_or_default();
+        let timestamp_ns: i64 = row.get("timestamp_ns")?;
+        let mut values = [None; DIMENSIONS];
+        for (dimension, value) in Dimension::ALL.iter().zip(&mut values) {
+            if let Some(text) = text(row, dimension.column())? {
+                *value = texts.share(connection, text, timestamp_ns)?.number();
+            }
+        }
         see(&SpanFacts {
-            timestamp_ns: row.get("timestamp_ns")?,
+            timestamp_ns,
             duration_ns: row.get("duration_ns")?,
             parentless: row.get("parentless")?,
             name: text(row, "name")?.unwrap_or_default(),
@@ -111,7 +125,7 @@ pub(super) fn each_span(
             input_tokens: row.get("input_tokens")?,
             output_tokens: row.get("output_tokens")?,
             session: text(row, "session")?,
-            user: text(row, "user")?,
+            values,
         });
     }
     Ok(())
@@ -151,18 +165,25 @@ fn unreadable(
     rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
 }
 
-/// The attributes that were asked for, the one with the fewest traces a value first.
-fn facts(filter: &TraceFilter) -> Vec<(u8, &String)> {
+/// The attributes that were asked for, the one with the fewest traces a value first; `None` if one of
+/// the values is unknown.
+fn facts(
+    connection: &Connection,
+    filter: &TraceFilter,
+) -> rusqlite::Result<Option<Vec<(u8, i64)>>> {
     let conditions = [
         (Dimension::Session, &filter.session),
         (Dimension::User, &filter.user),
         (Dimension::Model, &filter.model),
         (Dimension::Provider, &filter.provider),
     ];
-    conditions
-        .into_iter()
-        .filter_map(|(dimension, value)| Some((dimension.number(), value.as_ref()?)))
-        .collect()
+    let mut facts = Vec::new();
+    for (dimension, value) in conditions {
+        let Some(value) = value else { continue };
+        let Some(number) = texts::number(connection, value)? else { return Ok(None) };
+        facts.push((dimension.number(), number));
+    }
+    Ok(Some(facts))
 }
 
 fn span_row(row: &Row<'_>) -> rusqlite::Result<SpanRow> {
@@ -210,12 +231,17 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<TraceSummary> {
     })
 }
 
+/// Most traces have no status; the others have an index.
+const fn is_rare(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::Unset)
+}
+
 // === impl Search ===
 
 impl<'a> Search<'a> {
     /// Picks the index to walk. There are no statistics to plan by, so what is rarest by its
     /// nature comes first: a session or a user, then failures, then a model or a provider.
-    fn new(filter: &TraceFilter, facts: &'a [(u8, &'a String)]) -> Self {
+    fn new(filter: &TraceFilter, facts: &'a [(u8, i64)]) -> Self {
         let by_person = filter.session.is_some() || filter.user.is_some();
         let walk_failed = filter.errors_only && !by_person;
         let mut search = match facts {
@@ -226,7 +252,12 @@ impl<'a> Search<'a> {
                 values: vec![dimension, value],
             },
             _ if walk_failed => Self::over("traces t INDEXED BY traces_failed"),
-            _ if filter.status.is_some() => Self::over("traces t INDEXED BY traces_by_status"),
+            _ if filter.status.as_deref().and_then(StatusCode::parse).is_some_and(is_rare) => {
+                Self::over_those(
+                    "traces t INDEXED BY traces_by_status",
+                    vec!["t.status <> 'Unset'"],
+                )
+            }
             _ => Self::over("traces t INDEXED BY traces_by_start"),
         };
         let probed = if search.values.is_empty() { facts } else { facts.get(1..).unwrap_or(&[]) };
@@ -244,7 +275,11 @@ impl<'a> Search<'a> {
     }
 
     const fn over(from: &'static str) -> Self {
-        Self { from, start: "t.started_ns", conditions: Vec::new(), values: Vec::new() }
+        Self::over_those(from, Vec::new())
+    }
+
+    const fn over_those(from: &'static str, conditions: Vec<&'static str>) -> Self {
+        Self { from, start: "t.started_ns", conditions, values: Vec::new() }
     }
 
     fn and(&mut self, condition: &'static str, value: &'a dyn ToSql) {

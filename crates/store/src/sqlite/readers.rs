@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::failure::Place;
+use super::packing::Shelf;
 use super::schema;
 use crate::StoreError;
 
@@ -20,7 +21,13 @@ pub(super) struct Readers {
     place: Arc<Place>,
 }
 
-type Question = Box<dyn FnOnce(&mut Connection) + Send>;
+type Question = Box<dyn FnOnce(&mut Reader) + Send>;
+
+/// What a thread owns.
+struct Reader {
+    connection: Connection,
+    shelf: Shelf,
+}
 
 // === impl Readers ===
 
@@ -34,15 +41,16 @@ impl Readers {
         let (sender, queue) = mpsc::channel::<Question>(QUEUE_QUESTIONS_MAX);
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..count {
-            let mut connection = schema::open_for_reading(place)?;
+            let (connection, shelf) = schema::open_for_reading(place)?;
+            let mut reader = Reader { connection, shelf };
             let (queue, running) = (Arc::clone(&queue), running.clone());
             thread::Builder::new()
                 .name("store-reader".to_owned())
                 .spawn(move || {
                     while let Some(question) = next(&queue) {
-                        question(&mut connection);
+                        question(&mut reader);
                     }
-                    drop(connection);
+                    drop(reader);
                     drop(running);
                 })
                 .map_err(|error| place.unusable(&error))?;
@@ -58,10 +66,10 @@ impl Readers {
         let (done, answer) = oneshot::channel();
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let queue = queue.ok_or(StoreError::Closed)?;
-        let question: Question = Box::new(move |connection| {
+        let question: Question = Box::new(move |reader| {
             // Nobody waits any more: save the work.
             if !done.is_closed() {
-                let _gone = done.send(question(connection));
+                let _gone = done.send(reader.answer(question));
             }
         });
         queue.send(question).await.map_err(|_| StoreError::Closed)?;
@@ -72,6 +80,45 @@ impl Readers {
 
     pub(super) fn close(&self) {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+// === impl Reader ===
+
+impl Reader {
+    /// Answers from one state of the database. Its dictionaries and words are learnt first: no row
+    /// of that state was packed with others.
+    fn answer<T>(
+        &mut self,
+        question: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.connection.execute_batch("BEGIN")?;
+        let answer = self.learn().and_then(|()| question(&mut self.connection));
+        // Nothing was written: there is nothing that could fail to be kept.
+        self.connection.execute_batch("ROLLBACK")?;
+        answer
+    }
+
+    fn learn(&self) -> rusqlite::Result<()> {
+        let mut unpacker = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut new = self
+            .connection
+            .prepare_cached("SELECT id, bytes FROM dictionaries WHERE id > ? ORDER BY id")?;
+        let mut new = new.query([unpacker.latest()])?;
+        while let Some(row) = new.next()? {
+            let bytes = row.get_ref(1)?.as_blob()?;
+            unpacker
+                .learn(row.get(0)?, bytes)
+                .map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))?;
+        }
+        let mut new = self
+            .connection
+            .prepare_cached("SELECT id, text FROM words WHERE id > ? ORDER BY id")?;
+        let mut new = new.query([unpacker.vocabulary.latest()])?;
+        while let Some(row) = new.next()? {
+            unpacker.vocabulary.learn(row.get(0)?, row.get_ref(1)?.as_str()?);
+        }
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::failure::Place;
+use super::insert::Shortener;
 use super::{insert, retention, signals};
 use crate::{SpanRow, StoreError};
 
@@ -22,8 +23,20 @@ pub(super) struct Writer {
 enum Job {
     Insert(Insert),
     Signals(signals::Insert),
-    Prune { cutoff_ns: i64, done: Answer },
-    PruneSignals { cutoff_ns: i64, done: Answer },
+    Prune { task: Prune, done: Answer },
+}
+
+/// What one slice of retention does.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Prune {
+    /// Drops spans that started before this.
+    Older(i64),
+    /// Drops metrics and logs from before this.
+    SignalsOlder(i64),
+    /// Drops the oldest of everything if more bytes than this are in use.
+    Larger(u64),
+    /// Drops what nothing refers to.
+    Unused,
 }
 
 struct Insert {
@@ -38,6 +51,7 @@ struct Thread {
     connection: Connection,
     place: Arc<Place>,
     queue: mpsc::Receiver<Job>,
+    shortener: Shortener,
 }
 
 // === impl Writer ===
@@ -52,7 +66,8 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let (sender, queue) = mpsc::channel(queue_inserts_max);
         let failed = Arc::clone(&place);
-        let thread = Thread { connection, place, queue };
+        let shortener = Shortener::open(&connection).map_err(|error| place.failure(&error))?;
+        let thread = Thread { connection, place, queue, shortener };
         thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
@@ -73,16 +88,10 @@ impl Writer {
         self.send(Job::Signals(signals::Insert { rows, done }), answer).await
     }
 
-    /// Drops one slice of what started before `cutoff_ns`.
-    pub(super) async fn prune(&self, cutoff_ns: i64) -> Result<u64, StoreError> {
+    /// Drops one slice; returns how many rows.
+    pub(super) async fn prune(&self, task: Prune) -> Result<u64, StoreError> {
         let (done, answer) = oneshot::channel();
-        self.send(Job::Prune { cutoff_ns, done }, answer).await
-    }
-
-    /// Drops one slice of the metrics and logs from before `cutoff_ns`.
-    pub(super) async fn prune_signals(&self, cutoff_ns: i64) -> Result<u64, StoreError> {
-        let (done, answer) = oneshot::channel();
-        self.send(Job::PruneSignals { cutoff_ns, done }, answer).await
+        self.send(Job::Prune { task, done }, answer).await
     }
 
     pub(super) fn close(&self) {
@@ -112,13 +121,9 @@ impl Thread {
             match job {
                 Job::Insert(first) => next = self.insert_group(first),
                 Job::Signals(first) => next = self.insert_signal_group(first),
-                Job::Prune { cutoff_ns, done } => {
-                    let dropped = self.prune(cutoff_ns, retention::prune_slice);
+                Job::Prune { task, done } => {
+                    let dropped = self.prune(task);
                     // Whoever asked may have gone.
-                    let _gone = done.send(dropped);
-                }
-                Job::PruneSignals { cutoff_ns, done } => {
-                    let dropped = self.prune(cutoff_ns, signals::prune_slice);
                     let _gone = done.send(dropped);
                 }
             }
@@ -185,12 +190,23 @@ impl Thread {
     /// Writes the group in one transaction; returns how many rows of each insert were new. On an
     /// error nothing was written.
     fn write(&mut self, group: &[Insert]) -> rusqlite::Result<Vec<u64>> {
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if let Err(error) = self.shortener.packer.tend(&self.connection) {
+            tracing::warn!(%error, "spans are kept with less compression for now");
+        }
         let batches: Vec<&[SpanRow]> = group.iter().map(|insert| insert.rows.as_slice()).collect();
-        let stored = insert::write(&transaction, &batches)?;
-        transaction.commit()?;
-        Ok(stored)
+        let (connection, shortener) = (&mut self.connection, &mut self.shortener);
+        let mut all = || {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let stored = insert::write(&transaction, &batches, shortener)?;
+            transaction.commit()?;
+            Ok(stored)
+        };
+        let written = all();
+        if written.is_err() {
+            self.shortener.forget();
+        }
+        written
     }
 
     /// Writes `first` and the metrics and logs that wait behind it, in one transaction; returns the
@@ -216,18 +232,33 @@ impl Thread {
         other
     }
 
-    fn prune(
-        &mut self,
-        cutoff_ns: i64,
-        prune_slice: impl Fn(&Connection, i64) -> rusqlite::Result<u64>,
-    ) -> Result<u64, StoreError> {
+    fn prune(&mut self, task: Prune) -> Result<u64, StoreError> {
+        let (connection, shortener) = (&mut self.connection, &mut self.shortener);
         let mut slice = || {
             let transaction =
-                self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let dropped = prune_slice(&transaction, cutoff_ns)?;
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            shortener.begin(&transaction)?;
+            let texts = &mut shortener.texts;
+            let dropped = match task {
+                Prune::Older(cutoff_ns) => retention::prune_slice(&transaction, cutoff_ns, texts)?,
+                Prune::SignalsOlder(cutoff_ns) => signals::prune_slice(&transaction, cutoff_ns)?,
+                Prune::Larger(bytes) if retention::bytes_used(&transaction)? > bytes => {
+                    let cutoff_ns = retention::slice_end_ns(&transaction)?;
+                    retention::prune_slice(&transaction, cutoff_ns, texts)?
+                        + signals::prune_slice(&transaction, cutoff_ns)?
+                }
+                Prune::Larger(_) => 0,
+                Prune::Unused => {
+                    shortener.sweep(&transaction)? as u64 + signals::sweep(&transaction)?
+                }
+            };
             transaction.commit()?;
             Ok(dropped)
         };
-        slice().map_err(|error| self.place.failure(&error))
+        let dropped = slice();
+        if dropped.is_err() {
+            shortener.forget();
+        }
+        dropped.map_err(|error| self.place.failure(&error))
     }
 }

@@ -1,6 +1,8 @@
 //! Attribute lists as they are kept, and what queries want of them.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::{Arc, PoisonError};
 
 use rusqlite::Connection;
 use rusqlite::functions::Context;
@@ -9,29 +11,46 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::PURE;
+use super::{PURE, Shelf};
+use crate::sqlite::packing::is_list;
 
-pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
-    connection.create_scalar_function("ch_attribute", 2, PURE, attribute)?;
-    connection.create_scalar_function("ch_map", 2, PURE, map)?;
-    connection.create_scalar_function("ch_list", 2, PURE, list)
+pub(super) fn register(connection: &Connection, shelf: &Shelf) -> rusqlite::Result<()> {
+    let own = Arc::clone(shelf);
+    connection.create_scalar_function("ch_attribute", 2, PURE, move |c| attribute(c, &own))?;
+    let own = Arc::clone(shelf);
+    connection.create_scalar_function("ch_map", 2, PURE, move |c| map(c, &own))?;
+    let own = Arc::clone(shelf);
+    connection.create_scalar_function("ch_list", 2, PURE, move |c| list(c, &own))?;
+    let own = Arc::clone(shelf);
+    connection.create_scalar_function("ch_unpack", 1, PURE, move |c| {
+        Ok(text(c, 0, &own)?.map(Cow::into_owned))
+    })
 }
 
 /// `ch_attribute(list, key)`: the text of the first attribute of this name; NULL without.
-fn attribute(context: &Context<'_>) -> rusqlite::Result<Option<String>> {
-    let Some(text) = text(context, 0)? else { return Ok(None) };
-    let Some(key) = self::text(context, 1)? else { return Ok(None) };
-    let mut reader = serde_json::Deserializer::from_str(text);
-    One(key).deserialize(&mut reader).map_err(|error| broken(&error))
+fn attribute(context: &Context<'_>, shelf: &Shelf) -> rusqlite::Result<Option<String>> {
+    if let ValueRef::Blob(kept) = context.get_raw(0)
+        && is_list(kept)
+    {
+        let key = context.get_raw(1).as_str()?;
+        let mut unpacker = shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = unpacker.list(kept).map_err(|error| broken(&error))?;
+        let found = unpacker.vocabulary.find(&list, key).map_err(|error| broken(&error))?;
+        return Ok(found.map(Cow::into_owned));
+    }
+    let Some(text) = text(context, 0, shelf)? else { return Ok(None) };
+    let Some(key) = self::text(context, 1, shelf)? else { return Ok(None) };
+    let mut reader = serde_json::Deserializer::from_str(&text);
+    One(&key).deserialize(&mut reader).map_err(|error| broken(&error))
 }
 
 /// `ch_map(attributes, content)`: both lists as one JSON object.
-fn map(context: &Context<'_>) -> rusqlite::Result<String> {
+fn map(context: &Context<'_>, shelf: &Shelf) -> rusqlite::Result<String> {
     let mut all = Map::new();
     for argument in 0..2 {
-        let Some(text) = text(context, argument)? else { continue };
+        let Some(text) = text(context, argument, shelf)? else { continue };
         let part: Map<String, Value> =
-            serde_json::from_str(text).map_err(|error| broken(&error))?;
+            serde_json::from_str(&text).map_err(|error| broken(&error))?;
         for (key, value) in part {
             all.entry(key).or_insert(value);
         }
@@ -40,12 +59,12 @@ fn map(context: &Context<'_>) -> rusqlite::Result<String> {
 }
 
 /// `ch_list(rows, member)`: that member of each row, as a JSON array.
-fn list(context: &Context<'_>) -> rusqlite::Result<String> {
-    let Some(text) = text(context, 0)? else { return Ok("[]".to_owned()) };
-    let Some(member) = self::text(context, 1)? else { return Ok("[]".to_owned()) };
+fn list(context: &Context<'_>, shelf: &Shelf) -> rusqlite::Result<String> {
+    let Some(text) = text(context, 0, shelf)? else { return Ok("[]".to_owned()) };
+    let Some(member) = self::text(context, 1, shelf)? else { return Ok("[]".to_owned()) };
     let rows: Vec<Map<String, Value>> =
-        serde_json::from_str(text).map_err(|error| broken(&error))?;
-    let members = rows.into_iter().map(|mut row| match row.remove(member) {
+        serde_json::from_str(&text).map_err(|error| broken(&error))?;
+    let members = rows.into_iter().map(|mut row| match row.remove(member.as_ref()) {
         Some(Value::Number(ns)) => {
             super::times::text(ns.as_i64().unwrap_or(0), "DateTime64(9)").into()
         }
@@ -55,14 +74,24 @@ fn list(context: &Context<'_>) -> rusqlite::Result<String> {
     Ok(Value::Array(members.collect()).to_string())
 }
 
-fn text<'a>(context: &'a Context<'_>, argument: usize) -> rusqlite::Result<Option<&'a str>> {
+/// An argument, unpacked if it is packed; `None` for NULL.
+fn text<'a>(
+    context: &'a Context<'_>,
+    argument: usize,
+    shelf: &Shelf,
+) -> rusqlite::Result<Option<Cow<'a, str>>> {
     match context.get_raw(argument) {
         ValueRef::Null => Ok(None),
-        value => Ok(Some(value.as_str()?)),
+        ValueRef::Blob(packed) => {
+            let mut unpacker = shelf.lock().unwrap_or_else(PoisonError::into_inner);
+            let text = unpacker.unpack(packed).map_err(|error| broken(&error))?;
+            Ok(Some(Cow::Owned(text)))
+        }
+        value => Ok(Some(Cow::Borrowed(value.as_str()?))),
     }
 }
 
-fn broken(error: &serde_json::Error) -> rusqlite::Error {
+fn broken(error: &dyn fmt::Display) -> rusqlite::Error {
     super::failed(&format!("an attribute list is damaged: {error}"))
 }
 

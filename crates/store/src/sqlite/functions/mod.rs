@@ -1,6 +1,7 @@
 //! The functions that ClickHouse has and SQLite lacks: what the translated queries call.
 //!
-//! All of them are pure. Text in, text out; times are nanoseconds since 1970.
+//! All of them are pure. Text in, text out; times are nanoseconds since 1970. A BLOB is a packed
+//! text.
 
 mod aggregates;
 mod attributes;
@@ -12,6 +13,8 @@ pub(super) mod times;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
+use super::packing::Shelf;
+
 #[cfg(test)]
 mod tests;
 
@@ -21,8 +24,8 @@ const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8
     .union(FunctionFlags::SQLITE_DIRECTONLY);
 
 /// Makes them known to a connection.
-pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
-    attributes::register(connection)?;
+pub(super) fn register(connection: &Connection, shelf: &Shelf) -> rusqlite::Result<()> {
+    attributes::register(connection, shelf)?;
     lists::register(connection)?;
     texts::register(connection)?;
     numbers::register(connection)?;

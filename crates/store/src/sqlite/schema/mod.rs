@@ -1,25 +1,31 @@
 //! The tables, how they came to be, and how a connection to them is opened.
 //!
-//! `spans` holds only what lists and statistics read, so that going through a million spans touches
-//! few pages; `span_details` and `span_content` hold the rest under the same id. `traces` and
-//! `trace_facts` are sums of `spans`, kept up to date by every insert: the list of traces is one
-//! index walk. Metrics and logs have tables of their own, which `metric_rows` and `log_rows` join.
+//! `span_rows` holds what lists and statistics read, and short attribute lists; `span_extras` and
+//! `span_content` hold what is long or rare under the same id. Texts that come again and again are
+//! numbers there: the view `spans` is what queries read. `traces` and `trace_facts` are sums of the
+//! spans, kept up to date by every insert: the list of traces is one index walk. Metrics and logs have
+//! tables of their own, which the views `metric_rows` and `log_rows` join.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::failure::Place;
+use super::insert::id_number;
+use super::packing::{Shelf, Unpacker};
+use super::texts::hash;
 use crate::StoreError;
 
 #[cfg(test)]
 mod tests;
 
 /// Marks a file as ours in SQLite's header: "toll".
-const APPLICATION_ID: i64 = 0x746f_6c6c;
+pub(super) const APPLICATION_ID: i64 = 0x746f_6c6c;
 /// Statements kept prepared by a connection.
 const STATEMENTS_MAX: usize = 32;
 /// Pages that the writer keeps in memory, in KiB.
@@ -33,7 +39,11 @@ const LOG_PAGES_MAX: i64 = 8_192;
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
 /// Each brings the schema from version `index` to `index + 1`. Never edit one that was released.
-const MIGRATIONS: [&str; 2] = [include_str!("001_spans.sql"), include_str!("003_signals.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("001_spans.sql"),
+    include_str!("002_signals.sql"),
+    include_str!("003_compressed.sql"),
+];
 
 /// The version that this program reads and writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -48,16 +58,18 @@ pub(super) fn open_for_writing(place: &Place) -> Result<Connection, StoreError> 
     Ok(connection)
 }
 
-/// Opens the database for a reader. It must be up to date.
-pub(super) fn open_for_reading(place: &Place) -> Result<Connection, StoreError> {
+/// Opens the database for a reader, and what unpacks its texts. It must be up to date.
+pub(super) fn open_for_reading(place: &Place) -> Result<(Connection, Shelf), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(place, flags, READER_CACHE_KIB)?;
-    super::functions::register(&connection).map_err(|error| place.failure(&error))?;
+    let unpacker = Unpacker::new().map_err(|error| place.unusable(&error))?;
+    let shelf = Arc::new(Mutex::new(unpacker));
+    super::functions::register(&connection, &shelf).map_err(|error| place.failure(&error))?;
     let found = check(&connection, place)?;
     if found < VERSION {
         return Err(StoreError::OlderSchema { path: place.name(), found, known: VERSION });
     }
-    Ok(connection)
+    Ok((connection, shelf))
 }
 
 /// Makes the file and the folders above it. SQLite gives the log beside it the same mode. The mode
@@ -125,6 +137,13 @@ fn prepare(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
     // Another process may have been faster.
     let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let done = usize::try_from(found).unwrap_or(0);
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+    transaction.create_scalar_function("id_number", 1, flags, |context| {
+        Ok(context.get_raw(0).as_str().ok().and_then(id_number))
+    })?;
+    transaction.create_scalar_function("text_hash", 1, flags, |context| {
+        Ok(hash(context.get_raw(0).as_str()?))
+    })?;
     for migration in MIGRATIONS.iter().skip(done) {
         transaction.execute_batch(migration)?;
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::super::{Sqlite, SqliteSettings};
-use super::{APPLICATION_ID, VERSION};
+use super::{APPLICATION_ID, MIGRATIONS, VERSION};
 use crate::StoreError;
 
 fn open(path: &Path) -> Result<Sqlite, StoreError> {
@@ -39,6 +39,29 @@ fn a_reader_does_not_bring_an_old_schema_up_to_date() {
     let error = Sqlite::open(&path, settings).unwrap_err();
     assert!(matches!(error, StoreError::OlderSchema { found: 0, known: VERSION, .. }), "{error}");
     drop(open(&path).unwrap());
+}
+
+#[test]
+fn a_database_of_an_earlier_schema_becomes_what_a_new_one_is() {
+    let tables = |path: &Path| -> Vec<(String, Option<String>)> {
+        let database = Connection::open(path).unwrap();
+        let sql = "SELECT name, sql FROM sqlite_schema ORDER BY type, name";
+        let mut tables = database.prepare(sql).unwrap();
+        let tables = tables.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        tables.map(Result::unwrap).collect()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let new = folder.path().join("new.db");
+    drop(open(&new).unwrap());
+    for version in 1..MIGRATIONS.len() {
+        let before = MIGRATIONS[..version].concat();
+        let (_folder, path) = folder_with(&format!(
+            "{before}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};"
+        ));
+        assert_ne!(tables(&path), tables(&new), "{version}");
+        drop(open(&path).unwrap());
+        assert_eq!(tables(&path), tables(&new), "{version}");
+    }
 }
 
 #[test]

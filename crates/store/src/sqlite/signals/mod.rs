@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use self::digest::Digest;
 pub(super) use self::group::{Insert, insert_group};
-pub(super) use self::retention::{SLICE_ROWS, prune_slice};
+pub(super) use self::retention::{SLICE_ROWS, prune_slice, sweep};
 use self::shape::Columns;
 use crate::span_row::pairs;
 use crate::{LogRow, MetricRow, Origin};

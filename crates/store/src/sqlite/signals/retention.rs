@@ -16,7 +16,7 @@ const DROP_ORIGINS: &str = "DELETE FROM signal_origins WHERE NOT EXISTS \
     (SELECT 1 FROM log_records WHERE origin = signal_origins.id)";
 
 /// Drops up to [`SLICE_ROWS`] of the oldest points and of the oldest log records from before
-/// `cutoff_ns`; in the last slice also what nothing comes from any more. Returns how many.
+/// `cutoff_ns`. Returns how many.
 pub(in crate::sqlite) fn prune_slice(
     connection: &Connection,
     cutoff_ns: i64,
@@ -24,10 +24,12 @@ pub(in crate::sqlite) fn prune_slice(
     let slice = params![cutoff_ns, SLICE_ROWS];
     let points = connection.prepare_cached(DROP_POINTS)?.execute(slice)?;
     let logs = connection.prepare_cached(DROP_LOGS)?.execute(slice)?;
-    let dropped = points + logs;
-    if dropped < SLICE_ROWS as usize {
-        connection.prepare_cached(DROP_SERIES)?.execute([])?;
-        connection.prepare_cached(DROP_ORIGINS)?.execute([])?;
-    }
-    Ok(dropped as u64)
+    Ok((points + logs) as u64)
+}
+
+/// Drops what nothing comes from any more; returns how many rows.
+pub(in crate::sqlite) fn sweep(connection: &Connection) -> rusqlite::Result<u64> {
+    let series = connection.prepare_cached(DROP_SERIES)?.execute([])?;
+    let origins = connection.prepare_cached(DROP_ORIGINS)?.execute([])?;
+    Ok((series + origins) as u64)
 }

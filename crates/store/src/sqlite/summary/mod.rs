@@ -5,38 +5,20 @@
 //! takes spans away, adds the remaining ones up anew and comes to the same line.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+mod lines;
 
 #[cfg(test)]
 mod tests;
+
+pub(super) use lines::Lines;
 
 /// How many values of each dimension a trace can be found by; a trace with more can be found by
 /// those that arrived first.
 pub(super) const FACTS_MAX: usize = 64;
 
-const LOAD: &str = "SELECT * FROM traces WHERE trace_id = ?";
-const SAVE: &str = "INSERT INTO traces (trace_id, started_ns, ended_ns, spans, errors, \
-    root_parentless, root_ns, root_duration_ns, root_name, status, llm_ns, llm_duration_ns, \
-    provider, model, ttft_seconds, input_tokens, output_tokens, session_ns, session, facts) \
-    VALUES (:trace_id, :started_ns, :ended_ns, :spans, :errors, :root_parentless, :root_ns, \
-    :root_duration_ns, :root_name, :status, :llm_ns, :llm_duration_ns, :provider, :model, \
-    :ttft_seconds, :input_tokens, :output_tokens, :session_ns, :session, :facts) \
-    ON CONFLICT (trace_id) DO UPDATE SET started_ns = excluded.started_ns, \
-    ended_ns = excluded.ended_ns, spans = excluded.spans, errors = excluded.errors, \
-    root_parentless = excluded.root_parentless, root_ns = excluded.root_ns, \
-    root_duration_ns = excluded.root_duration_ns, root_name = excluded.root_name, \
-    status = excluded.status, llm_ns = excluded.llm_ns, \
-    llm_duration_ns = excluded.llm_duration_ns, provider = excluded.provider, \
-    model = excluded.model, ttft_seconds = excluded.ttft_seconds, \
-    input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, \
-    session_ns = excluded.session_ns, session = excluded.session, facts = excluded.facts \
-    RETURNING id";
-const ADD_FACT: &str = "INSERT OR IGNORE INTO trace_facts (dimension, value, started_ns, trace) \
-    VALUES (?, ?, ?, ?)";
-const DROP_FACT: &str = "DELETE FROM trace_facts \
-    WHERE dimension = ? AND value = ? AND started_ns = ? AND trace = ?";
+/// How many dimensions there are.
+pub(super) const DIMENSIONS: usize = 4;
 
 /// An attribute by which traces are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,12 +43,14 @@ pub(super) struct SpanFacts<'a> {
     pub(super) input_tokens: Option<i64>,
     pub(super) output_tokens: Option<i64>,
     pub(super) session: Option<&'a str>,
-    pub(super) user: Option<&'a str>,
+    /// The numbers of the texts that it can be found by, in the order of [`Dimension::ALL`].
+    pub(super) values: [Option<i64>; DIMENSIONS],
 }
 
 /// A trace's line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Summary {
+    id: i64,
     started_ns: i64,
     ended_ns: i64,
     spans: i64,
@@ -76,7 +60,9 @@ pub(super) struct Summary {
     input_tokens: Option<i64>,
     output_tokens: Option<i64>,
     session: Option<(i64, String)>,
-    facts: BTreeSet<(u8, String)>,
+    facts: Facts,
+    /// Whether a span was added since.
+    is_changed: bool,
     /// What the database has; `None` for a trace that it doesn't know.
     saved: Option<Saved>,
 }
@@ -103,14 +89,19 @@ struct Llm {
 
 #[derive(Clone, Debug, PartialEq)]
 struct Saved {
-    id: i64,
     started_ns: i64,
-    facts: BTreeSet<(u8, String)>,
+    facts: Facts,
 }
+
+/// What a trace can be found by: dimension, and number of the text.
+type Facts = Vec<(u8, i64)>;
 
 // === impl Dimension ===
 
 impl Dimension {
+    pub(super) const ALL: [Self; DIMENSIONS] =
+        [Self::Provider, Self::Model, Self::Session, Self::User];
+
     /// Its number in `trace_facts`.
     pub(super) const fn number(self) -> u8 {
         match self {
@@ -120,22 +111,24 @@ impl Dimension {
             Self::User => 3,
         }
     }
+
+    /// Its column in `spans`.
+    pub(super) const fn column(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Model => "model",
+            Self::Session => "session",
+            Self::User => "user",
+        }
+    }
 }
 
 // === impl Summary ===
 
 impl Summary {
-    /// The trace's line as it is in the database, or an empty one.
-    pub(super) fn load(connection: &Connection, trace_id: &str) -> rusqlite::Result<Self> {
-        let found =
-            connection.prepare_cached(LOAD)?.query_row([trace_id], Self::read).optional()?;
-        Ok(found.unwrap_or_default())
-    }
-
-    /// An empty line that replaces the one in the database when saved.
-    pub(super) fn anew(connection: &Connection, trace_id: &str) -> rusqlite::Result<Self> {
-        let old = Self::load(connection, trace_id)?;
-        Ok(Self { saved: old.saved, ..Self::default() })
+    /// The trace's number.
+    pub(super) const fn id(&self) -> i64 {
+        self.id
     }
 
     /// Adds a span that was not there before.
@@ -146,6 +139,7 @@ impl Summary {
         }
         self.started_ns = self.started_ns.min(span.timestamp_ns);
         self.ended_ns = self.ended_ns.max(ended_ns);
+        self.is_changed = true;
         self.spans += 1;
         self.errors += i64::from(span.failed);
         self.absorb_root(span);
@@ -159,80 +153,14 @@ impl Summary {
                 self.session = Some((span.timestamp_ns, session.to_owned()));
             }
         }
-        self.remember(Dimension::Provider, span.provider);
-        self.remember(Dimension::Model, span.model);
-        self.remember(Dimension::Session, span.session);
-        self.remember(Dimension::User, span.user);
+        for (dimension, value) in Dimension::ALL.into_iter().zip(span.values) {
+            self.remember(dimension, value);
+        }
     }
 
     /// Whether no span was added.
     pub(super) const fn is_empty(&self) -> bool {
         self.spans == 0
-    }
-
-    /// Writes the line and the facts that changed.
-    pub(super) fn save(&mut self, connection: &Connection, trace_id: &str) -> rusqlite::Result<()> {
-        let root = self.root.as_ref();
-        let llm = self.llm.as_ref();
-        let facts = serde_json::to_string(&self.facts)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        // By place, in the order of `SAVE`: names would be looked up one by one, for every trace.
-        let id: i64 = connection.prepare_cached(SAVE)?.query_row(
-            params![
-                trace_id,
-                self.started_ns,
-                self.ended_ns,
-                self.spans,
-                self.errors,
-                root.is_some_and(|root| root.parentless),
-                root.map_or(0, |root| root.timestamp_ns),
-                root.map_or(0, |root| root.duration_ns),
-                root.map_or("", |root| &root.name),
-                root.map_or("", |root| &root.status),
-                llm.map(|llm| llm.timestamp_ns),
-                llm.map(|llm| llm.duration_ns),
-                llm.and_then(|llm| llm.provider.as_deref()),
-                llm.and_then(|llm| llm.model.as_deref()),
-                llm.and_then(|llm| llm.ttft_seconds),
-                self.input_tokens,
-                self.output_tokens,
-                self.session.as_ref().map(|(ns, _)| *ns),
-                self.session.as_ref().map(|(_, session)| session),
-                facts,
-            ],
-            |row| row.get(0),
-        )?;
-        self.save_facts(connection, id)
-    }
-
-    /// Removes the line from the database.
-    pub(super) fn remove(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let Some(saved) = &self.saved else { return Ok(()) };
-        saved.drop_facts(connection)?;
-        connection.prepare_cached("DELETE FROM traces WHERE id = ?")?.execute([saved.id])?;
-        Ok(())
-    }
-
-    fn save_facts(&mut self, connection: &Connection, id: i64) -> rusqlite::Result<()> {
-        // The facts carry the start; when it moves, or facts vanish, all are written again.
-        let known = match self.saved.take() {
-            Some(saved)
-                if saved.started_ns == self.started_ns && saved.facts.is_subset(&self.facts) =>
-            {
-                saved.facts
-            }
-            Some(saved) => {
-                saved.drop_facts(connection)?;
-                BTreeSet::new()
-            }
-            None => BTreeSet::new(),
-        };
-        let mut add = connection.prepare_cached(ADD_FACT)?;
-        for (dimension, value) in self.facts.difference(&known) {
-            add.execute(params![dimension, value, self.started_ns, id])?;
-        }
-        self.saved = Some(Saved { id, started_ns: self.started_ns, facts: self.facts.clone() });
-        Ok(())
     }
 
     fn absorb_root(&mut self, span: &SpanFacts<'_>) {
@@ -275,67 +203,16 @@ impl Summary {
         }
     }
 
-    fn remember(&mut self, dimension: Dimension, value: Option<&str>) {
+    fn remember(&mut self, dimension: Dimension, value: Option<i64>) {
         let Some(value) = value else { return };
         let number = dimension.number();
+        if self.facts.contains(&(number, value)) {
+            return;
+        }
         let known = self.facts.iter().filter(|(dimension, _)| *dimension == number).count();
         if known < FACTS_MAX {
-            self.facts.insert((number, value.to_owned()));
+            self.facts.push((number, value));
         }
-    }
-
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let facts: BTreeSet<(u8, String)> = super::read::json(row, "facts")?;
-        let started_ns = row.get("started_ns")?;
-        let llm = match row.get("llm_ns")? {
-            None => None,
-            Some(timestamp_ns) => Some(Llm {
-                timestamp_ns,
-                duration_ns: row.get("llm_duration_ns")?,
-                provider: row.get("provider")?,
-                model: row.get("model")?,
-                ttft_seconds: row.get("ttft_seconds")?,
-            }),
-        };
-        let session = match row.get("session_ns")? {
-            None => None,
-            Some(ns) => Some((ns, row.get("session")?)),
-        };
-        Ok(Self {
-            started_ns,
-            ended_ns: row.get("ended_ns")?,
-            spans: row.get("spans")?,
-            errors: row.get("errors")?,
-            root: Some(Root {
-                parentless: row.get("root_parentless")?,
-                timestamp_ns: row.get("root_ns")?,
-                duration_ns: row.get("root_duration_ns")?,
-                name: row.get("root_name")?,
-                status: row.get("status")?,
-            }),
-            llm,
-            input_tokens: row.get("input_tokens")?,
-            output_tokens: row.get("output_tokens")?,
-            session,
-            saved: Some(Saved { id: row.get("id")?, started_ns, facts: facts.clone() }),
-            facts,
-        })
-    }
-}
-
-// === impl Saved ===
-
-impl Saved {
-    fn drop_facts(&self, connection: &Connection) -> rusqlite::Result<()> {
-        for (dimension, value) in &self.facts {
-            connection.prepare_cached(DROP_FACT)?.execute(params![
-                dimension,
-                value,
-                self.started_ns,
-                self.id
-            ])?;
-        }
-        Ok(())
     }
 }
 

@@ -4,7 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use futures_util::future::join_all;
 use rusqlite::Connection;
+use rusqlite::types::Value;
 
+use super::super::packing::Unpacker;
 use super::super::retention::SLICE_SPANS;
 use super::super::{Sqlite, SqliteSettings};
 use super::{Fixture, START_NS, at, failed, llm_row, pairs, row, trace_id, with};
@@ -67,8 +69,15 @@ async fn content_is_kept_apart_from_the_other_attributes() {
         CONTENT_KEYS.iter().map(|key| ((*key).to_owned(), "secret".to_owned())).collect();
     fixture.insert(vec![row]).await;
     let database = Connection::open(fixture.path()).unwrap();
-    let column = |sql: &str| database.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
-    assert_eq!(column("SELECT attributes FROM span_details"), "{}");
+    let column = |sql: &str| {
+        let value = database.query_row(sql, [], |row| row.get::<_, Value>(0)).unwrap();
+        match value {
+            Value::Blob(packed) => Unpacker::new().unwrap().unpack(&packed).unwrap(),
+            Value::Text(text) => text,
+            _ => panic!("{value:?}"),
+        }
+    };
+    assert_eq!(column("SELECT attributes FROM spans"), "{}");
     assert_eq!(column("SELECT attributes FROM span_content").matches("secret").count(), 5);
 }
 
@@ -219,7 +228,7 @@ async fn a_trace_across_the_edge_keeps_its_young_spans_and_a_true_line() {
     assert!(fixture.store.recent(&by_session("old")).await.unwrap().is_empty());
     assert_eq!(fixture.store.recent(&by_session("young")).await.unwrap(), expected);
     let database = Connection::open(fixture.path()).unwrap();
-    for (table, rows) in [("spans", 1), ("span_details", 1), ("span_content", 0), ("traces", 1)] {
+    for (table, rows) in [("spans", 1), ("span_extras", 0), ("span_content", 0), ("traces", 1)] {
         let count =
             database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0));
         assert_eq!(count, Ok(rows), "{table}");

@@ -3,11 +3,14 @@
 mod filters;
 mod keeping;
 mod lookup;
+mod plans;
 mod query;
 mod questions;
+mod room;
 mod scope;
 mod signal_queries;
 mod signals;
+mod size;
 mod speed;
 
 use std::path::PathBuf;

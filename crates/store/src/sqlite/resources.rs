@@ -1,0 +1,132 @@
+//! Resources: many rows repeat one, so what a row has for it is remembered.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, ToSql};
+use serde::Serialize;
+
+use super::insert::json;
+use super::packing::{Packed, Packer};
+use super::texts::{Shared, TEXT_BYTES_MAX, Texts};
+use crate::SpanRow;
+use crate::span_row::pairs;
+
+/// The resource attribute that has a column of its own.
+const PROJECT_ID: &str = "project.id";
+/// How many resources are remembered; then the writer starts over.
+const KNOWN_RESOURCES_MAX: usize = 1_024;
+
+/// The resources that the writer has met.
+#[derive(Default)]
+pub(super) struct Resources {
+    known: HashMap<u64, Known, RandomState>,
+    hasher: RandomState,
+}
+
+/// What a row has for its resource.
+#[derive(Clone)]
+pub(super) struct Resource {
+    pub(super) all: Kept,
+    pub(super) project: Option<Kept>,
+}
+
+/// A text in a row: its number, itself, or packed.
+#[derive(Clone)]
+pub(super) enum Kept {
+    Number(i64),
+    Text(String),
+    Packed(Packed),
+}
+
+struct Known {
+    pairs: Vec<(String, String)>,
+    /// Until which start of spans its texts are kept.
+    used_ns: i64,
+    resource: Resource,
+}
+
+/// A resource as a JSON object.
+#[derive(Serialize)]
+struct Object<'a>(#[serde(serialize_with = "pairs::serialize")] &'a [(String, String)]);
+
+// === impl Resources ===
+
+impl Resources {
+    /// What this row has for its resource.
+    pub(super) fn of(
+        &mut self,
+        connection: &Connection,
+        texts: &mut Texts,
+        packer: &mut Packer,
+        row: &SpanRow,
+    ) -> rusqlite::Result<Resource> {
+        let (pairs, ns) = (&row.resource_attributes, row.timestamp_ns);
+        let hash = self.hasher.hash_one(pairs);
+        if let Some(known) = self.known.get(&hash)
+            && known.used_ns >= ns
+            && known.pairs == *pairs
+        {
+            return Ok(known.resource.clone());
+        }
+        let mut used_ns = i64::MAX;
+        let mut share = |texts: &mut Texts, text: &str| {
+            let shared = texts.share(connection, text, ns)?;
+            if let Shared::Number(_) = shared {
+                used_ns = used_ns.min(texts.used_ns(text).unwrap_or(ns));
+            }
+            Ok::<_, rusqlite::Error>(Kept::from(shared))
+        };
+        let json = json(&Object(pairs))?;
+        let all = share(texts, &json)?;
+        let project = row.resource_attribute(PROJECT_ID);
+        let project = project.map(|project| share(texts, project)).transpose()?;
+        let is_long = json.len() > TEXT_BYTES_MAX;
+        let all = if is_long { Kept::Packed(packer.pack(json)?) } else { all };
+        let resource = Resource { all, project };
+        // What is long is rare, and would fill the memory.
+        if !is_long {
+            if self.known.len() >= KNOWN_RESOURCES_MAX {
+                self.known.clear();
+            }
+            let known = Known { pairs: pairs.clone(), used_ns, resource: resource.clone() };
+            self.known.insert(hash, known);
+        }
+        Ok(resource)
+    }
+
+    /// To be called when the numbers of texts may have become others.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+    }
+}
+
+// === impl Kept ===
+
+impl Kept {
+    /// Whether it has no place in a row that statistics go through.
+    pub(super) const fn is_long(&self) -> bool {
+        matches!(self, Self::Packed(_))
+    }
+}
+
+impl From<Shared<'_>> for Kept {
+    fn from(shared: Shared<'_>) -> Self {
+        match shared {
+            Shared::Number(number) => Self::Number(number),
+            Shared::Text(text) => Self::Text(text.to_owned()),
+        }
+    }
+}
+
+impl ToSql for Kept {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Number(number) => Ok(ToSqlOutput::from(*number)),
+            Self::Text(text) => text.to_sql(),
+            Self::Packed(packed) => packed.to_sql(),
+        }
+    }
+}
