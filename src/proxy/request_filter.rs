@@ -74,16 +74,9 @@ async fn decide(
             body::Read::TooLarge => return Ok(Err(Rejection::BodyTooLarge { body_bytes_max })),
         },
     };
-    let mut request = Request::new(body.clone());
-    *request.method_mut() = ctx.http.method.clone();
-    *request.uri_mut() = session.req_header().uri.clone();
+    let mut request = owned(session, ctx, body.clone());
     request.extensions_mut().insert(Identity(identity));
-    *request.headers_mut() = session.req_header().headers.clone();
     request.extensions_mut().insert(endpoint.clone());
-    request.extensions_mut().insert(ctx.id.clone());
-    if ctx.snapshot.guard.is_some() {
-        request.extensions_mut().insert(ctx.told.get_or_insert_default().clone());
-    }
     let stack = ctx.snapshot.stack.clone();
     let verdict = match unless_gone(session, stack.oneshot(request)).await {
         Ok(verdict) => verdict,
@@ -111,6 +104,19 @@ async fn decide(
             Ok(Err(rejection))
         }
     }
+}
+
+/// The request as the stack wants it: nothing of the session crosses that line.
+fn owned(session: &Session, ctx: &mut Ctx, body: Bytes) -> Request<Bytes> {
+    let mut request = Request::new(body);
+    *request.method_mut() = ctx.http.method.clone();
+    *request.uri_mut() = session.req_header().uri.clone();
+    *request.headers_mut() = session.req_header().headers.clone();
+    request.extensions_mut().insert(ctx.id.clone());
+    if ctx.snapshot.guard.is_some() {
+        request.extensions_mut().insert(ctx.told.get_or_insert_default().clone());
+    }
+    request
 }
 
 /// Keeps what a request said of itself that never got a plan.
