@@ -18,6 +18,7 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tollgate_store::SpanStore;
 
@@ -70,6 +71,17 @@ impl Collector {
         self.pipeline.writes()
     }
 
+    /// The HTTP receiver alone, for whoever has a server. What it takes waits for
+    /// [`Collector::run`].
+    pub fn http_router(&self) -> Router {
+        receiver::http::router(Arc::clone(&self.pipeline))
+    }
+
+    /// Writes what receivers take, until it is dropped. [`Collector::serve`] does it, too.
+    pub async fn run(&self) {
+        self.pipeline.run().await;
+    }
+
     /// Serves both protocols until `shutdown`, then answers what was begun.
     ///
     /// # Errors
@@ -83,7 +95,7 @@ impl Collector {
         use futures_util::FutureExt;
 
         let shutdown = shutdown.shared();
-        let router = receiver::http::router(Arc::clone(&self.pipeline));
+        let router = self.http_router();
         let http = axum::serve(http, router).with_graceful_shutdown(shutdown.clone());
         let grpc = receiver::grpc::serve(Arc::clone(&self.pipeline), grpc, shutdown);
         let served = async { tokio::join!(http.into_future(), grpc) };

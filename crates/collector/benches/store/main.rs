@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use tokio::sync::mpsc;
-use tollgate_collector::{Collector, CollectorSettings};
+use tollgate_collector::{Collector, CollectorSettings, SignalKind};
 use tollgate_store::sql::{Scope, SqlQuery};
 use tollgate_store::{SpanStore, Sqlite, SqliteSettings, TraceFilter};
 use tower::ServiceExt;
@@ -104,6 +104,8 @@ async fn load(store: &Arc<Sqlite>) -> Result<Vec<Line>, Box<dyn Error>> {
     let kept: Arc<dyn SpanStore> = Arc::clone(store) as Arc<dyn SpanStore>;
     let collector = Collector::new(CollectorSettings::default(), kept);
     let router = collector.http_router();
+    let writing = collector.clone();
+    tokio::spawn(async move { writing.run().await });
     let (exports, mut arriving) = mpsc::channel(1);
     let (started, before) = (Instant::now(), process_seconds());
     let clients = std::thread::Builder::new().name("clients".to_owned()).spawn(move || {
@@ -124,8 +126,8 @@ async fn load(store: &Arc<Sqlite>) -> Result<Vec<Line>, Box<dyn Error>> {
     }
     let seconds = started.elapsed().as_secs_f64();
     let clients = clients.join().map_err(|_| "the clients failed")?;
-    if collector.counters().stored != spans {
-        return Err(format!("{:?} of {spans} spans", collector.counters()).into());
+    if collector.counters(SignalKind::Traces).stored != spans {
+        return Err(format!("{:?} of {spans} spans", collector.counters(SignalKind::Traces)).into());
     }
     let of_span = |seconds: f64| seconds * 1e6 / spans as f64;
     let ours = of_span(process_seconds() - before - clients);
