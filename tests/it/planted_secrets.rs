@@ -2,8 +2,10 @@
 //! log lines in every detail, rows, exports, metrics, answers, the configuration's check and `Debug`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 
+use tollgate_keys::{Grants, KeyStore, NewKey, Scope, now_s};
 use tollgate_mock::{Fault, Scenario};
 
 use crate::client::{exchange, post};
@@ -12,17 +14,31 @@ use crate::harness::{
     ANTHROPIC_KEY, CLICKHOUSE_KEY, OPENAI_KEY, USUAL, World, free_port, trace_id, traceparent,
 };
 
-/// The caller's own key for a provider, its key for us, and one that it pasted into a prompt.
+/// The caller's own key for a provider, and one that it pasted into a prompt. Its key for us is made
+/// by the key store.
 const CALLERS_KEY: &str = "sk-planted-caller-a1B2c3D4e5F6";
-const GATEWAY_KEY: &str = "tg-planted-gateway-a1B2c3D4e5F6";
 const PASTED_KEY: &str = "sk-proj-planted1B2c3D4e5F6g7H8i9J0";
 
-const PLANTED: [&str; 6] =
-    [OPENAI_KEY, ANTHROPIC_KEY, CLICKHOUSE_KEY, CALLERS_KEY, GATEWAY_KEY, PASTED_KEY];
+const PLANTED: [&str; 5] = [OPENAI_KEY, ANTHROPIC_KEY, CLICKHOUSE_KEY, CALLERS_KEY, PASTED_KEY];
 
-fn sections(port: u16) -> String {
+/// A key that lets its owner call.
+fn gateway_key(folder: &Path) -> String {
+    let store = KeyStore::create(&folder.join("keys.db")).unwrap();
+    let new = NewKey {
+        name: "planted".to_owned(),
+        project: Some("proj_1".to_owned()),
+        scopes: vec![Scope::GatewayCall],
+        expires_s: None,
+        environment: None,
+        grants: Grants::default(),
+    };
+    store.add(&new, now_s()).unwrap().0.expose().to_owned()
+}
+
+fn sections(port: u16, keys: &Path) -> String {
     format!(
-        r#"{USUAL}security:
+        r#"{USUAL}keys: {{ required: true, path: "{}" }}
+security:
   enabled: true
   blocklist: [nightjar]
   secrets: {{ action: redact, direction: input }}
@@ -30,6 +46,7 @@ fn sections(port: u16) -> String {
     nobody: {{ url: "http://127.0.0.1:{}", on_error: open, headers: {{ x-guard-key: "env::CLICKHOUSE_KEY" }} }}
 genai_telemetry: {{ capture_content: true, redact: [secrets], otlp_endpoint: "http://127.0.0.1:{port}", protocol: http }}
 "#,
+        keys.join("keys.db").display(),
         free_port()
     )
 }
@@ -56,7 +73,9 @@ fn quoting(code: u16, key: &str) -> Scenario {
 fn no_planted_secret_is_in_anything_that_the_gateway_says() {
     let log = logged();
     let (port, exported) = backend();
-    let world = World::new(&sections(port));
+    let folder = tempfile::tempdir().unwrap();
+    let gateway_key = gateway_key(folder.path());
+    let world = World::new(&sections(port, folder.path()));
     let trace = trace_id();
     let chat = |text: &str, stream: bool| {
         format!(
@@ -64,7 +83,7 @@ fn no_planted_secret_is_in_anything_that_the_gateway_says() {
         )
     };
     let path = "/v1/chat/completions";
-    let own = format!("x-to11-authorization: Bearer {GATEWAY_KEY}");
+    let own = format!("x-to11-authorization: Bearer {gateway_key}");
     let parent = traceparent(&trace);
     world.mock.set("first", Scenario::status(503));
     let mut answers = Vec::new();
@@ -101,9 +120,10 @@ fn no_planted_secret_is_in_anything_that_the_gateway_says() {
     assert_eq!(refused.iter().filter(|status| **status == 200).count(), 2, "{refused:?}");
     let said: String =
         answers.iter().map(|answer| format!("{:?}\n{}\n", answer.headers, answer.text())).collect();
-    let settings = tollgate_config::load_str("t.yaml", &world.whole(&sections(port)), |name| {
-        keys().iter().find(|(known, _)| *known == name).map(|(_, key)| (*key).to_owned())
-    });
+    let settings =
+        tollgate_config::load_str("t.yaml", &world.whole(&sections(port, folder.path())), |name| {
+            keys().iter().find(|(known, _)| *known == name).map(|(_, key)| (*key).to_owned())
+        });
     let debug = settings.map(|(settings, _)| format!("{settings:#?}")).unwrap();
     assert!(debug.contains("x-guard-key"), "there is something to see: {debug}");
     let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
@@ -113,7 +133,7 @@ fn no_planted_secret_is_in_anything_that_the_gateway_says() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    for (what, text) in [
+    let all = [
         ("answers", said),
         ("rows", database(&world)),
         ("exports", exported.text()),
@@ -121,8 +141,14 @@ fn no_planted_secret_is_in_anything_that_the_gateway_says() {
         ("metrics", world.running().metrics()),
         ("Debug", debug),
         ("check", format!("{output:?}")),
-    ] {
-        for planted in PLANTED {
+    ];
+    search(&all, &gateway_key);
+}
+
+/// Nothing that is planted stands in any of these texts.
+fn search(all: &[(&str, String)], gateway_key: &str) {
+    for (what, text) in all {
+        for planted in PLANTED.into_iter().chain([gateway_key]) {
             let line = text.lines().find(|line| line.contains(planted));
             assert_eq!(line, None, "the {what} have {planted}");
         }

@@ -6,7 +6,7 @@ use tollgate_providers::error_body::{redact_5xx, translate};
 use tollgate_providers::{Dialect, ErrorClass, Secret, UpstreamError};
 
 use super::mask::Mask;
-use super::pipeline::Translation;
+use super::settings::Translation;
 
 /// The longest error body that is read; of a longer one only the status counts.
 const ERROR_BYTES_MAX: usize = 64 * 1024;

@@ -11,6 +11,7 @@ mod meter;
 mod observers;
 mod own;
 mod pipeline;
+mod settings;
 mod tool_calls;
 mod withhold;
 
@@ -23,7 +24,8 @@ pub use decode::BODY_BYTES_MAX;
 pub use hold::{EVENT_BYTES_MAX, Guarded};
 pub use meter::{Gaps, Meter, STALL_MIN, Times, is_content};
 pub use own::{AnswerHead, BodyFilter, OwnChain, OwnFilter, OwnFilters};
-pub use pipeline::{Pipeline, Seen, Settings, Translation};
+pub use pipeline::{Pipeline, Seen};
+pub use settings::{Settings, Translation};
 pub use tool_calls::{ToolCallTimes, ToolCalls};
 pub use withhold::{HELD_BYTES_MAX, HELD_EVENTS_MAX, Withhold};
 

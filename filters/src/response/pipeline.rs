@@ -1,57 +1,21 @@
 //! The only place where the order of the body filters is written.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use http::StatusCode;
 use tokio::time::Instant;
 use tollgate_providers::error_body::{ErrorBody, error_event};
 use tollgate_providers::estimate::Family;
 use tollgate_providers::media::MediaReader;
-use tollgate_providers::translate::{ANSWER_BYTES_MAX, Reply, WriteError, Writer};
-use tollgate_providers::{Dialect, ErrorClass, Secret, StreamEvent, StreamReader, Transcript};
+use tollgate_providers::translate::{ANSWER_BYTES_MAX, WriteError, Writer};
+use tollgate_providers::{Dialect, ErrorClass, StreamEvent, StreamReader, Transcript};
 
 use super::body::Body;
 use super::decode::Decode;
 use super::error_answer::ErrorAnswer;
 use super::hold::{Guard, Guarded};
 use super::observers::Observers;
+use super::settings::{Settings, Translation};
 use super::{Flow, Times, ToolCallTimes, Withhold};
-use crate::guard::{Answer, Findings, Rules};
-
-/// The caller speaks another dialect than the upstream.
-#[derive(Clone, Debug)]
-pub struct Translation {
-    /// What the caller speaks.
-    pub caller: Dialect,
-    /// Whether the caller asked for a stream.
-    pub stream: bool,
-    /// What the answer needs to know that the upstream does not say.
-    pub reply: Reply,
-}
-
-/// What the filters need to know.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The status of the response.
-    pub status: StatusCode,
-    /// We asked for usage and the caller did not.
-    pub swallow_usage: bool,
-    /// Another target may answer until the first content.
-    pub hold: bool,
-    /// How much text is kept for the span; 0 keeps none.
-    pub content_bytes_max: usize,
-    /// When the attempt began.
-    pub started: Instant,
-    /// `None` where the caller gets the upstream's bytes.
-    pub translation: Option<Translation>,
-    /// Our own key for the target; an error answer that quotes it leaves without it.
-    pub secret: Option<Secret>,
-    /// What is looked for in the answer; `None` costs nothing.
-    pub guard: Option<Arc<Rules>>,
-    /// The body is compressed, though we asked for none that is.
-    pub encoded: bool,
-}
+use crate::guard::{Answer, Findings};
 
 /// All body filters of one response.
 pub struct Pipeline {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tollgate_providers::Usage;
 
+use super::CacheUse;
 use crate::span::{SpanId, SpanLink};
 use crate::trace_context::TraceContext;
 
@@ -119,30 +120,6 @@ pub struct GenAi {
     pub custom: Vec<(Arc<str>, String)>,
     /// Earlier answers whose tool calls this request brings results of.
     pub links: Vec<SpanLink>,
-}
-
-/// What the response cache did.
-#[derive(Clone, Debug)]
-pub struct CacheUse {
-    /// Hit, miss or skip.
-    pub status: CacheStatus,
-    /// How old the answer is; hits only.
-    pub age: Option<Duration>,
-    /// Tokens that were not used again; hits only.
-    pub saved_tokens: Option<u64>,
-    /// What they would have cost; hits only.
-    pub saved_cost: Option<Cost>,
-}
-
-/// The value of `gen_ai.cache.status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheStatus {
-    /// Answered from the cache.
-    Hit,
-    /// Looked for and not there.
-    Miss,
-    /// Not eligible.
-    Skip,
 }
 
 /// What a guardrail found of one kind; never the text.
@@ -373,19 +350,6 @@ impl Outcome {
             Self::Cancelled => "cancelled",
             Self::Rejected => "rejected",
             Self::Cached => "cached",
-        }
-    }
-}
-
-// === impl CacheStatus ===
-
-impl CacheStatus {
-    /// The value of `gen_ai.cache.status`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Hit => "hit",
-            Self::Miss => "miss",
-            Self::Skip => "skip",
         }
     }
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attributes as a;
+use super::cache_use::CacheStatus;
 use super::call::{
-    CacheStatus, Call, ContextOperation, FailedAttempt, GenAi, Http, Response, StreamTiming,
-    ToolCall, Violation,
+    Call, ContextOperation, FailedAttempt, GenAi, Http, Response, StreamTiming, ToolCall, Violation,
 };
 use crate::span::{Key, Pipeline, Span, SpanEvent, SpanId, SpanKind, Status, Value, json_array};
 

@@ -16,7 +16,7 @@ use tower::ServiceExt;
 use super::{Admission, Counts, Mode, Pace, ResponseCache, Settings, Told};
 use crate::request::tests::gates::{open, unlimited};
 use crate::request::tests::stack::table;
-use crate::request::{self, InFlight, OwnLayers, Rejection, Request, Stack, Verdict};
+use crate::request::{self, CallerKeys, InFlight, OwnLayers, Rejection, Request, Stack, Verdict};
 
 const BODY: &str =
     r#"{"model":"gpt-4o","temperature":0,"messages":[{"role":"user","content":"hi"}]}"#;
@@ -40,11 +40,15 @@ fn cache(settings: Settings) -> Arc<ResponseCache> {
 }
 
 fn stack(cache: &Arc<ResponseCache>) -> Stack {
+    stack_for(cache, open())
+}
+
+fn stack_for(cache: &Arc<ResponseCache>, keys: CallerKeys) -> Stack {
     request::stack(&request::Settings {
         body_bytes_max: 1 << 20,
         in_flight_max: 1_000,
         in_flight: InFlight::default(),
-        keys: open(),
+        keys,
         quotas: Arc::new(unlimited(table())),
         guard: None,
         table: table(),

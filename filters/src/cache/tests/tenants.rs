@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{admission, admit, cache, request, send, settings, stack, told};
+use super::{admission, admit, cache, request, send, settings, stack, stack_for, told};
 use crate::cache::{ResponseCache, Tenant};
+use crate::request::tests::gates::{caller, keys};
 use crate::request::{Request, Stack, Verdict};
 
 const KEYS: usize = 100;
@@ -12,7 +13,7 @@ const REQUESTS: usize = 100;
 /// The callers, each with a credential that is nearly another's.
 fn callers() -> Vec<Vec<(&'static str, String)>> {
     let headers =
-        ["authorization", "x-api-key", "api-key", "x-goog-api-key", "x-to11-authorization"];
+        ["authorization", "x-api-key", "api-key", "x-goog-api-key", "proxy-authorization"];
     let mut callers: Vec<_> = (0..KEYS - 3)
         .map(|at| vec![(headers[at % headers.len()], format!("sk-{}", at / headers.len()))])
         .collect();
@@ -94,6 +95,21 @@ async fn a_key_that_a_layer_named_is_the_tenant_whatever_the_headers_say() {
     assert_eq!(told(&other), None);
     let without = send(&stack, request(super::BODY, &[("authorization", "one")])).await.unwrap();
     assert_eq!(told(&without), None);
+}
+
+#[tokio::test]
+async fn callers_with_keys_of_ours_are_told_apart_by_them_alone() {
+    let cache = cache(settings());
+    let known = [("tg_a", caller("a", None, None)), ("tg_b", caller("b", None, None))];
+    let (_, keys) = keys(&known, true);
+    let stack = stack_for(&cache, keys);
+    let shows = |key: &str| {
+        let header = format!("Bearer {key}");
+        request(super::BODY, &[("x-to11-authorization", &header), ("x-api-key", "sk-shared")])
+    };
+    admit(admission(send(&stack, shows("tg_a")).await.unwrap()), "a's");
+    assert_eq!(told(&send(&stack, shows("tg_a")).await.unwrap()), Some(&b"a's"[..]));
+    assert_eq!(told(&send(&stack, shows("tg_b")).await.unwrap()), None, "the same provider key");
 }
 
 #[tokio::test]
