@@ -69,7 +69,8 @@ fn chat(text: &str, sizes: &[u8]) -> Vec<u8> {
     while !rest.is_empty() {
         let size = sizes.get(at % sizes.len().max(1)).map_or(1, |size| usize::from(size % 16) + 1);
         let (piece, later) = rest.split_at(rest.ceil_char_boundary(size.min(rest.len())));
-        let delta = serde_json::json!({ "choices": [{ "index": 0, "delta": { "content": piece } }] });
+        let delta =
+            serde_json::json!({ "choices": [{ "index": 0, "delta": { "content": piece } }] });
         stream.extend_from_slice(format!("data: {delta}\n\n").as_bytes());
         (rest, at) = (later, at + 1);
     }
