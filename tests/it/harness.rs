@@ -116,6 +116,12 @@ impl World {
         // Without it, one server of this process would take the connections of another.
         assert!(text.contains("work_stealing: true"), "tests share a process: {text}");
         let text = text.replace("{gateway}", &gateway.to_string());
+        // The limiter looks at the whole process, which is all tests that share it.
+        let text = if text.contains("memory_limit_mib") {
+            text
+        } else {
+            text.replace("collector: { ", "collector: { memory_limit_mib: 16384, ")
+        };
         let text = text.replace("{folder}", &self.folder.path().to_string_lossy());
         let mut text = format!("{text}control: {{ port: {control} }}\n");
         if !text.contains("store:") {
