@@ -12,7 +12,6 @@ mod limits;
 mod observe;
 mod own;
 mod proxy;
-#[allow(dead_code, reason = "limits and cached answers that gateways share come next")]
 mod redis;
 pub mod reload;
 pub mod running;

@@ -52,7 +52,6 @@ mod pipelines;
 mod planted_secrets;
 mod profiles;
 mod rag;
-#[allow(dead_code, reason = "limits and cached answers that gateways share come next")]
 mod redis_server;
 mod reload;
 mod replay;
