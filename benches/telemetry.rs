@@ -14,6 +14,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use tollgate_load::ProcessTree;
 use tollgate_mock::{Mock, Scenario};
 
 #[path = "truth/replay/client.rs"]
@@ -196,7 +197,8 @@ impl Gateway {
     fn round(&mut self, count: usize, bytes: &[u8]) -> Result<BTreeMap<String, u64>, String> {
         // A gateway closes a connection after a thousand requests.
         self.caller.hang_up();
-        let before = self.cpu_ns()?;
+        let process = ProcessTree::new(self.child.id());
+        let before = process.used();
         for _ in 0..count {
             let seen = self.caller.exchange(bytes, None).map_err(|error| error.to_string())?;
             if seen.status != Some(200) || !seen.complete {
@@ -204,25 +206,7 @@ impl Gateway {
             }
         }
         std::thread::sleep(STORING);
-        let mut used = self.cpu_ns()?;
-        for (name, ns) in &mut used {
-            *ns -= before.get(name).copied().unwrap_or_default();
-        }
-        Ok(used)
-    }
-
-    /// CPU time of the process so far, by the names of its threads.
-    fn cpu_ns(&self) -> Result<BTreeMap<String, u64>, String> {
-        let mut all = BTreeMap::new();
-        let tasks = format!("/proc/{}/task", self.child.id());
-        for task in std::fs::read_dir(tasks).map_err(|error| error.to_string())? {
-            let task = task.map_err(|error| error.to_string())?.path();
-            let read = |name| std::fs::read_to_string(task.join(name)).unwrap_or_default();
-            // The first number is the time on a CPU, in nanoseconds.
-            let ns = read("schedstat").split(' ').next().and_then(|ns| ns.parse::<u64>().ok());
-            *all.entry(read("comm").trim().to_owned()).or_default() += ns.unwrap_or_default();
-        }
-        Ok(all)
+        Ok(process.used().since(&before))
     }
 }
 
