@@ -95,7 +95,7 @@ impl Told {
 }
 
 /// The words of one span, from which its whole content follows.
-fn words(trace_id: &str) -> String {
+pub(crate) fn words(trace_id: &str) -> String {
     format!("\"{trace_id}\" and its words: gätewäy {}", &trace_id[20..])
 }
 
@@ -131,7 +131,7 @@ fn run(port: u16, seed: u64, pause: Duration, stop: &AtomicBool, told: &Told) {
     }
 }
 
-fn export(spans: &[(String, String)], project: &str) -> String {
+pub(crate) fn export(spans: &[(String, String)], project: &str) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let start_ns = now.as_nanos();
     let spans: Vec<_> = spans
@@ -159,7 +159,10 @@ fn export(spans: &[(String, String)], project: &str) -> String {
 }
 
 /// Status and body of the answer; `None` once the connection is gone.
-fn hand_over(connection: &mut BufReader<TcpStream>, body: &str) -> Option<(String, String)> {
+pub(crate) fn hand_over(
+    connection: &mut BufReader<TcpStream>,
+    body: &str,
+) -> Option<(String, String)> {
     let request = format!(
         "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",

@@ -4,7 +4,7 @@
 //! A few seeds always run; `TOLLGATE_KILL_SEEDS=50` runs more. A failure names its seed.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::BufReader;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tollgate_store::{SpanStore, Sqlite, SqliteSettings};
 
+use super::acknowledged::{export, hand_over, words};
 use super::harness::{PATIENCE, free_port};
 
 const SEEDS_DEFAULT: u64 = 5;
@@ -66,68 +67,6 @@ impl Drop for Process {
     }
 }
 
-/// The words of one span, from which its whole content follows.
-fn words(trace_id: &str) -> String {
-    format!("\"{trace_id}\" and its words: gätewäy {}", &trace_id[20..])
-}
-
-fn export(spans: &[(String, String)], project: &str) -> String {
-    let spans: Vec<_> = spans
-        .iter()
-        .map(|(trace_id, span_id)| {
-            let now = std::time::SystemTime::now()
-                .duration_since(std::time::UNIX_EPOCH)
-                .unwrap()
-                .as_nanos();
-            serde_json::json!({
-                "traceId": trace_id, "spanId": span_id, "name": "work", "kind": 3,
-                "startTimeUnixNano": now.to_string(), "endTimeUnixNano": (now + 5).to_string(),
-                "attributes": [
-                    {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
-                    {"key": "words", "value": {"stringValue": words(trace_id)}},
-                ],
-            })
-        })
-        .collect();
-    serde_json::json!({"resourceSpans": [{
-        "resource": {"attributes": [
-            {"key": "service.name", "value": {"stringValue": "kill"}},
-            {"key": "project.id", "value": {"stringValue": project}},
-        ]},
-        "scopeSpans": [{"spans": spans}],
-    }]})
-    .to_string()
-}
-
-/// Whether the export was taken as a whole; `None` once the connection is gone.
-fn hand_over(connection: &mut BufReader<TcpStream>, body: &str) -> Option<bool> {
-    let request = format!(
-        "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    connection.get_mut().write_all(request.as_bytes()).ok()?;
-    let (mut status, mut length) = (None, 0);
-    loop {
-        let mut line = String::new();
-        if connection.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        let line = line.trim_end().to_ascii_lowercase();
-        if let Some(rest) = line.strip_prefix("http/1.1 ") {
-            status = rest.get(..3).map(str::to_owned);
-        } else if let Some(rest) = line.strip_prefix("content-length: ") {
-            length = rest.parse().ok()?;
-        } else if line.is_empty() {
-            break;
-        }
-    }
-    let mut answer = vec![0; length];
-    connection.read_exact(&mut answer).ok()?;
-    let whole = !String::from_utf8_lossy(&answer).contains("rejectedSpans");
-    Some(status.as_deref() == Some("200") && whole)
-}
-
 /// Hands spans over until the process is gone.
 fn client(port: u16, seed: u64, stop: &AtomicBool, told: &Mutex<Acknowledged>) {
     let mut random = fastrand::Rng::with_seed(seed);
@@ -141,8 +80,8 @@ fn client(port: u16, seed: u64, stop: &AtomicBool, told: &Mutex<Acknowledged>) {
             .collect();
         match hand_over(&mut connection, &export(&spans, &project)) {
             None => return,
-            Some(false) => {}
-            Some(true) => {
+            Some((status, body)) if status != "200" || body.contains("rejectedSpans") => {}
+            Some(_) => {
                 let entries =
                     spans.into_iter().map(|(trace, span)| (trace, (span, project.clone())));
                 told.lock().unwrap().extend(entries);
