@@ -10,17 +10,8 @@ use crate::client::post;
 use crate::harness::{
     PATIENCE, World, attribute, helper_is_installed, sdk_folder, trace_id, traceparent,
 };
+use crate::translate::{PROVIDERS, UPSTREAMS};
 
-/// One provider for each dialect that an upstream can speak, its model named like the dialect.
-const PROVIDERS: &str = r#"
-providers:
-  one:   { base_url: "{mock}/@turn/v1", models: [chat], auth_type: none }
-  two:   { base_url: "{mock}/@turn/v1", models: [responses], dialect: responses, auth_type: none }
-  three: { base_url: "{mock}/@turn/v1", models: [messages], dialect: messages, auth_type: none }
-  four:  { base_url: "{mock}/@turn/v2", models: [cohere], dialect: cohere, auth_type: none }
-  five:  { base_url: "{mock}/@turn/v1beta", models: [gemini], dialect: gemini, auth_type: none }
-"#;
-const MODELS: [&str; 5] = ["chat", "responses", "messages", "cohere", "gemini"];
 const PATHS: [&str; 3] = ["/v1/chat/completions", "/v1/responses", "/v1/messages"];
 
 fn world(security: &str) -> World {
@@ -80,7 +71,7 @@ fn a_match_across_deltas_is_redacted_in_every_dialect_and_translated() {
     let world = world("pii: { action: redact, direction: output }");
     world.mock.set("turn", telling());
     for path in PATHS {
-        for model in MODELS {
+        for model in UPSTREAMS {
             let trace = trace_id();
             let answer = post(world.gateway, path, &[&traceparent(&trace)], &asked(path, model));
             let what = format!("{path} at {model}");
@@ -126,7 +117,8 @@ fn a_block_ends_the_stream_with_an_error_and_cuts_the_upstream() {
     let scenario =
         Scenario { content: vec![Piece::Text(cut(&pieces))], gap_ms: 5, ..Scenario::default() };
     world.mock.set("turn", scenario);
-    for (n, (path, model)) in PATHS.iter().flat_map(|path| MODELS.map(|it| (*path, it))).enumerate()
+    for (n, (path, model)) in
+        PATHS.iter().flat_map(|path| UPSTREAMS.map(|it| (*path, it))).enumerate()
     {
         let trace = trace_id();
         let answer = post(world.gateway, path, &[&traceparent(&trace)], &asked(path, model));
@@ -174,7 +166,7 @@ fn a_clean_stream_is_the_upstreams_byte_for_byte_and_comes_as_it_is_written() {
         ..Scenario::default()
     };
     world.mock.set("turn", scenario);
-    for (path, model) in PATHS.into_iter().zip(MODELS) {
+    for (path, model) in PATHS.into_iter().zip(UPSTREAMS) {
         let body = asked(path, model);
         let through = post(world.gateway, path, &[], &body);
         let without = post(world.mock.addr(), &format!("/@turn{path}"), &[], &body);

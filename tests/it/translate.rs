@@ -7,7 +7,7 @@ use tollgate_mock::{Piece, Scenario, Tokens, ToolCall};
 
 use crate::harness::{World, helper_is_installed, sdk_folder};
 
-const UPSTREAMS: [&str; 5] = ["chat", "responses", "messages", "cohere", "gemini"];
+pub(crate) const UPSTREAMS: [&str; 5] = ["chat", "responses", "messages", "cohere", "gemini"];
 const CALLERS: [&str; 3] = ["chat", "responses", "messages"];
 /// What the mock's reasoning is sealed with, where the dialect has seals.
 const SEALS: [(&str, &str); 3] = [
@@ -16,7 +16,7 @@ const SEALS: [(&str, &str); 3] = [
     (":generateContent", "bW9jay10aG91Z2h0LXNpZ25hdHVyZQ=="),
 ];
 /// One provider for each dialect, its one model named like the dialect.
-const PROVIDERS: &str = r#"
+pub(crate) const PROVIDERS: &str = r#"
 providers:
   one:   { base_url: "{mock}/@turn/v1", models: [chat], auth_type: none }
   two:   { base_url: "{mock}/@turn/v1", models: [responses], dialect: responses, auth_type: none }

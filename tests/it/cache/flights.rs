@@ -31,6 +31,16 @@ fn hits(answers: &[Answer]) -> usize {
     answers.iter().filter(|answer| said(answer) == (200, Some("hit"))).count()
 }
 
+/// The first caller of this request, once its call has come to the provider.
+fn leader(world: &World, body: &str) -> std::net::TcpStream {
+    let mut first = connect(world.gateway);
+    std::io::Write::write_all(&mut first, &request("POST", CHAT, &[], body.as_bytes())).unwrap();
+    while calls(world) == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    first
+}
+
 #[test]
 fn five_hundred_equal_requests_at_once_make_one_upstream_call() {
     let world = world("streams: true");
@@ -64,11 +74,7 @@ fn who_waits_does_so_as_long_as_configured_and_then_asks_itself() {
     let world = world("wait_ms: 200");
     let body = body("gpt-4o", "");
     world.mock.push("/", Scenario::fault(Fault::HangHead));
-    let mut first = connect(world.gateway);
-    std::io::Write::write_all(&mut first, &request("POST", CHAT, &[], body.as_bytes())).unwrap();
-    while calls(&world) == 0 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let _first = leader(&world, &body);
     let began = Instant::now();
     let (answer, trace) = ask(&world, CHAT, &body, &[]);
     assert_eq!(said(&answer), (200, Some("miss")));
@@ -84,11 +90,7 @@ fn one_of_those_who_wait_takes_over_when_the_first_ones_caller_leaves() {
     let body = body("gpt-4o", "");
     let slow = Scenario { head_delay_ms: 600, ..Scenario::default() };
     world.mock.set("usual", slow);
-    let mut first = connect(world.gateway);
-    std::io::Write::write_all(&mut first, &request("POST", CHAT, &[], body.as_bytes())).unwrap();
-    while calls(&world) == 0 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let first = leader(&world, &body);
     let answers = std::thread::scope(|scope| {
         let others = scope.spawn(|| all_at_once(&world, &body, 20));
         std::thread::sleep(Duration::from_millis(200));
@@ -105,11 +107,7 @@ fn who_leaves_while_it_waits_is_gone_at_once_and_has_a_span() {
     let world = world("");
     let body = body("gpt-4o", "");
     world.mock.push("/", Scenario::fault(Fault::HangHead));
-    let mut first = connect(world.gateway);
-    std::io::Write::write_all(&mut first, &request("POST", CHAT, &[], body.as_bytes())).unwrap();
-    while calls(&world) == 0 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let first = leader(&world, &body);
     let trace = trace_id();
     let mut second = connect(world.gateway);
     let bytes = request("POST", CHAT, &[&traceparent(&trace)], body.as_bytes());
