@@ -116,9 +116,13 @@ impl Lease {
         self.out = self.out.saturating_sub(amount);
     }
 
-    /// So much was used that nobody had granted.
-    pub(crate) fn overdraw(&mut self, slot: u64, amount: u64) {
-        self.owe(slot, i64::try_from(amount).unwrap_or(i64::MAX));
+    /// So much was used that no request had taken: of what the lease still has, and beyond it.
+    pub(crate) fn overdraw(&mut self, slot: u64, amount: u64, now_ms: u64) {
+        let leased = if now_ms < self.until_ms { self.left.min(amount) } else { 0 };
+        self.left -= leased;
+        if amount > leased {
+            self.owe(slot, i64::try_from(amount - leased).unwrap_or(i64::MAX));
+        }
     }
 
     pub(crate) fn grant(&mut self, grant: &Grant, asked_ms: u64) {

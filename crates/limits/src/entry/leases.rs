@@ -124,11 +124,7 @@ impl State {
     pub(super) fn extend_lease(&mut self, kind: Kind, amount: u64, now: Now) {
         let slot = self.period(kind, now).unwrap_or(SLOT_NOW);
         let Some(lease) = self.lease(kind) else { return };
-        if lease.take(amount, now.ms).is_none() {
-            lease.overdraw(slot, amount);
-        } else {
-            lease.ended(amount);
-        }
+        lease.overdraw(slot, amount, now.ms);
     }
 
     pub(super) fn give_lease(&mut self, kind: Kind, slot: u64, amount: u64, now: Now) {
@@ -157,7 +153,9 @@ impl State {
             let Some(lease) = self.lease(kind) else { continue };
             lease.ended(leased);
             match used {
-                Some(used) if used > reserved => lease.overdraw(now_slot, used - reserved),
+                Some(used) if used > reserved => {
+                    lease.overdraw(now_slot, used - reserved, now.ms);
+                }
                 // Of what a stream took later, nothing comes back: it was about what it used.
                 Some(used) => {
                     let extended = reserved - leased;

@@ -159,6 +159,18 @@ fn most_requests_ask_nobody_and_an_unused_lease_comes_back() {
 }
 
 #[test]
+fn what_is_used_beyond_the_reservation_comes_from_the_lease_first() {
+    let ([one, _], kept) = gateways(true);
+    let rule = rule(Kind::Tokens, 300, OnExceed::Finish);
+    // Fifteen are leased, ten reserved and thirty used.
+    (0..10).for_each(|_| ask(&one, &rule, 10).unwrap().settle(&used(30)));
+    now(one.tell());
+    let kept: i64 = kept.counts.lock().unwrap()["r::tokens"].values().sum();
+    assert_eq!(kept, 300, "no lease is left beside what is used");
+    assert!(ask(&one, &rule, 1).is_err());
+}
+
+#[test]
 fn a_gateway_that_leaves_takes_no_lease_along() {
     let ([one, two], _) = gateways(true);
     let rule = rule(Kind::Requests, 1_000, OnExceed::Finish);
