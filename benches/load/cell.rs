@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tollgate_load::{Load, Measured, Plan, Quantiles, Target};
+use tollgate_load::{Load, Measured, Plan, Quantiles};
 
 use crate::gateways::Gateway;
 use crate::scenarios::Scenario;
@@ -37,8 +37,7 @@ pub(crate) async fn measure(
     gateway: &Gateway,
     round: u64,
 ) -> Result<Cell, String> {
-    let url = gateway.url(scenario.endpoint);
-    let target = Target::new(&url, scenario.body()).await.map_err(|error| error.to_string())?;
+    let target = gateway.target(scenario.endpoint, scenario.body()).await?;
     let plan = |warm_up, duration| Plan {
         arrivals: scenario.arrivals,
         connections: scenario.connections,

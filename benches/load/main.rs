@@ -5,7 +5,7 @@
 //! falls on all. CPU is that of the gateway's own processes, from the system; it hardly depends on
 //! how busy the generator and the mock provider keep the machine.
 //!
-//! Options: `--only SCENARIO` (several), `--rounds N`, `--also NAME=URL` (several), `--out FOLDER`.
+//! Options: `--only SCENARIO,…`, `--rounds N`, `--also NAME=URL` (several), `--out FOLDER`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints its result")]
 
 mod bare_pingora;
@@ -150,7 +150,7 @@ impl Options {
             match argument.as_str() {
                 // Cargo's own.
                 "--bench" => {}
-                "--only" => options.only.push(value()?),
+                "--only" => options.only.extend(value()?.split(',').map(str::to_owned)),
                 "--rounds" => {
                     let rounds = value()?;
                     options.rounds = rounds.parse().map_err(|_| format!("{rounds}?"))?;

@@ -8,12 +8,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tollgate_load::ProcessTree;
+use http::{HeaderName, HeaderValue};
+use tollgate_load::{ProcessTree, Target};
 use tollgate_mock::Mock;
 
 use crate::bare_pingora;
 
 const START_MAX: Duration = Duration::from_secs(10);
+/// Where a caller shows a key of ours.
+const KEY_HEADER: &str = "x-to11-authorization";
 /// What the others are compared with.
 pub(crate) const REFERENCE: &str = "bare pingora";
 
@@ -34,6 +37,8 @@ pub(crate) struct Gateway {
     /// Where OTLP is taken over HTTP.
     otlp: Option<String>,
     abilities: &'static [Ability],
+    /// What its callers show.
+    key: Option<String>,
     child: Option<Child>,
 }
 
@@ -48,6 +53,7 @@ pub(crate) fn start(
         base: url.trim_end_matches('/').to_owned(),
         otlp: None,
         abilities: &[Ability::Forward],
+        key: None,
         child: None,
     };
     let mut gateways = vec![elsewhere("direct", &mock.url(""))];
@@ -94,6 +100,7 @@ impl Gateway {
             base: format!("http://{addr}"),
             otlp: otlp.map(|otlp| format!("http://{otlp}")),
             abilities,
+            key: None,
             child: Some(child),
         };
         let until = Instant::now() + START_MAX;
@@ -115,11 +122,18 @@ impl Gateway {
         self.child.as_ref().map(|child| ProcessTree::new(child.id()))
     }
 
-    pub(crate) fn url(&self, endpoint: &str) -> String {
-        match &self.otlp {
-            Some(otlp) if endpoint == "/v1/traces" => format!("{otlp}{endpoint}"),
-            _ => format!("{}{endpoint}", self.base),
-        }
+    /// A request with this body to its `endpoint`.
+    pub(crate) async fn target(&self, endpoint: &str, body: Vec<u8>) -> Result<Target, String> {
+        let base = match &self.otlp {
+            Some(otlp) if endpoint == "/v1/traces" => otlp,
+            _ => &self.base,
+        };
+        let target = Target::new(&format!("{base}{endpoint}"), body).await;
+        let target = target.map_err(|error| error.to_string())?;
+        let Some(key) = &self.key else { return Ok(target) };
+        let shown = HeaderValue::try_from(format!("Bearer {key}"));
+        let shown = shown.map_err(|error| error.to_string())?;
+        Ok(target.with_header(HeaderName::from_static(KEY_HEADER), shown))
     }
 }
 
