@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tollgate_filters::cache::{self, Admission, Status, Told, is_natural_end};
 use tollgate_filters::response::Seen;
+use tollgate_providers::Dialect;
 use tollgate_telemetry::genai::{
     CacheStatus, CacheUse, Cost, GenAi, Outcome, Response, UsageSource,
 };
@@ -18,10 +19,11 @@ pub(super) fn is_good(routed: &Routed, is_chat: bool) -> bool {
     let Some(current) = &routed.current else { return false };
     let Some(responding) = &current.responding else { return false };
     let transcript = responding.pipeline.transcript();
-    // A chat says when it is over. What is written anew gets its end from us, and only a whole one;
-    // of other answers something must have been understood.
+    // A chat says when it is over, if its dialect can; of other answers something must have been
+    // understood.
+    let has_end_mark = current.translated.is_none_or(Dialect::has_end_mark);
     let over = match is_chat {
-        true => transcript.is_done() || current.translated.is_some(),
+        true => transcript.is_done() || !has_end_mark,
         false => transcript.usage().is_some() || transcript.id().is_some(),
     };
     over && current.error.is_none()

@@ -51,9 +51,7 @@ fn broken_streams_are_not_kept_whatever_broke_them() {
         for fault in &faults {
             let scenario = Scenario::fault(fault.clone());
             let kept = kept(&world, path, model, r#""stream":true,"#, scenario);
-            // Whose end we write ourselves has it when the reason came.
-            let ends = *fault == Fault::NoDone && model == "foreign";
-            assert!(!kept || ends, "{path} {model} {fault:?}");
+            assert!(!kept, "{path} {model} {fault:?}");
         }
     }
 }

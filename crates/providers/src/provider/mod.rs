@@ -124,6 +124,11 @@ impl Dialect {
             Self::Gemini => "gemini",
         }
     }
+
+    /// Whether a stream says that it is over. Gemini's ends after the chunk with the finish reason.
+    pub const fn has_end_mark(self) -> bool {
+        !matches!(self, Self::Gemini)
+    }
 }
 
 // === impl Capabilities ===
