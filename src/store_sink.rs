@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tollgate_store::{EventRow, LinkRow, SpanRow, SpanStore, StatusCode};
+use tollgate_store::{EventRow, LinkRow, Pairs, SpanRow, SpanStore, StatusCode};
 use tollgate_telemetry::export::{ExportError, SpanSink};
 use tollgate_telemetry::genai::attributes::PROJECT_ID;
 use tollgate_telemetry::{Key, Span, SpanKind, Status, Value};
@@ -12,17 +12,24 @@ use tollgate_telemetry::{Key, Span, SpanKind, Status, Value};
 pub(crate) struct StoreSink {
     store: Arc<dyn SpanStore>,
     service_name: String,
+    /// The resource of calls without a project.
+    resource: Arc<Pairs>,
 }
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 // === impl StoreSink ===
 
 impl StoreSink {
     pub(crate) fn new(store: Arc<dyn SpanStore>, service_name: String) -> Self {
-        Self { store, service_name }
+        let resource = Arc::new(vec![
+            ("service.name".into(), service_name.clone()),
+            ("service.version".into(), VERSION.to_owned()),
+        ]);
+        Self { store, service_name, resource }
     }
 
     fn row(&self, span: &Span) -> SpanRow {
-        let version = env!("CARGO_PKG_VERSION").to_owned();
         let (status, status_message) = match &span.status {
             Status::Unset => (StatusCode::Unset, String::new()),
             Status::Error(message) => (StatusCode::Error, message.clone()),
@@ -41,9 +48,9 @@ impl StoreSink {
                 SpanKind::Client => tollgate_store::SpanKind::Client,
             },
             service_name: self.service_name.clone(),
-            resource_attributes: self.resource(span, &version),
+            resource_attributes: self.resource(span),
             scope_name: "tollgate".to_owned(),
-            scope_version: version,
+            scope_version: VERSION.to_owned(),
             attributes: texts(&span.attributes),
             status,
             status_message,
@@ -70,13 +77,10 @@ impl StoreSink {
     }
 
     /// A call with a key is its project's: rows are scoped by what the resource says.
-    fn resource(&self, span: &Span, version: &str) -> Vec<(String, String)> {
-        let mut resource = vec![
-            ("service.name".to_owned(), self.service_name.clone()),
-            ("service.version".to_owned(), version.to_owned()),
-        ];
+    fn resource(&self, span: &Span) -> Arc<Pairs> {
+        let mut resource = Arc::clone(&self.resource);
         if let Some(project) = span.attribute(PROJECT_ID) {
-            resource.push((PROJECT_ID.to_owned(), project.to_text()));
+            Arc::make_mut(&mut resource).push((PROJECT_ID.into(), project.to_text()));
         }
         resource
     }
@@ -93,8 +97,8 @@ impl SpanSink for StoreSink {
     }
 }
 
-fn texts(attributes: &[(Key, Value)]) -> Vec<(String, String)> {
-    attributes.iter().map(|(name, value)| (name.as_ref().to_owned(), value.to_text())).collect()
+fn texts(attributes: &[(Key, Value)]) -> Pairs {
+    attributes.iter().map(|(name, value)| (name.clone(), value.to_text())).collect()
 }
 
 fn signed(ns: u64) -> i64 {

@@ -142,7 +142,7 @@ fn kept(folder: &std::path::Path) -> String {
         timestamp_ns: i64::from(span),
         duration_ns: 5,
         name: name.to_owned(),
-        resource_attributes: vec![("project.id".to_owned(), project.to_owned())],
+        resource_attributes: vec![("project.id".into(), project.to_owned())].into(),
         ..SpanRow::default()
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tollgate_store::{SpanRow, StoreError, TraceFilter};
+use tollgate_store::{Pairs, SpanRow, StoreError, TraceFilter};
 
 use crate::waterfall::{names, notes};
 use crate::{ConsoleState, layout};
@@ -100,8 +100,8 @@ fn trace_json(spans: &[SpanRow]) -> Value {
 }
 
 /// An array, so that hostile names (`__proto__`) stay plain text.
-fn pairs(attributes: &[(String, String)]) -> Vec<[&str; 2]> {
-    attributes.iter().map(|(name, value)| [name.as_str(), value.as_str()]).collect()
+fn pairs(attributes: &Pairs) -> Vec<[&str; 2]> {
+    attributes.iter().map(|(name, value)| [name.as_ref(), value.as_str()]).collect()
 }
 
 fn no_store() -> Response {

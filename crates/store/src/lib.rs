@@ -28,7 +28,7 @@ pub use questions::{
 };
 pub use queued::{Forwarder, QueuedStore, Recovered, Sent, Stats as QueueStats};
 pub use signals::{Buckets, Distribution, ExemplarRow, LogRow, Metric, MetricRow, Origin, Point};
-pub use span_row::{CONTENT_KEYS, EventRow, LinkRow, SpanKind, SpanRow, StatusCode};
+pub use span_row::{CONTENT_KEYS, EventRow, LinkRow, Pairs, SpanKind, SpanRow, StatusCode};
 pub use sqlite::{Sqlite, SqliteSettings};
 
 /// A place where spans are kept. Every method may be called from any runtime.

@@ -1,5 +1,8 @@
 //! The row that every back end shares: one span, as the Collector's ClickHouse schema has it.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
@@ -13,6 +16,9 @@ pub const CONTENT_KEYS: [&str; 5] = [
     "gen_ai.tool.definitions",
     "gen_ai.tool.call.arguments",
 ];
+
+/// Attributes in order, each value as text. Names that the program knows are not copied.
+pub type Pairs = Vec<(Cow<'static, str>, String)>;
 
 /// One span.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,16 +41,16 @@ pub struct SpanRow {
     pub kind: SpanKind,
     /// The resource's `service.name`, or empty.
     pub service_name: String,
-    /// The resource's attributes, `service.name` included.
+    /// The resource's attributes, `service.name` included: one list for all spans that came with it.
     #[serde(with = "pairs")]
-    pub resource_attributes: Vec<(String, String)>,
+    pub resource_attributes: Arc<Pairs>,
     /// The instrumentation scope.
     pub scope_name: String,
     /// The instrumentation scope's version.
     pub scope_version: String,
     /// The span's attributes, each value as text.
     #[serde(with = "pairs")]
-    pub attributes: Vec<(String, String)>,
+    pub attributes: Pairs,
     /// Its status.
     pub status: StatusCode,
     /// What the status says.
@@ -64,7 +70,7 @@ pub struct EventRow {
     pub name: String,
     /// Its attributes, each value as text.
     #[serde(with = "pairs")]
-    pub attributes: Vec<(String, String)>,
+    pub attributes: Pairs,
 }
 
 /// A span that another one points to.
@@ -78,7 +84,7 @@ pub struct LinkRow {
     pub trace_state: String,
     /// Its attributes, each value as text.
     #[serde(with = "pairs")]
-    pub attributes: Vec<(String, String)>,
+    pub attributes: Pairs,
 }
 
 /// What part a span has in a call.
@@ -149,7 +155,7 @@ impl SpanRow {
     }
 }
 
-fn value_of<'a>(pairs: &'a [(String, String)], key: &str) -> Option<&'a str> {
+fn value_of<'a>(pairs: &'a Pairs, key: &str) -> Option<&'a str> {
     pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
 }
 
@@ -235,19 +241,21 @@ pub(crate) mod pairs {
     use serde::de::{MapAccess, Visitor};
     use serde::{Deserializer, Serializer};
 
+    use super::Pairs;
+
     pub(crate) fn serialize<S: Serializer>(
-        pairs: &[(String, String)],
+        pairs: &impl AsRef<Pairs>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
+        serializer.collect_map(pairs.as_ref().iter().map(|(key, value)| (key, value)))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, T: From<Pairs>, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<Vec<(String, String)>, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Vec<(String, String)>;
+    ) -> Result<T, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Pairs;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of strings")
@@ -261,6 +269,6 @@ pub(crate) mod pairs {
                 Ok(pairs)
             }
         }
-        deserializer.deserialize_map(Pairs)
+        deserializer.deserialize_map(Object).map(T::from)
     }
 }

@@ -1,6 +1,8 @@
 //! The same spans as exports of a client, made by a thread of its own at a steady pace.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -10,7 +12,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message;
 use tokio::sync::mpsc::Sender;
-use tollgate_store::{SpanKind, SpanRow, StatusCode};
+use tollgate_store::{Pairs, SpanKind, SpanRow, StatusCode};
 
 use crate::spans::{self, Numbers};
 
@@ -41,7 +43,7 @@ pub(crate) fn send(exports: &Sender<Export>, started: Instant, spans_max: u64, a
 
 /// One request, grouped by resource as an SDK or a collector sends it.
 fn encoded(rows: Vec<SpanRow>) -> Vec<u8> {
-    let mut resources: BTreeMap<Vec<(String, String)>, Vec<Span>> = BTreeMap::new();
+    let mut resources: BTreeMap<Arc<Pairs>, Vec<Span>> = BTreeMap::new();
     let mut scope = InstrumentationScope::default();
     for row in rows {
         scope.name.clone_from(&row.scope_name);
@@ -50,7 +52,10 @@ fn encoded(rows: Vec<SpanRow>) -> Vec<u8> {
         resources.entry(resource).or_default().push(span(row));
     }
     let resource_spans = resources.into_iter().map(|(resource, spans)| ResourceSpans {
-        resource: Some(Resource { attributes: attributes(resource), ..Resource::default() }),
+        resource: Some(Resource {
+            attributes: attributes(Arc::unwrap_or_clone(resource)),
+            ..Resource::default()
+        }),
         scope_spans: vec![ScopeSpans {
             scope: Some(scope.clone()),
             spans,
@@ -77,9 +82,9 @@ fn span(row: SpanRow) -> Span {
     }
 }
 
-fn attributes(pairs: Vec<(String, String)>) -> Vec<KeyValue> {
-    let typed = |(key, text): (String, String)| KeyValue {
-        key,
+fn attributes(pairs: Pairs) -> Vec<KeyValue> {
+    let typed = |(key, text): (Cow<'static, str>, String)| KeyValue {
+        key: key.into_owned(),
         value: Some(AnyValue { value: Some(value(text)) }),
         ..KeyValue::default()
     };

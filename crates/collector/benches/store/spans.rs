@@ -1,6 +1,6 @@
 //! The spans of the bench: agents' steps with their model calls and tools, as teams send them.
 
-use tollgate_store::{SpanKind, SpanRow, StatusCode};
+use tollgate_store::{Pairs, SpanKind, SpanRow, StatusCode};
 
 /// The collector's batch.
 pub(crate) const BATCH_SPANS: u64 = 2_048;
@@ -108,11 +108,11 @@ fn generation(
     session: &str,
     user: &str,
     stream: bool,
-) -> Vec<(String, String)> {
+) -> Pairs {
     let (input, output) = (10 + numbers.below(6_000), 1 + numbers.below(900));
     let took = 0.2 + numbers.below(9_000_000) as f64 / 1e6;
     let cost = (input * 3 + output * 15) as f64 / 1e6;
-    let mut attributes = pairs(&[
+    let mut attributes: Pairs = pairs(&[
         ("gen_ai.operation.name", "chat"),
         ("gen_ai.provider.name", provider),
         ("gen_ai.request.model", model),
@@ -143,7 +143,7 @@ fn generation(
     ]);
     if stream {
         let first = took / (2 + numbers.below(9)) as f64;
-        attributes.extend(pairs(&[
+        attributes.extend(pairs::<Pairs>(&[
             ("gen_ai.server.time_to_first_token", &first.to_string()),
             ("gen_ai.server.time_per_output_token", &(took / output as f64).to_string()),
         ]));
@@ -151,8 +151,9 @@ fn generation(
     attributes
 }
 
-fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
-    list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+fn pairs<T: From<Pairs>>(list: &[(&str, &str)]) -> T {
+    let pair = |(name, value): &(&str, &str)| ((*name).to_owned().into(), (*value).to_owned());
+    list.iter().map(pair).collect::<Pairs>().into()
 }
 
 pub(crate) fn batch(numbers: &mut Numbers) -> Vec<SpanRow> {

@@ -293,7 +293,7 @@ async fn over_grpc_a_good_token_is_stamped_on_every_resource_and_a_bad_one_refus
     for row in &stored {
         let projects: Vec<_> =
             row.resource_attributes.iter().filter(|(key, _)| key == "project.id").collect();
-        assert_eq!(projects, [&("project.id".to_owned(), "mine".to_owned())], "{row:?}");
+        assert_eq!(projects, [&("project.id".into(), "mine".to_owned())], "{row:?}");
     }
     assert_eq!((auth.accepted(), refusals(&auth, "missing")), (1, 1));
     let shown = format!("{:?}", running.collector.counters(crate::SignalKind::Traces));

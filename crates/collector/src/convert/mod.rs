@@ -5,6 +5,7 @@ pub(crate) mod metrics;
 mod origin;
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,7 +15,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, Key
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use prost::Message;
-use tollgate_store::{EventRow, LinkRow, SpanKind, SpanRow, StatusCode};
+use tollgate_store::{EventRow, LinkRow, Pairs, SpanKind, SpanRow, StatusCode};
 
 #[cfg(test)]
 mod tests;
@@ -37,7 +38,7 @@ pub(crate) struct Converted<R> {
 pub(crate) fn rows(request: ExportTraceServiceRequest) -> Converted<SpanRow> {
     let mut converted = Converted { rows: Vec::new(), malformed: 0 };
     for ResourceSpans { resource, scope_spans, .. } in request.resource_spans {
-        let resource = pairs(resource.unwrap_or_default().attributes);
+        let resource = Arc::new(pairs(resource.unwrap_or_default().attributes));
         for scope_spans in scope_spans {
             let scope = scope_spans.scope.unwrap_or_default();
             for span in scope_spans.spans {
@@ -51,28 +52,27 @@ pub(crate) fn rows(request: ExportTraceServiceRequest) -> Converted<SpanRow> {
     converted
 }
 
-/// How many bytes the rows repeat: each has its resource and its scope.
+/// How many bytes the rows add: each has its scope. The resource is shared.
 pub(crate) fn repeated_bytes(request: &ExportTraceServiceRequest) -> usize {
     let mut bytes = 0_usize;
     for resource_spans in &request.resource_spans {
-        let resource = resource_spans.resource.as_ref().map_or(0, Message::encoded_len);
         for scope_spans in &resource_spans.scope_spans {
             let scope = scope_spans.scope.as_ref().map_or(0, Message::encoded_len);
-            let each = size_of::<SpanRow>() + resource + scope;
+            let each = size_of::<SpanRow>() + scope;
             bytes = bytes.saturating_add(each.saturating_mul(scope_spans.spans.len()));
         }
     }
     bytes
 }
 
-fn row(span: Span, scope: &InstrumentationScope, resource: &[(String, String)]) -> Option<SpanRow> {
+fn row(span: Span, scope: &InstrumentationScope, resource: &Arc<Pairs>) -> Option<SpanRow> {
     let status = span.status.unwrap_or_default();
     let service = resource.iter().find(|(key, _)| key == "service.name");
     let dropped =
         [span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count];
     let dropped = DROPPED.into_iter().zip(dropped).filter(|(_, count)| *count > 0);
     let mut attributes = pairs(span.attributes);
-    attributes.extend(dropped.map(|(name, count)| (name.to_owned(), count.to_string())));
+    attributes.extend(dropped.map(|(name, count)| (name.into(), count.to_string())));
     Some(SpanRow {
         timestamp_ns: signed(span.start_time_unix_nano),
         duration_ns: signed(span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano)),
@@ -84,7 +84,7 @@ fn row(span: Span, scope: &InstrumentationScope, resource: &[(String, String)]) 
         name: span.name,
         kind: kind(span.kind),
         service_name: service.map(|(_, name)| name.clone()).unwrap_or_default(),
-        resource_attributes: resource.to_vec(),
+        resource_attributes: Arc::clone(resource),
         scope_name: scope.name.clone(),
         scope_version: scope.version.clone(),
         attributes,
@@ -144,8 +144,8 @@ fn signed(ns: u64) -> i64 {
     i64::try_from(ns).unwrap_or(i64::MAX)
 }
 
-fn pairs(attributes: Vec<KeyValue>) -> Vec<(String, String)> {
-    attributes.into_iter().map(|KeyValue { key, value, .. }| (key, text(value))).collect()
+fn pairs(attributes: Vec<KeyValue>) -> Pairs {
+    attributes.into_iter().map(|KeyValue { key, value, .. }| (key.into(), text(value))).collect()
 }
 
 /// A value as text: a string as it is, nothing as nothing, everything structured as JSON.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
-use tollgate_store::Origin;
+use tollgate_store::{Origin, Pairs};
 
 use super::pairs;
 
 /// A resource, whose scopes are to come.
 pub(super) struct OfResource {
     service_name: String,
-    attributes: Vec<(String, String)>,
+    attributes: Pairs,
     schema_url: String,
 }
 

@@ -102,7 +102,7 @@ fn a_span_becomes_a_row_with_its_resource_and_scope() {
     };
     let resource =
         vec![attribute("service.name", string("rag")), attribute("project.id", string("p1"))];
-    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let pair = |key: &'static str, value: &str| (key.into(), value.to_owned());
     let expected = SpanRow {
         timestamp_ns: 5,
         duration_ns: 7,
@@ -113,7 +113,7 @@ fn a_span_becomes_a_row_with_its_resource_and_scope() {
         name: "step".to_owned(),
         kind: SpanKind::Client,
         service_name: "rag".to_owned(),
-        resource_attributes: vec![pair("service.name", "rag"), pair("project.id", "p1")],
+        resource_attributes: Arc::new(vec![pair("service.name", "rag"), pair("project.id", "p1")]),
         scope_name: "scope".to_owned(),
         scope_version: "1.2".to_owned(),
         attributes: vec![pair("k", "v")],
@@ -165,9 +165,14 @@ fn spans_without_valid_ids_are_counted() {
 }
 
 #[test]
-fn what_rows_repeat_is_foreseen() {
+fn what_rows_repeat_is_foreseen_and_their_resource_is_not_repeated() {
     let resource = vec![attribute("long", string(&"x".repeat(1000)))];
-    let one = repeated_bytes(&request(vec![span()], resource.clone()));
-    assert!(one > 1000 + size_of::<SpanRow>());
-    assert_eq!(repeated_bytes(&request(vec![span(); 7], resource)), 7 * one);
+    let seven = request(vec![span(); 7], resource);
+    let one = repeated_bytes(&request(vec![span()], Vec::new()));
+    assert!(one > size_of::<SpanRow>());
+    assert_eq!(repeated_bytes(&seven), 7 * one);
+    let rows = rows(seven).rows;
+    assert!(
+        rows.iter().all(|row| Arc::ptr_eq(&row.resource_attributes, &rows[0].resource_attributes))
+    );
 }

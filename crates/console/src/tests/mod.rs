@@ -157,10 +157,10 @@ async fn the_list_is_filtered_and_a_wrong_filter_is_named() {
 async fn a_trace_is_told_as_rows_with_depth_offset_and_hostile_names_as_text() {
     let mut chat = row("aa", "02", "01", 1_040, 60);
     chat.attributes = vec![
-        ("__proto__".to_owned(), "<script>alert(1)</script>".to_owned()),
-        ("gateway.outcome".to_owned(), "complete".to_owned()),
-        ("gen_ai.provider.name".to_owned(), "one".to_owned()),
-        ("gen_ai.server.time_to_first_token".to_owned(), "0.00000002".to_owned()),
+        ("__proto__".into(), "<script>alert(1)</script>".to_owned()),
+        ("gateway.outcome".into(), "complete".to_owned()),
+        ("gen_ai.provider.name".into(), "one".to_owned()),
+        ("gen_ai.server.time_to_first_token".into(), "0.00000002".to_owned()),
     ];
     let kept = Kept::with(vec![chat, row("aa", "01", "", 1_000, 100)], "trace").await;
     let (head, body) = kept.api("/api/traces/AAAA").await;

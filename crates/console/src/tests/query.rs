@@ -161,7 +161,7 @@ async fn without_a_key_only_this_machine_is_answered() {
 #[tokio::test]
 async fn a_key_opens_its_projects_rows_to_any_peer_by_any_name_and_no_others() {
     let of = |id: &str, project: &str| SpanRow {
-        resource_attributes: vec![("project.id".to_owned(), project.to_owned())],
+        resource_attributes: vec![("project.id".into(), project.to_owned())].into(),
         ..row("aa", id, "", 1, 1)
     };
     let rows = vec![of("01", "p1"), of("02", "p2"), row("aa", "03", "", 1, 1)];

@@ -5,7 +5,7 @@ mod text;
 
 use std::collections::{HashMap, HashSet};
 
-use tollgate_store::SpanRow;
+use tollgate_store::{Pairs, SpanRow};
 
 pub(crate) use notes::{names, notes};
 pub use text::{TextOptions, render_list, render_rows, render_text};
@@ -76,7 +76,7 @@ impl Bar<'_> {
 }
 
 /// An attribute's value.
-pub(crate) fn attribute<'a>(attributes: &'a [(String, String)], name: &str) -> Option<&'a str> {
+pub(crate) fn attribute<'a>(attributes: &'a Pairs, name: &str) -> Option<&'a str> {
     attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 

@@ -1,6 +1,8 @@
 //! Layout and text of waterfalls.
 
-use tollgate_store::{EventRow, LinkRow, SpanKind, SpanRow, StatusCode, TraceSummary};
+use std::sync::Arc;
+
+use tollgate_store::{EventRow, LinkRow, Pairs, SpanKind, SpanRow, StatusCode, TraceSummary};
 
 use super::{TextOptions, layout, render_list, render_text};
 
@@ -15,7 +17,7 @@ fn span(id: &str, parent: &str, name: &str, start_ms: i64, ms: i64) -> SpanRow {
         name: name.to_owned(),
         kind: SpanKind::Internal,
         service_name: "tollgate".to_owned(),
-        resource_attributes: Vec::new(),
+        resource_attributes: Arc::default(),
         scope_name: String::new(),
         scope_version: String::new(),
         attributes: Vec::new(),
@@ -26,8 +28,9 @@ fn span(id: &str, parent: &str, name: &str, start_ms: i64, ms: i64) -> SpanRow {
     }
 }
 
-fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+fn pairs<T: From<Pairs>>(pairs: &[(&str, &str)]) -> T {
+    let pair = |(name, value): &(&str, &str)| ((*name).to_owned().into(), (*value).to_owned());
+    pairs.iter().map(pair).collect::<Pairs>().into()
 }
 
 #[test]

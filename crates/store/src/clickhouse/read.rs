@@ -1,5 +1,6 @@
 //! The questions that the viewers ask. Spans that are there twice are read once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -9,7 +10,7 @@ use super::http::{Http, Statement};
 use super::literal;
 use super::schema::{Names, Prepared};
 use crate::span_row::pairs;
-use crate::{CONTENT_KEYS, EventRow, LinkRow, SpanKind, SpanRow, StatusCode, StoreError};
+use crate::{CONTENT_KEYS, EventRow, LinkRow, Pairs, SpanKind, SpanRow, StatusCode, StoreError};
 
 /// How many candidates an ambiguous prefix is answered with.
 const CANDIDATES_MAX: usize = 5;
@@ -24,7 +25,7 @@ struct Answer<T> {
 
 /// An attribute list.
 #[derive(Deserialize)]
-struct Object(#[serde(with = "pairs")] Vec<(String, String)>);
+struct Object(#[serde(with = "pairs")] Pairs);
 
 /// A span as [`trace`] selects it.
 #[derive(Deserialize)]
@@ -159,7 +160,7 @@ impl From<Found> for SpanRow {
             name: found.name,
             kind: SpanKind::parse(&found.kind).unwrap_or_default(),
             service_name: found.service_name,
-            resource_attributes: found.resource_attributes.0,
+            resource_attributes: Arc::new(found.resource_attributes.0),
             scope_name: found.scope_name,
             scope_version: found.scope_version,
             attributes,

@@ -7,6 +7,8 @@ mod check;
 
 use std::sync::Arc;
 
+use crate::Pairs;
+
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +18,7 @@ pub struct Origin {
     /// The resource's `service.name`, or empty.
     pub service_name: String,
     /// The resource's attributes, `service.name` included.
-    pub resource_attributes: Vec<(String, String)>,
+    pub resource_attributes: Pairs,
     /// The schema that the resource's attributes follow.
     pub resource_schema_url: String,
     /// The instrumentation scope.
@@ -24,7 +26,7 @@ pub struct Origin {
     /// Its version.
     pub scope_version: String,
     /// Its attributes, each value as text.
-    pub scope_attributes: Vec<(String, String)>,
+    pub scope_attributes: Pairs,
     /// How many attributes of the scope its sender dropped.
     pub scope_dropped_attributes_count: u32,
     /// The schema that the scope's attributes follow.
@@ -50,7 +52,7 @@ pub struct MetricRow {
     /// What it is a point of.
     pub metric: Arc<Metric>,
     /// Its attributes, each value as text.
-    pub attributes: Vec<(String, String)>,
+    pub attributes: Pairs,
     /// Since when it was counted, Unix time in nanoseconds; 0 if not said.
     pub start_ns: i64,
     /// When it was taken, Unix time in nanoseconds.
@@ -143,7 +145,7 @@ pub struct Buckets {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExemplarRow {
     /// Attributes that the point does not have, each value as text.
-    pub attributes: Vec<(String, String)>,
+    pub attributes: Pairs,
     /// When it was measured, Unix time in nanoseconds.
     pub time_ns: i64,
     /// The measurement.
@@ -174,7 +176,7 @@ pub struct LogRow {
     /// What was logged, as text.
     pub body: String,
     /// The record's attributes, each value as text.
-    pub attributes: Vec<(String, String)>,
+    pub attributes: Pairs,
     /// What kind of event it is, or empty.
     pub event_name: String,
 }

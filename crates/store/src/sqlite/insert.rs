@@ -12,7 +12,7 @@ use super::resources::{Kept, Resources};
 use super::summary::{Lines, SpanFacts, Summary};
 use super::texts::{Shared, Texts};
 use super::words::Words;
-use crate::{CONTENT_KEYS, SpanRow, StatusCode};
+use crate::{CONTENT_KEYS, Pairs, SpanRow, StatusCode};
 
 const INSERT_SPAN: &str = "INSERT INTO span_rows (timestamp_ns, duration_ns, trace, span, parent, \
     name, kind, service_name, status, operation, provider, model, stream, input_tokens, \
@@ -77,9 +77,12 @@ struct Extras<'a> {
     list: Option<Vec<u8>>,
 }
 
+/// As in [`Pairs`].
+type Attribute = <Pairs as IntoIterator>::Item;
+
 /// Attribute lists as a JSON object.
 #[derive(Serialize)]
-struct Object<'a>(#[serde(serialize_with = "borrowed")] Vec<&'a (String, String)>);
+struct Object<'a>(#[serde(serialize_with = "borrowed")] Vec<&'a Attribute>);
 
 /// Writes the batches inside the caller's transaction; returns how many rows of each were new.
 pub(super) fn write(
@@ -158,7 +161,7 @@ impl<'a> Writing<'a> {
         let Shortener { texts, words, packer, lists, resources } = &mut *self.shortener;
         let resource = resources.of(db, texts, packer, row)?;
         let plain = row.attributes.iter().filter(|(key, _)| !is_content(key));
-        let plain = plain.map(|(key, value)| (key.as_str(), value.as_str()));
+        let plain = plain.map(|(key, value)| (key.as_ref(), value.as_str()));
         let list = lists.write(db, words, plain, ns)?;
         let list_is_short = list.len() <= LIST_BYTES_MAX;
         let named = Named {
@@ -272,10 +275,7 @@ pub(super) fn json(value: &impl Serialize) -> rusqlite::Result<String> {
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
-fn borrowed<S: serde::Serializer>(
-    pairs: &[&(String, String)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn borrowed<S: serde::Serializer>(pairs: &[&Attribute], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
 }
 
@@ -286,7 +286,7 @@ impl<'a> Promoted<'a> {
         let mut promoted = Self::default();
         for (key, value) in &row.attributes {
             let value = value.as_str();
-            match key.as_str() {
+            match key.as_ref() {
                 "gen_ai.operation.name" => promoted.operation = Some(value),
                 "gen_ai.provider.name" => promoted.provider = Some(value),
                 "gen_ai.request.model" => promoted.model = Some(value),

@@ -1,5 +1,7 @@
 //! The questions that a reader answers.
 
+use std::sync::Arc;
+
 use rusqlite::types::{ToSql, Type};
 use rusqlite::{Connection, Row, params, params_from_iter};
 use serde::de::DeserializeOwned;
@@ -7,7 +9,9 @@ use serde::de::DeserializeOwned;
 use super::summary::{DIMENSIONS, Dimension, SpanFacts};
 use super::texts::{self, Texts};
 use crate::span_row::pairs;
-use crate::{LIMIT_MAX, SpanKind, SpanRow, StatusCode, StoreError, TraceFilter, TraceSummary};
+use crate::{
+    LIMIT_MAX, Pairs, SpanKind, SpanRow, StatusCode, StoreError, TraceFilter, TraceSummary,
+};
 
 /// How many candidates an ambiguous prefix is answered with.
 const CANDIDATES_MAX: usize = 5;
@@ -22,7 +26,7 @@ const TRACE: &str = "SELECT s.timestamp_ns, s.duration_ns, s.trace_id, s.span_id
 
 /// An attribute list in the form in which it is kept.
 #[derive(Default, serde::Deserialize)]
-struct Object(#[serde(with = "pairs")] Vec<(String, String)>);
+struct Object(#[serde(with = "pairs")] Pairs);
 
 /// The list of traces as SQL.
 struct Search<'a> {
@@ -201,7 +205,7 @@ fn span_row(row: &Row<'_>) -> rusqlite::Result<SpanRow> {
         name: row.get("name")?,
         kind: text(row, "kind")?.and_then(SpanKind::parse).unwrap_or_default(),
         service_name: row.get("service_name")?,
-        resource_attributes,
+        resource_attributes: Arc::new(resource_attributes),
         scope_name: row.get("scope_name")?,
         scope_version: row.get("scope_version")?,
         attributes,

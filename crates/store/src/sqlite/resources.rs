@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use rusqlite::types::ToSqlOutput;
@@ -11,8 +12,8 @@ use serde::Serialize;
 use super::insert::json;
 use super::packing::{Packed, Packer};
 use super::texts::{Shared, TEXT_BYTES_MAX, Texts};
-use crate::SpanRow;
 use crate::span_row::pairs;
+use crate::{Pairs, SpanRow};
 
 /// The resource attribute that has a column of its own.
 const PROJECT_ID: &str = "project.id";
@@ -24,6 +25,8 @@ const KNOWN_RESOURCES_MAX: usize = 1_024;
 pub(super) struct Resources {
     known: HashMap<u64, Known, RandomState>,
     hasher: RandomState,
+    /// The list that was met last, with its hash: the next row often has the same one.
+    last: Option<(Arc<Pairs>, u64)>,
 }
 
 /// What a row has for its resource.
@@ -42,7 +45,7 @@ pub(super) enum Kept {
 }
 
 struct Known {
-    pairs: Vec<(String, String)>,
+    pairs: Arc<Pairs>,
     /// Until which start of spans its texts are kept.
     used_ns: i64,
     resource: Resource,
@@ -50,7 +53,7 @@ struct Known {
 
 /// A resource as a JSON object.
 #[derive(Serialize)]
-struct Object<'a>(#[serde(serialize_with = "pairs::serialize")] &'a [(String, String)]);
+struct Object<'a>(#[serde(serialize_with = "pairs::serialize")] &'a Pairs);
 
 // === impl Resources ===
 
@@ -64,7 +67,7 @@ impl Resources {
         row: &SpanRow,
     ) -> rusqlite::Result<Resource> {
         let (pairs, ns) = (&row.resource_attributes, row.timestamp_ns);
-        let hash = self.hasher.hash_one(pairs);
+        let hash = self.hash(pairs);
         if let Some(known) = self.known.get(&hash)
             && known.used_ns >= ns
             && known.pairs == *pairs
@@ -91,10 +94,21 @@ impl Resources {
             if self.known.len() >= KNOWN_RESOURCES_MAX {
                 self.known.clear();
             }
-            let known = Known { pairs: pairs.clone(), used_ns, resource: resource.clone() };
+            let known = Known { pairs: Arc::clone(pairs), used_ns, resource: resource.clone() };
             self.known.insert(hash, known);
         }
         Ok(resource)
+    }
+
+    fn hash(&mut self, pairs: &Arc<Pairs>) -> u64 {
+        if let Some((last, hash)) = &self.last
+            && Arc::ptr_eq(last, pairs)
+        {
+            return *hash;
+        }
+        let hash = self.hasher.hash_one(pairs);
+        self.last = Some((Arc::clone(pairs), hash));
+        hash
     }
 
     /// To be called when the numbers of texts may have become others.

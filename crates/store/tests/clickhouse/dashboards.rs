@@ -62,7 +62,7 @@ fn call(trace: u64, way: u64) -> SpanRow {
             ("gateway.function.name", "summarize"),
             ("gateway.variant.name", "fast"),
         ]
-        .map(|(key, value)| (key.to_owned(), value.to_owned())),
+        .map(|(key, value)| (key.into(), value.to_owned())),
     );
     call.events.push(EventRow {
         timestamp_ns: call.timestamp_ns + 1,
@@ -73,14 +73,14 @@ fn call(trace: u64, way: u64) -> SpanRow {
             ("gateway.attempt.message", "no answer"),
             ("error.type", "timeout"),
         ]
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .map(|(key, value)| (key.into(), value.to_owned()))
         .to_vec(),
     });
     if failed {
         call.status = StatusCode::Error;
         call.status_message = "the upstream answered 503".to_owned();
         for (key, value) in [("error.type", "request_error"), ("gateway.error.class", "503")] {
-            call.attributes.push((key.to_owned(), value.to_owned()));
+            call.attributes.push((key.into(), value.to_owned()));
         }
     }
     call

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tollgate_store::{EventRow, LinkRow, SpanKind, SpanRow, StatusCode};
+use tollgate_store::{EventRow, LinkRow, Pairs, SpanKind, SpanRow, StatusCode};
 
 static START_NS: LazyLock<i64> = LazyLock::new(|| {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -19,8 +19,9 @@ pub(crate) fn trace_id(trace: u64) -> String {
     format!("{trace:032x}")
 }
 
-fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+fn pairs<T: From<Pairs>>(pairs: &[(&str, &str)]) -> T {
+    let pair = |(key, value): &(&str, &str)| ((*key).to_owned().into(), (*value).to_owned());
+    pairs.iter().map(pair).collect::<Pairs>().into()
 }
 
 /// Span `span` of trace `trace`, which starts `trace` seconds after `start_ns`. Span 0 is the root,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tollgate_store::sql::{Cell, Scope, SqlQuery};
 use tollgate_store::{
     Buckets, ClickHouse, ClickHouseSettings, Distribution, ExemplarRow, LogRow, Metric, MetricRow,
-    Origin, Point, SignalTableNames, SpanStore, Sqlite, SqliteSettings, StoreError,
+    Origin, Pairs, Point, SignalTableNames, SpanStore, Sqlite, SqliteSettings, StoreError,
 };
 
 use crate::rows::{row, start_ns, trace_id};
@@ -14,8 +14,9 @@ use crate::shim::Shim;
 
 const KINDS: [&str; 5] = ["gauge", "sum", "histogram", "exponential_histogram", "summary"];
 
-fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+fn pairs<T: From<Pairs>>(pairs: &[(&str, &str)]) -> T {
+    let pair = |(key, value): &(&str, &str)| ((*key).to_owned().into(), (*value).to_owned());
+    pairs.iter().map(pair).collect::<Pairs>().into()
 }
 
 fn origin(project: &str) -> Arc<Origin> {

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tollgate_store::sql::{Cell, Scope, SqlQuery, Table, scoped};
-use tollgate_store::{SpanRow, SpanStore, Sqlite, SqliteSettings, StoreError, now_ns};
+use tollgate_store::{Pairs, SpanRow, SpanStore, Sqlite, SqliteSettings, StoreError, now_ns};
 
 use queries::{DOCUMENTED, FURTHER};
 
@@ -52,8 +52,8 @@ fn engine_is_installed() -> bool {
 }
 
 fn row_as_json(row: &SpanRow) -> Value {
-    let map = |pairs: &[(String, String)]| {
-        Value::Object(pairs.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect())
+    let map = |pairs: &Pairs| {
+        Value::Object(pairs.iter().map(|(k, v)| (k.to_string(), v.clone().into())).collect())
     };
     json!({
         "Timestamp": time(row.timestamp_ns), "TraceId": row.trace_id, "SpanId": row.span_id,

@@ -1,7 +1,7 @@
 //! Spans that look like a day's work: calls of three providers with their tool calls, retrievals and
 //! agent steps, failures among them. Always the same for one seed and one moment.
 
-use tollgate_store::{EventRow, LinkRow, SpanKind, SpanRow, StatusCode};
+use tollgate_store::{EventRow, LinkRow, Pairs, SpanKind, SpanRow, StatusCode};
 
 const MODELS: [(&str, &str); 8] = [
     ("openai", "gpt-4o"),
@@ -89,14 +89,14 @@ fn generation(numbers: &mut Numbers, trace: &str, parent: &str, start: i64, took
     let (provider, model) = MODELS[(numbers.below(64) as f64).sqrt() as usize];
     let stream = numbers.below(3) > 0;
     let failed = numbers.below(12) == 0;
-    let mut attributes = pairs(&[
+    let mut attributes: Pairs = pairs(&[
         ("gen_ai.operation.name", if numbers.below(9) == 0 { "embeddings" } else { "chat" }),
         ("gen_ai.provider.name", provider),
         ("gen_ai.request.model", model),
         ("gen_ai.request.stream", if stream { "true" } else { "false" }),
         ("gateway.outcome", if failed { "upstream_failed" } else { "complete" }),
     ]);
-    let mut add = |name: &str, value: String| attributes.push((name.to_owned(), value));
+    let mut add = |name: &str, value: String| attributes.push((name.to_owned().into(), value));
     if !failed {
         add("gen_ai.usage.input_tokens", (10 + numbers.below(4_000)).to_string());
         add("gen_ai.usage.output_tokens", numbers.below(900).to_string());
@@ -202,8 +202,9 @@ fn base(numbers: &mut Numbers, trace: &str, parent: &str, start: i64, took: i64)
     }
 }
 
-fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
-    list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+fn pairs<T: From<Pairs>>(list: &[(&str, &str)]) -> T {
+    let pair = |(name, value): &(&str, &str)| ((*name).to_owned().into(), (*value).to_owned());
+    list.iter().map(pair).collect::<Pairs>().into()
 }
 
 fn signed(number: u64) -> i64 {

@@ -55,7 +55,7 @@ fn row(record: LogRecord, origin: &Arc<Origin>, now_ns: i64) -> LogRow {
     let mut attributes = pairs(record.attributes);
     if record.dropped_attributes_count > 0 {
         let [name, ..] = DROPPED;
-        attributes.push((name.to_owned(), record.dropped_attributes_count.to_string()));
+        attributes.push((name.into(), record.dropped_attributes_count.to_string()));
     }
     let severity = u8::try_from(record.severity_number).unwrap_or_default();
     LogRow {

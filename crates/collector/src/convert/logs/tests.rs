@@ -57,7 +57,7 @@ fn a_record_becomes_a_row_with_its_resource_and_scope() {
         event_name: "step.done".to_owned(),
         ..LogRecord::default()
     });
-    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let pair = |key: &'static str, value: &str| (key.into(), value.to_owned());
     let origin = Origin {
         service_name: "rag".to_owned(),
         resource_attributes: vec![pair("service.name", "rag"), pair("project.id", "p")],
@@ -126,7 +126,7 @@ fn what_is_odd_about_a_record_is_left_out() {
 #[test]
 fn what_was_dropped_of_a_record_is_said_in_an_attribute() {
     let row = one(LogRecord { dropped_attributes_count: 7, ..LogRecord::default() });
-    let said = ("otel.dropped_attributes_count".to_owned(), "7".to_owned());
+    let said = ("otel.dropped_attributes_count".into(), "7".to_owned());
     assert_eq!(row.attributes, [said]);
     assert_eq!(one(LogRecord::default()).attributes, []);
 }

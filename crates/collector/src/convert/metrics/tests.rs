@@ -79,7 +79,7 @@ fn a_point_becomes_a_row_with_all_that_it_has() {
         ],
         ..number(HALF)
     }));
-    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let pair = |key: &'static str, value: &str| (key.into(), value.to_owned());
     assert_eq!(row.origin.resource_attributes, [pair("project.id", "p")]);
     assert_eq!(row.origin.scope_name, "scope");
     let metric =

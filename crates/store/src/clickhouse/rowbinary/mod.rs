@@ -3,7 +3,7 @@
 //! their length; lengths are LEB128. `LowCardinality` does not show. Source: ClickHouse's
 //! documentation of the format.
 
-use crate::SpanRow;
+use crate::{Pairs, SpanRow};
 
 #[cfg(test)]
 mod tests;
@@ -126,7 +126,7 @@ impl Writer {
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    pub(super) fn map(&mut self, pairs: &[(String, String)]) {
+    pub(super) fn map(&mut self, pairs: &Pairs) {
         self.list(pairs, |writer, (key, value)| {
             writer.text(key);
             writer.text(value);

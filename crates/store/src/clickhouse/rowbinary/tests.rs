@@ -12,7 +12,7 @@ fn a_row_is_these_bytes() {
         span_id: "b".to_owned(),
         name: "ü".to_owned(),
         kind: SpanKind::Client,
-        attributes: vec![("k".to_owned(), "v".to_owned())],
+        attributes: vec![("k".into(), "v".to_owned())],
         status: StatusCode::Ok,
         events: vec![EventRow { timestamp_ns: -1, name: "e".to_owned(), attributes: Vec::new() }],
         ..SpanRow::default()

@@ -15,7 +15,7 @@ fn a_gauge_is_these_bytes() {
     let row = MetricRow {
         origin: Arc::new(origin),
         metric: Arc::new(Metric { name: "m".to_owned(), ..Metric::default() }),
-        attributes: vec![("k".to_owned(), "v".to_owned())],
+        attributes: vec![("k".into(), "v".to_owned())],
         start_ns: 1,
         time_ns: 2,
         flags: 1,

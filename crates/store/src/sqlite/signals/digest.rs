@@ -2,6 +2,8 @@
 
 use ring::digest::{Context, SHA256};
 
+use crate::Pairs;
+
 /// Fields, one after the other, each with its length: no two lists of fields give the same bytes.
 pub(super) struct Digest(Context);
 
@@ -24,7 +26,7 @@ impl Digest {
         self.0.update(text.as_bytes());
     }
 
-    pub(super) fn pairs(&mut self, pairs: &[(String, String)]) {
+    pub(super) fn pairs(&mut self, pairs: &Pairs) {
         self.length(pairs.len());
         for (key, value) in pairs {
             self.text(key);

@@ -17,7 +17,7 @@ pub(super) use self::group::{Insert, insert_group};
 pub(super) use self::retention::{SLICE_ROWS, prune_slice, sweep};
 use self::shape::Columns;
 use crate::span_row::pairs;
-use crate::{LogRow, MetricRow, Origin};
+use crate::{LogRow, MetricRow, Origin, Pairs};
 
 const FIND_ORIGIN: &str = "SELECT id FROM signal_origins WHERE digest = ?";
 const INSERT_ORIGIN: &str = "INSERT INTO signal_origins (digest, project, service_name, \
@@ -42,7 +42,7 @@ pub(super) enum Rows {
 
 /// An attribute list as a JSON object.
 #[derive(Serialize)]
-struct Object<'a>(#[serde(serialize_with = "pairs::serialize")] &'a [(String, String)]);
+struct Object<'a>(#[serde(serialize_with = "pairs::serialize")] &'a Pairs);
 
 /// What was looked up in this transaction. It ends with it: a retention may drop what it names.
 struct Known<'c> {
@@ -201,7 +201,7 @@ impl Known<'_> {
     }
 }
 
-fn json_object(pairs: &[(String, String)]) -> rusqlite::Result<String> {
+fn json_object(pairs: &Pairs) -> rusqlite::Result<String> {
     json(&Object(pairs))
 }
 

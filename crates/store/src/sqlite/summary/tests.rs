@@ -53,8 +53,8 @@ async fn without_a_root_the_earliest_and_longest_span_gives_the_name() {
 async fn counts_that_are_none_are_not_counted() {
     for bad in ["-1", "1.5", "many", "", "99999999999999999999"] {
         let mut row = row(1, 0);
-        row.attributes.push(("gen_ai.usage.input_tokens".to_owned(), bad.to_owned()));
-        row.attributes.push(("gen_ai.server.time_to_first_token".to_owned(), "NaN".to_owned()));
+        row.attributes.push(("gen_ai.usage.input_tokens".into(), bad.to_owned()));
+        row.attributes.push(("gen_ai.server.time_to_first_token".into(), "NaN".to_owned()));
         let summary = line(&[&[row]]).await;
         assert_eq!((summary.input_tokens, summary.ttft_seconds), (None, None), "{bad}");
     }

@@ -65,8 +65,7 @@ async fn a_row_comes_back_as_it_went_in() {
 async fn content_is_kept_apart_from_the_other_attributes() {
     let fixture = Fixture::new();
     let mut row = row(1, 0);
-    row.attributes =
-        CONTENT_KEYS.iter().map(|key| ((*key).to_owned(), "secret".to_owned())).collect();
+    row.attributes = CONTENT_KEYS.iter().map(|key| ((*key).into(), "secret".to_owned())).collect();
     fixture.insert(vec![row]).await;
     let database = Connection::open(fixture.path()).unwrap();
     let column = |sql: &str| {

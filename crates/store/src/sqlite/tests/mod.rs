@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::{Sqlite, SqliteSettings};
-use crate::{SpanKind, SpanRow, SpanStore, StatusCode};
+use crate::{Pairs, SpanKind, SpanRow, SpanStore, StatusCode};
 
 /// A moment to count from: 2026-01-01 in nanoseconds.
 pub(super) const START_NS: i64 = 1_767_225_600_000_000_000;
@@ -87,7 +87,7 @@ pub(super) fn failed(mut row: SpanRow) -> SpanRow {
 }
 
 pub(super) fn with(mut row: SpanRow, key: &str, value: &str) -> SpanRow {
-    row.attributes.push((key.to_owned(), value.to_owned()));
+    row.attributes.push((key.to_owned().into(), value.to_owned()));
     row
 }
 
@@ -100,6 +100,7 @@ pub(super) fn trace_id(trace: u128) -> String {
     format!("{trace:032x}")
 }
 
-pub(super) fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+pub(super) fn pairs<T: From<Pairs>>(pairs: &[(&str, &str)]) -> T {
+    let pair = |(key, value): &(&str, &str)| ((*key).to_owned().into(), (*value).to_owned());
+    pairs.iter().map(pair).collect::<Pairs>().into()
 }

@@ -1,6 +1,7 @@
 //! The typed questions beside what plain arithmetic makes of the same rows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Fixture, START_NS, at, failed, llm_row, row, with};
 use crate::sql::Scope;
@@ -36,8 +37,9 @@ fn spans() -> Vec<SpanRow> {
             call = failed(call);
         }
         if span % 10 == 0 {
-            call.resource_attributes.retain(|(key, _)| key != "project.id");
-            call.resource_attributes.push(("project.id".to_owned(), "proj_2".to_owned()));
+            let resource = Arc::make_mut(&mut call.resource_attributes);
+            resource.retain(|(key, _)| key != "project.id");
+            resource.push(("project.id".into(), "proj_2".to_owned()));
         }
         rows.push(at(call, START_NS + i64::try_from(span).unwrap()));
         rows.push(failed(row(100, span)));

@@ -1,12 +1,14 @@
 //! Spans take little room, whatever they were written by, and no more than they may.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
 use super::super::packing::Unpacker;
 use super::super::{Sqlite, SqliteSettings, retention, schema};
 use super::{Fixture, START_NS, at, llm_row, pairs, row, trace_id, with};
 use crate::sql::{Cell, Scope, SqlQuery, compile};
-use crate::{EventRow, SpanRow, SpanStore, StoreError, TraceFilter};
+use crate::{EventRow, Pairs, SpanRow, SpanStore, StoreError, TraceFilter};
 
 /// More than what trains a dictionary.
 const MANY: u64 = 4_500;
@@ -14,7 +16,7 @@ const MANY: u64 = 4_500;
 fn telling(trace: u64) -> SpanRow {
     let mut row =
         with(llm_row(trace.into(), 0, "openai", "gpt-4o"), "call.id", &format!("{trace:x}"));
-    row.attributes.extend(pairs(&[
+    row.attributes.extend(pairs::<Pairs>(&[
         ("gateway.routing.target", "openai-primary"),
         ("gateway.outcome", "complete"),
         ("server.address", "api.openai.com"),
@@ -93,8 +95,8 @@ async fn spans_of_the_first_schema_are_brought_along() {
     let [first, second] = spans.as_slice() else { panic!("{spans:?}") };
     assert_eq!((first.span_id.as_str(), first.kind.as_str()), ("ffffffffffffff01", "Client"));
     assert_eq!((first.status.as_str(), first.trace_state.as_str()), ("Error", "a=b"));
-    assert_eq!(first.attributes, pairs(&[("x", "y"), ("gen_ai.input.messages", "[]")]));
-    assert_eq!(first.resource_attributes, pairs(&[("project.id", "proj_1")]));
+    assert_eq!(first.attributes, pairs::<Pairs>(&[("x", "y"), ("gen_ai.input.messages", "[]")]));
+    assert_eq!(*first.resource_attributes, pairs::<Pairs>(&[("project.id", "proj_1")]));
     assert_eq!((second.name.as_str(), second.parent_span_id.as_str()), ("7", "ffffffffffffff01"));
     assert_eq!(store.recent(&TraceFilter::default()).await.unwrap()[0].spans, 2);
     assert_eq!(count(&store, "SpanName = '7'").await, Cell::UInt(1));
@@ -120,7 +122,7 @@ async fn a_name_that_is_a_number_is_a_name() {
 async fn a_long_resource_comes_back_too() {
     let fixture = Fixture::new();
     let mut long = row(1, 0);
-    long.resource_attributes.push(("words".to_owned(), "many words ".repeat(500)));
+    Arc::make_mut(&mut long.resource_attributes).push(("words".into(), "many words ".repeat(500)));
     fixture.insert(vec![long.clone()]).await;
     assert_eq!(fixture.store.trace(&trace_id(1)).await.unwrap(), [long]);
 }

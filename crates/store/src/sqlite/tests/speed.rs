@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Fixture, START_NS, at, llm_row, pairs, row, trace_id};
-use crate::{SpanRow, SpanStore, TraceFilter};
+use crate::{Pairs, SpanRow, SpanStore, TraceFilter};
 
 const SPANS_DEFAULT: u64 = 100_000;
 const BATCH_SPANS: usize = 2048;
@@ -22,12 +22,12 @@ fn span(n: u64) -> SpanRow {
     let (provider, model) =
         [("openai", "gpt-4o"), ("anthropic", "claude")][usize::from(n % 8 == 1)];
     let mut row = at(llm_row(trace, 1, provider, model), start);
-    row.attributes.extend(pairs(&[
+    row.attributes.extend(pairs::<Pairs>(&[
         ("gen_ai.session.id", &format!("session-{}", n / 400)),
         ("gen_ai.user.id", &format!("user-{}", n % 997)),
     ]));
     row.attributes
-        .extend((0..12).map(|k| (format!("gateway.attribute.{k}"), format!("value {n}"))));
+        .extend((0..12).map(|k| (format!("gateway.attribute.{k}").into(), format!("value {n}"))));
     row
 }
 

@@ -53,7 +53,7 @@ fn span(project: &str, at: u64) -> SpanRow {
         scope_version: word("v"),
         status: if at.is_multiple_of(4) { StatusCode::Error } else { StatusCode::Ok },
         status_message: word("said"),
-        attributes: attributes.map(|(key, value)| (key.to_owned(), value)).to_vec(),
+        attributes: attributes.map(|(key, value)| (key.into(), value)).to_vec(),
         events: vec![EventRow { name: word("e"), timestamp_ns: START_NS, ..EventRow::default() }],
         links: vec![LinkRow { span_id: word("l"), ..LinkRow::default() }],
     }
