@@ -23,6 +23,15 @@ pub(crate) enum Of {
     Logs,
 }
 
+/// A table that has every item of a signal.
+struct Table {
+    name: &'static str,
+    /// Where an item's id and its value are.
+    columns: &'static str,
+    /// The value, from the id.
+    value: fn(&str) -> String,
+}
+
 /// What the client of one signal was told: the project of each item, by its id.
 #[derive(Default)]
 pub(crate) struct Told {
@@ -64,9 +73,9 @@ impl Told {
     pub(crate) fn judge(&self, of: Of, shim: &Shim, about: &str) -> usize {
         assert!(self.other.lock().unwrap().is_empty(), "{about}: {:?}", self.other);
         let told = self.items.lock().unwrap();
-        for (table, text, value) in of.tables() {
+        for Table { name: table, columns, value } in of.tables() {
             let rows = shim.sql(&format!(
-                "SELECT {text}, ResourceAttributes['project.id'] FROM otel.{table} \
+                "SELECT {columns}, ResourceAttributes['project.id'] FROM otel.{table} \
                  WHERE ServiceName = 'acknowledged' FORMAT TabSeparatedRaw"
             ));
             let mut found: BTreeMap<&str, u64> = BTreeMap::new();
@@ -96,19 +105,19 @@ impl Of {
         }
     }
 
-    /// The tables that have every item, an item's id and value there, and what the value is.
-    fn tables(self) -> Vec<(&'static str, &'static str, fn(&str) -> String)> {
-        let of_point = "Attributes['id'], toString(Value)";
+    fn tables(self) -> Vec<Table> {
+        let of_points =
+            |name, value| Table { name, columns: "Attributes['id'], toString(Value)", value };
         match self {
             Self::Metrics => vec![
-                ("otel_metrics_gauge", of_point, |id| gauge(id).to_string()),
-                ("otel_metrics_sum", of_point, |_| "3".to_owned()),
+                of_points("otel_metrics_gauge", |id| gauge(id).to_string()),
+                of_points("otel_metrics_sum", |_| "3".to_owned()),
             ],
-            Self::Logs => {
-                vec![("otel_logs", "LogAttributes['id'], concat(EventName, ': ', Body)", |id| {
-                    format!("step.done: {}", words(id))
-                })]
-            }
+            Self::Logs => vec![Table {
+                name: "otel_logs",
+                columns: "LogAttributes['id'], concat(EventName, ': ', Body)",
+                value: |id| format!("step.done: {}", words(id)),
+            }],
         }
     }
 
