@@ -23,6 +23,9 @@ const LINGER: Duration = Duration::from_millis(500);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 /// Short enough that what is acknowledged is there seconds after the server is.
 const BACKOFF_MAX: Duration = Duration::from_secs(3);
+/// How often a disk is asked to set a record aside, in two seconds: it may be full of this very queue,
+/// which gets shorter only when others go on.
+const SET_ASIDE_TRIES: u32 = 6;
 
 /// Whoever takes batches in the end.
 #[async_trait]
@@ -218,25 +221,30 @@ impl Forwarder {
     /// Nobody here knows what they are: others need not wait for who does.
     async fn move_aside(&mut self, records: &[&Record]) -> Result<(), Stopped> {
         for record in records {
-            let mut backoff = BACKOFF_MIN;
-            let is_kept = loop {
-                match self.set_aside.keep(record) {
-                    Ok(is_kept) => break is_kept,
-                    Err(error) => self.failed(&format!("cannot set rows aside: {error}")),
-                }
-                self.pause(&mut backoff).await?;
-            };
             let (signal, kind, version) = (self.signal.as_str(), record.kind, record.version);
             let rows = u64::from(record.items);
-            if is_kept {
+            if self.set_aside(record).await? {
                 self.progress.count(|sent| sent.set_aside_rows += rows);
                 tracing::error!(signal, kind, version, rows, "set aside: of a newer tollgate");
             } else {
                 self.progress.count(|sent| sent.dropped_rows += rows);
-                tracing::error!(signal, kind, version, rows, "dropped: no room to set them aside");
+                tracing::error!(signal, kind, version, rows, "dropped: cannot be set aside");
             }
         }
         Ok(())
+    }
+
+    /// Whether the record is on the disk elsewhere now.
+    async fn set_aside(&mut self, record: &Record) -> Result<bool, Stopped> {
+        let mut backoff = BACKOFF_MIN;
+        for _ in 0..SET_ASIDE_TRIES {
+            match self.set_aside.keep(record) {
+                Ok(is_kept) => return Ok(is_kept),
+                Err(error) => self.failed(&format!("cannot set rows aside: {error}")),
+            }
+            self.pause(&mut backoff).await?;
+        }
+        Ok(false)
     }
 
     /// Sends what was set aside and is known now.

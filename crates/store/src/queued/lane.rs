@@ -39,7 +39,7 @@ impl Lane {
     ) -> Result<(Self, Forwarder), QueueError> {
         let settings = QueueSettings { bytes_max, ..QueueSettings::default() };
         let (queue, consumer) = Queue::open(folder, settings)?;
-        let set_aside = SetAside::open(folder, bytes_max)?;
+        let set_aside = SetAside::open(folder, bytes_max);
         let progress = Arc::new(Progress::default());
         let (_running, ended) = watch::channel(());
         let (halt, halted) = watch::channel(false);

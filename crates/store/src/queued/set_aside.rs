@@ -44,12 +44,19 @@ pub(super) struct Found {
 // === impl SetAside ===
 
 impl SetAside {
-    /// Looks at what is there, beside the files of the queue in `queue`. Makes nothing.
-    pub(super) fn open(queue: &Path, queue_bytes_max: u64) -> io::Result<Self> {
+    /// Looks at what is there, beside the files of the queue in `queue`. Makes nothing, and nothing
+    /// that is there keeps the queue from starting.
+    pub(super) fn open(queue: &Path, queue_bytes_max: u64) -> Self {
         let path = queue.join(FOLDER);
         let mut aside = Self { path, bytes: 0, bytes_max: queue_bytes_max / PART_OF_BOUND };
-        aside.bytes = aside.found()?.iter().map(|found| found.bytes).sum();
-        Ok(aside)
+        match aside.found() {
+            Ok(found) => aside.bytes = found.iter().map(|found| found.bytes).sum(),
+            Err(error) => {
+                let path = aside.path.display();
+                tracing::error!(%error, %path, "cannot look at what was set aside");
+            }
+        }
+        aside
     }
 
     /// Keeps a record; `false` without room for it. Once this returns it would survive a power

@@ -114,7 +114,7 @@ impl Rig {
         let (halt, halted) = watch::channel(false);
         let ends = Ends { halt: halted, _running };
         let receiver: Arc<dyn Receiver> = Arc::<Table>::clone(table);
-        let set_aside = SetAside::open(folder.path(), settings.bytes_max)?;
+        let set_aside = SetAside::open(folder.path(), settings.bytes_max);
         let told = Arc::clone(&progress);
         let forwarder = Forwarder::new(Signal::Logs, consumer, receiver, set_aside, told, ends);
         Ok(Self { queue, progress, halt, ended, task: tokio::spawn(forwarder.run()) })

@@ -71,11 +71,26 @@ async fn without_room_to_set_them_aside_rows_are_dropped_and_counted() {
     rig.close().await;
 }
 
+#[tokio::test]
+async fn a_disk_that_sets_nothing_aside_stops_nothing_either() {
+    let (folder, table) = (TempDir::new().unwrap(), Arc::new(Table::default()));
+    // Where the folder should be.
+    std::fs::write(folder.path().join("set-aside"), b"").unwrap();
+    let rig = Rig::start(&folder, &table);
+    rig.append_of(2, 20).await;
+    rig.append(1).await;
+    rig.until_empty().await;
+    assert_eq!(*table.rows.lock().unwrap(), once(1..2));
+    let sent = rig.progress.sent();
+    assert_eq!((sent.set_aside_rows, sent.dropped_rows, sent.retries), (0, 1, 6));
+    rig.close().await;
+}
+
 #[test]
 fn what_is_set_aside_is_bounded_and_the_same_rows_count_once() {
     let folder = TempDir::new().unwrap();
     // Room for eight bytes.
-    let mut aside = SetAside::open(folder.path(), 64).unwrap();
+    let mut aside = SetAside::open(folder.path(), 64);
     assert!(aside.found().unwrap().is_empty());
     assert!(!aside.keep(&record(2, b"123456789")).unwrap());
     assert!(aside.keep(&record(2, b"12345678")).unwrap());
@@ -84,7 +99,7 @@ fn what_is_set_aside_is_bounded_and_the_same_rows_count_once() {
     // A crash while one was written, and somebody's own file.
     std::fs::write(folder.path().join("set-aside/9-2-3-00.unfinished"), b"1234").unwrap();
     std::fs::write(folder.path().join("set-aside/README"), b"").unwrap();
-    let mut aside = SetAside::open(folder.path(), 64).unwrap();
+    let mut aside = SetAside::open(folder.path(), 64);
     assert!(!aside.keep(&record(2, b"1")).unwrap(), "what is there counts");
     let found = aside.found().unwrap();
     assert_eq!(found.len(), 1);
