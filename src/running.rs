@@ -180,7 +180,7 @@ impl Running {
 
     /// Bytes on the disk that wait for the store.
     fn waiting(&self) -> u64 {
-        self.queue.as_ref().map_or(0, |queue| queue.stats().waiting_bytes)
+        self.queue.as_ref().map_or(0, |queue| queue.waiting_bytes())
     }
 
     /// The lines that `serve` prints.

@@ -1,6 +1,6 @@
 //! Opens the span store that the configuration names.
 //!
-//! A server that is away is no reason not to start: requests do not need it, and spans wait in the
+//! A server that is away is no reason not to start: requests do not need it, and rows wait in the
 //! disk queue, or in memory where there is none. Settings or tables with which it can never work end
 //! the start.
 
@@ -11,8 +11,8 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tollgate_config::{StoreQueue, StoreSettings};
 use tollgate_store::{
-    ClickHouse, ClickHouseSettings, Password, QueuedStore, Recovered, SignalTableNames, SpanStore,
-    Sqlite, SqliteSettings, StoreError,
+    ClickHouse, ClickHouseSettings, Lane, Password, QueuedStore, Recovered, SignalTableNames,
+    SpanStore, Sqlite, SqliteSettings, StoreError,
 };
 use tollgate_telemetry::metrics::StoreQueueCounts;
 
@@ -75,25 +75,28 @@ pub(crate) fn open(settings: Option<&StoreSettings>, runtime: &Runtime) -> Resul
 /// ClickHouse behind its disk queue: whether it is there is the queue's business.
 fn queued(queue: &StoreQueue, store: ClickHouse, runtime: &Runtime) -> Result<Opened, String> {
     let failed = |error: StoreError| format!("cannot use the store: {error}");
-    let (store, forwarder) = QueuedStore::open(&queue.path, queue.bytes_max, store)
+    let (store, forwarders) = QueuedStore::open(&queue.path, queue.bytes_max, store)
         .map_err(|error| format!("cannot use the store's queue: {error}"))?;
-    report(&store.recovered());
+    store.lanes().into_iter().for_each(report);
     outlive_file_sizes(runtime);
     let prepare = async { tokio::time::timeout(FIND_MAX, store.store().prepare()).await };
     match runtime.block_on(prepare) {
         Ok(Ok(())) => {}
         Ok(Err(error)) if !error.is_retryable() => return Err(failed(error)),
-        Ok(Err(error)) => tracing::warn!(%error, "spans wait on the disk for the store"),
-        Err(_) => tracing::warn!("no answer from the store yet: spans wait on the disk for it"),
+        Ok(Err(error)) => tracing::warn!(%error, "rows wait on the disk for the store"),
+        Err(_) => tracing::warn!("no answer from the store yet: rows wait on the disk for it"),
     }
-    // It blocks on the disk, which the runtime's threads must not.
-    let handle = runtime.handle().clone();
-    std::thread::Builder::new()
-        .name("queue-forwarder".to_owned())
-        .spawn(move || handle.block_on(forwarder.run()))
-        .map_err(|error| format!("cannot start the queue's thread: {error}"))?;
+    for forwarder in forwarders {
+        // It blocks on the disk, which the runtime's threads must not.
+        let handle = runtime.handle().clone();
+        std::thread::Builder::new()
+            .name(format!("queue-{}", forwarder.signal().as_str()))
+            .spawn(move || handle.block_on(forwarder.run()))
+            .map_err(|error| format!("cannot start the queue's thread: {error}"))?;
+    }
     let store = Arc::new(store);
     let asked = Arc::clone(&store);
+    // Metrics and logs are refused by themselves: no reason to send calls elsewhere.
     let ready = move || match asked.has_room() {
         true => Ok(()),
         false => Err("the store's queue is full"),
@@ -102,24 +105,28 @@ fn queued(queue: &StoreQueue, store: ClickHouse, runtime: &Runtime) -> Result<Op
     Ok(Opened { store: Some(store), queue, ready: Arc::new(ready) })
 }
 
-/// How the queue is doing, for its metrics.
-pub(crate) fn counts(queue: &QueuedStore) -> StoreQueueCounts {
-    let (stats, sent) = (queue.stats(), queue.sent());
-    let oldest_ns = stats.oldest_ms.map(|ms| i64::try_from(ms).unwrap_or(0) * 1_000_000);
-    StoreQueueCounts {
-        bytes: stats.bytes,
-        waiting_records: stats.waiting_records,
-        waiting_rows: stats.waiting_items,
-        oldest: oldest_ns.map_or(Duration::ZERO, age),
-        appended_rows: stats.appended_items,
-        sent_rows: sent.rows,
-        dropped_rows: sent.dropped_rows,
-        retries: sent.retries,
-        refused_full: stats.refused_full,
-        refused_disk: stats.refused_disk,
-        cut_bytes: stats.cut_bytes,
-        damaged_bytes: stats.damaged_bytes,
-    }
+/// How the queue's lanes are doing, for their metrics.
+pub(crate) fn counts(queue: &QueuedStore) -> [StoreQueueCounts; 3] {
+    queue.lanes().map(|lane| {
+        let (stats, sent) = (lane.stats(), lane.sent());
+        let oldest_ns = stats.oldest_ms.map(|ms| i64::try_from(ms).unwrap_or(0) * 1_000_000);
+        StoreQueueCounts {
+            signal: lane.signal().as_str(),
+            bytes: stats.bytes,
+            waiting_records: stats.waiting_records,
+            waiting_rows: stats.waiting_items,
+            oldest: oldest_ns.map_or(Duration::ZERO, age),
+            appended_rows: stats.appended_items,
+            sent_rows: sent.rows,
+            dropped_rows: sent.dropped_rows,
+            set_aside_rows: sent.set_aside_rows,
+            retries: sent.retries,
+            refused_full: stats.refused_full,
+            refused_disk: stats.refused_disk,
+            cut_bytes: stats.cut_bytes,
+            damaged_bytes: stats.damaged_bytes,
+        }
+    })
 }
 
 fn age(since_ns: i64) -> Duration {
@@ -136,22 +143,29 @@ fn outlive_file_sizes(runtime: &Runtime) {
     }
 }
 
-fn report(found: &Recovered) {
-    let Recovered { records, items, cut_bytes, missing_segments, is_cursor_lost } = *found;
+fn report(lane: &Lane) {
+    let signal = lane.signal().as_str();
+    let Recovered { records, items, cut_bytes, missing_segments, is_cursor_lost } =
+        lane.recovered();
     if records > 0 {
-        tracing::info!(records, rows = items, "rows of the last run wait for the store");
+        tracing::info!(signal, records, rows = items, "rows of the last run wait for the store");
     }
     if cut_bytes > 0 {
         tracing::warn!(
+            signal,
             cut_bytes,
             "a write to the store's queue was cut short and never acknowledged"
         );
     }
     if missing_segments > 0 {
-        tracing::error!(missing_segments, "files of the store's queue are missing: rows are lost");
+        tracing::error!(
+            signal,
+            missing_segments,
+            "files of the store's queue are missing: rows are lost"
+        );
     }
     if is_cursor_lost {
-        tracing::error!("the store's queue has lost its place: rows may be stored twice");
+        tracing::error!(signal, "the store's queue has lost its place: rows may be stored twice");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The process is killed while clients hand spans over and ClickHouse is away, or forgets to answer:
+//! The process is killed while clients hand spans, metrics and logs over and ClickHouse is away, or forgets to answer:
 //! whatever was acknowledged is in ClickHouse after the next start, once and whole.
 //!
 //! A few seeds always run, fifty with `TOLLGATE_LONG`. A failure names its seed.
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::acknowledged::signals::{Client, Of, Told as SignalTold};
 use crate::acknowledged::{Clients, Told};
 use crate::clickhouse::{shim::Shim, store};
 use crate::client::exchange;
@@ -75,13 +76,15 @@ impl Process {
         let control = ([127, 0, 0, 1], self.control).into();
         loop {
             let text = exchange(control, METRICS).text();
-            let waiting =
-                text.lines().find_map(|line| line.strip_prefix("gateway_store_queue_waiting{"));
-            let waiting = waiting.unwrap_or_else(|| panic!("{text}"));
-            if waiting.ends_with(" 0") {
+            let waiting: Vec<_> = text
+                .lines()
+                .filter(|line| line.starts_with("gateway_store_queue_waiting{"))
+                .collect();
+            assert_eq!(waiting.len(), 3, "a line for each signal: {text}");
+            if waiting.iter().all(|line| line.ends_with(" 0")) {
                 return;
             }
-            assert!(Instant::now() < until, "never sent: {waiting}");
+            assert!(Instant::now() < until, "never sent: {waiting:?}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -136,6 +139,7 @@ fn one(seed: u64, shim: &mut Shim) -> usize {
     let mut random = fastrand::Rng::with_seed(seed);
     let place = Place::new(shim);
     let told = Arc::new(Told::default());
+    let signals = [Of::Metrics, Of::Logs].map(|of| (of, Arc::new(SignalTold::default())));
     let is_away = random.bool();
     if is_away {
         shim.kill();
@@ -147,9 +151,13 @@ fn one(seed: u64, shim: &mut Shim) -> usize {
         }
         let process = place.start();
         let clients = Clients::start(place.http, random.u64(..1 << 40), Duration::ZERO, &told);
+        let others = signals.each_ref().map(|(of, told)| {
+            Client::start(*of, place.http, random.u64(..1 << 40), Duration::ZERO, told)
+        });
         std::thread::sleep(Duration::from_millis(50 + random.u64(..ALIVE_MS_MAX)));
         process.kill();
         clients.stop();
+        others.into_iter().for_each(Client::stop);
     }
     if is_away {
         shim.revive();
@@ -159,8 +167,9 @@ fn one(seed: u64, shim: &mut Shim) -> usize {
     drop(process);
     let about = format!("seed {seed}, {}", if is_away { "away" } else { "forgetful" });
     let acknowledged = told.judge(shim, &about);
-    eprintln!("{about}: {acknowledged} spans");
-    acknowledged
+    let [points, records] = signals.map(|(of, told)| told.judge(of, shim, &about));
+    eprintln!("{about}: {acknowledged} spans, {points} pairs of points, {records} log records");
+    acknowledged.min(points).min(records)
 }
 
 #[test]
@@ -169,8 +178,7 @@ fn real_engine_fake_server_what_was_acknowledged_survives_kill_9_in_the_queue() 
     let seeds = std::env::var_os("TOLLGATE_LONG").map_or(SEEDS, |_| SEEDS_LONG);
     let first = fastrand::u64(..u64::from(u32::MAX));
     let acknowledged: usize = (first..first + seeds).map(|seed| one(seed, &mut shim)).sum();
-    eprintln!("{seeds} seeds, {acknowledged} acknowledged spans, all there");
-    assert!(acknowledged > 0, "nothing was acknowledged: this shows nothing");
+    assert!(acknowledged > 0, "of some signal nothing was acknowledged: this shows nothing");
 }
 
 #[test]

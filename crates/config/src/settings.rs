@@ -171,7 +171,7 @@ pub enum StoreSettings {
         tables: Box<Tables>,
         /// How long spans are kept, in days; 90 by default.
         retention_days: u32,
-        /// What spans wait in; there is one by default.
+        /// What rows wait in; there is one by default.
         queue: Option<StoreQueue>,
     },
 }
@@ -181,7 +181,7 @@ pub enum StoreSettings {
 pub struct StoreQueue {
     /// The folder, on a local disk; `data/queue` by default.
     pub path: PathBuf,
-    /// The most bytes in it; 1 GiB by default.
+    /// The most bytes in it: half for spans, a quarter each for metrics and logs. 2 GiB by default.
     pub bytes_max: u64,
 }
 /// `store.tables`: the Collector's exporter's names by default.

@@ -26,8 +26,10 @@ pub use query::{LIMIT_DEFAULT, LIMIT_MAX, PREFIX_HEX_MIN, TraceFilter, TraceSumm
 pub use questions::{
     GROUPS_MAX, ModelLatency, Percentiles, ProviderErrors, Usage, UsageBy, Window,
 };
-pub use queued::{Forwarder, QueuedStore, Recovered, Sent, Stats as QueueStats};
-pub use signals::{Buckets, Distribution, ExemplarRow, LogRow, Metric, MetricRow, Origin, Point};
+pub use queued::{Forwarder, Lane, QueuedStore, Recovered, Sent, Stats as QueueStats};
+pub use signals::{
+    Buckets, Distribution, ExemplarRow, LogRow, Metric, MetricRow, Origin, Point, Signal,
+};
 pub use span_row::{CONTENT_KEYS, EventRow, LinkRow, Pairs, SpanKind, SpanRow, StatusCode};
 pub use sqlite::{Sqlite, SqliteSettings};
 
@@ -45,7 +47,8 @@ pub trait SpanStore: Send + Sync {
     /// point is kept once. Returns only once the rows would survive a power failure.
     ///
     /// # Errors
-    /// All rows are kept or none, but for ClickHouse, where that holds for each kind of point.
+    /// All rows are kept or none, but for ClickHouse without a queue, where that holds for each kind of
+    /// point.
     /// [`StoreError::is_retryable`] tells whether trying again may help.
     async fn insert_metrics(&self, rows: Vec<MetricRow>) -> Result<u64, StoreError>;
 

@@ -1,6 +1,7 @@
 //! Real engine, fake server: spans of real calls in ClickHouse, and calls while it is away.
 
 mod outage;
+mod signals;
 
 #[path = "../../../crates/store/tests/clickhouse/shim.rs"]
 #[allow(dead_code, reason = "the store's own tests need more of it")]

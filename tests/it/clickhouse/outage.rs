@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const P99_SLACK: Duration = Duration::from_millis(250);
 
 /// A gateway with a collector, and the collector's HTTP port.
-fn world(shim: &Shim, queue: &str) -> (World, u16) {
+pub(super) fn world(shim: &Shim, queue: &str) -> (World, u16) {
     let (grpc, http) = (free_port(), free_port());
     let collector = format!("collector: {{ grpc_port: {grpc}, http_port: {http} }}\n");
     let queue = format!("path: \"{{folder}}/queue\"{queue}");
@@ -41,10 +41,18 @@ fn times_of_calls(world: &World, lasting: Duration) -> (Duration, Duration) {
     (took[took.len() / 2], took[took.len() * 99 / 100])
 }
 
-fn metric(world: &World, line: &str) -> f64 {
+/// What `/metrics` says of one signal in the queue: the value of the first line of this name with
+/// this label.
+pub(super) fn of_queue(world: &World, signal: &str, name: &str, label: &str) -> f64 {
     let text = world.running().metrics();
-    let found = text.lines().find_map(|it| it.strip_prefix(line)?.rsplit_once(' '));
-    found.unwrap_or_else(|| panic!("{line} is not in {text}")).1.parse().unwrap()
+    let (name, signal) = (format!("gateway_store_queue_{name}{{"), format!("signal=\"{signal}\""));
+    let is_it = |it: &&str| it.starts_with(&name) && it.contains(&signal) && it.contains(label);
+    let found = text.lines().find(is_it).and_then(|line| line.rsplit_once(' '));
+    found.unwrap_or_else(|| panic!("{name} {signal} {label} is not in {text}")).1.parse().unwrap()
+}
+
+fn metric(world: &World, name: &str, label: &str) -> f64 {
+    of_queue(world, "traces", name, label)
 }
 
 #[test]
@@ -58,13 +66,13 @@ fn real_engine_fake_server_an_outage_loses_nothing_and_calls_do_not_notice() {
     shim.kill();
     let during = times_of_calls(&world, away);
     assert_eq!(ready(&world), (200, "ready".to_owned()));
-    assert!(metric(&world, "gateway_store_queue_oldest_age_seconds") > away.as_secs_f64() / 2.0);
-    assert!(metric(&world, "gateway_store_queue_waiting{") > 0.0);
-    assert!(metric(&world, "gateway_store_queue_retries_total") > 0.0);
+    assert!(metric(&world, "oldest_age_seconds", "") > away.as_secs_f64() / 2.0);
+    assert!(metric(&world, "waiting", "") > 0.0);
+    assert!(metric(&world, "retries_total", "") > 0.0);
     let waiting = told.len();
     shim.revive();
     let back = Instant::now();
-    while metric(&world, "gateway_store_queue_oldest_age_seconds") > 2.0 {
+    while metric(&world, "oldest_age_seconds", "") > 2.0 {
         assert!(back.elapsed() < PATIENCE, "rows still wait");
         std::thread::sleep(PAUSE);
     }
@@ -109,10 +117,10 @@ fn real_engine_fake_server_slow_refusing_and_forgetful_servers_lose_and_double_n
         told.judge(&shim, fault);
         assert!(during < before + P99_SLACK, "{fault}: {before:?} before, {during:?} during");
     }
-    let sent = metric(&world, "gateway_store_queue_rows_total{result=\"sent\"");
+    let sent = metric(&world, "rows_total", "result=\"sent\"");
     assert!(sent > told.len() as f64, "the calls' own spans are there, too");
-    assert!(metric(&world, "gateway_store_queue_retries_total") >= 13.0);
-    assert_eq!(metric(&world, "gateway_store_queue_rows_total{result=\"dropped\""), 0.0);
+    assert!(metric(&world, "retries_total", "") >= 13.0);
+    assert_eq!(metric(&world, "rows_total", "result=\"dropped\""), 0.0);
 }
 
 #[test]
@@ -128,8 +136,8 @@ fn real_engine_fake_server_a_full_queue_refuses_for_a_while_and_never_acknowledg
         std::thread::sleep(Duration::from_millis(10));
     }
     clients.stop();
-    assert!(metric(&world, "gateway_store_queue_bytes") <= 1_048_576.0);
-    assert!(metric(&world, "gateway_store_queue_refusals_total{reason=\"full\"") >= 20.0);
+    assert!(metric(&world, "bytes", "") <= 524_288.0);
+    assert!(metric(&world, "refusals_total", "reason=\"full\"") >= 20.0);
     // Calls are taken as ever; their spans wait in memory.
     call(&world);
     shim.revive();

@@ -290,7 +290,7 @@ fn clickhouse_has_its_names_and_its_authority() {
         panic!()
     };
     for (fields, expected) in [
-        ("", Some(("data/queue", 1 << 30))),
+        ("", Some(("data/queue", 2 << 30))),
         (", queue: { path: /q, bytes_max: 1048576 }", Some(("/q", 1 << 20))),
         (", queue: { bytes_max: 1099511627776 }", Some(("data/queue", 1 << 40))),
         (", queue: { enabled: false }", None),

@@ -25,10 +25,11 @@ use tokio::sync::OnceCell;
 
 use self::http::{Http, Statement};
 use self::schema::{Names, Prepared};
-use self::signals::PreparedSignals;
+use self::signals::PreparedSignal;
 pub use self::signals::SignalTableNames;
+pub(crate) use self::signals::{Encoded, Kind as SignalTable};
 use crate::sql::{SqlQuery, Table};
-use crate::{LogRow, MetricRow, SpanRow, SpanStore, StoreError, TraceFilter, TraceSummary};
+use crate::{LogRow, MetricRow, Signal, SpanRow, SpanStore, StoreError, TraceFilter, TraceSummary};
 
 /// A server, or a cluster behind one address.
 pub struct ClickHouse {
@@ -36,7 +37,8 @@ pub struct ClickHouse {
     names: Names,
     settings: ClickHouseSettings,
     prepared: OnceCell<Prepared>,
-    signals: OnceCell<PreparedSignals>,
+    metrics: OnceCell<PreparedSignal>,
+    logs: OnceCell<PreparedSignal>,
     closed: AtomicBool,
 }
 
@@ -120,9 +122,15 @@ impl ClickHouse {
         let http = Http::new(&settings)?;
         signals::check_names(&settings)?;
         let names = Names::new(&settings);
-        let (prepared, signals, closed) =
-            (OnceCell::new(), OnceCell::new(), AtomicBool::new(false));
-        Ok(Self { http, names, settings, prepared, signals, closed })
+        Ok(Self {
+            http,
+            names,
+            settings,
+            prepared: OnceCell::new(),
+            metrics: OnceCell::new(),
+            logs: OnceCell::new(),
+            closed: AtomicBool::new(false),
+        })
     }
 
     /// Creates the tables if they are absent and checks them if they are there; once, and before
@@ -133,13 +141,15 @@ impl ClickHouse {
     /// [`StoreError::Schema`] for tables of another form, or what ClickHouse says.
     pub async fn prepare(&self) -> Result<(), StoreError> {
         self.prepared().await?;
-        match self.prepared_signals().await {
-            Err(error) if !error.is_retryable() => {
-                tracing::warn!(%error, "metrics and logs cannot be kept");
-                Ok(())
+        for signal in [Signal::Metrics, Signal::Logs] {
+            match self.prepared_signal(signal).await {
+                Err(error) if !error.is_retryable() => {
+                    tracing::warn!(%error, signal = signal.as_str(), "a signal cannot be kept");
+                }
+                other => drop(other?),
             }
-            other => other.map(drop),
         }
+        Ok(())
     }
 
     /// Whether the tables were found or created.
@@ -168,6 +178,28 @@ impl ClickHouse {
         self.http.run(Statement { sql: &sql, settings, data, time_max: None }).await.map(drop)
     }
 
+    /// The rows of each table as they are sent.
+    pub(crate) fn encode_metrics(rows: &[MetricRow]) -> Result<Vec<Encoded>, StoreError> {
+        rows.iter().try_for_each(MetricRow::check)?;
+        Ok(signals::encode_metrics(rows))
+    }
+
+    /// The rows as they are sent.
+    pub(crate) fn encode_logs(rows: &[LogRow]) -> Result<Option<Encoded>, StoreError> {
+        rows.iter().try_for_each(LogRow::check)?;
+        Ok(signals::encode_logs(rows))
+    }
+
+    /// Inserts rows of metrics or logs that were encoded here.
+    pub(crate) async fn insert_encoded_signal(
+        &self,
+        table: SignalTable,
+        data: Bytes,
+    ) -> Result<(), StoreError> {
+        let prepared = self.prepared_signal(table.signal()).await?;
+        signals::send(&self.http, &self.settings, prepared, table, data).await
+    }
+
     async fn prepared(&self) -> Result<Prepared, StoreError> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(StoreError::Closed);
@@ -176,10 +208,12 @@ impl ClickHouse {
         self.prepared.get_or_try_init(prepare).await.copied()
     }
 
-    async fn prepared_signals(&self) -> Result<PreparedSignals, StoreError> {
+    /// The tables of metrics, or of logs: what is wrong with one signal's is not the other's.
+    async fn prepared_signal(&self, signal: Signal) -> Result<PreparedSignal, StoreError> {
         self.prepared().await?;
-        let prepare = || signals::prepare(&self.http, &self.settings);
-        self.signals.get_or_try_init(prepare).await.copied()
+        let cell = if signal == Signal::Logs { &self.logs } else { &self.metrics };
+        let prepare = || signals::prepare(&self.http, &self.settings, signal);
+        cell.get_or_try_init(prepare).await.copied()
     }
 }
 
@@ -206,16 +240,16 @@ impl SpanStore for ClickHouse {
     }
 
     async fn insert_metrics(&self, rows: Vec<MetricRow>) -> Result<u64, StoreError> {
-        rows.iter().try_for_each(MetricRow::check)?;
-        self.prepared_signals().await?;
-        signals::insert_metrics(&self.http, &self.settings, &rows).await?;
+        for Encoded { kind, data, .. } in Self::encode_metrics(&rows)? {
+            self.insert_encoded_signal(kind, Bytes::from(data)).await?;
+        }
         Ok(rows.len() as u64)
     }
 
     async fn insert_logs(&self, rows: Vec<LogRow>) -> Result<u64, StoreError> {
-        rows.iter().try_for_each(LogRow::check)?;
-        let prepared = self.prepared_signals().await?;
-        signals::insert_logs(&self.http, &self.settings, prepared, &rows).await?;
+        if let Some(Encoded { kind, data, .. }) = Self::encode_logs(&rows)? {
+            self.insert_encoded_signal(kind, Bytes::from(data)).await?;
+        }
         Ok(rows.len() as u64)
     }
 
@@ -246,8 +280,8 @@ impl SpanStore for ClickHouse {
 
     async fn query(&self, query: &SqlQuery) -> Result<Table, StoreError> {
         self.prepared().await?;
-        if signals::are_asked_for(&self.settings, &query.text) {
-            self.prepared_signals().await?;
+        for signal in signals::asked_for(&self.settings, &query.text) {
+            self.prepared_signal(signal).await?;
         }
         query::query(&self.http, &self.names, &self.settings, query, crate::now_ns()).await
     }
@@ -277,7 +311,7 @@ fn insert_settings(data: &[u8]) -> Vec<(&'static str, String)> {
 }
 
 /// The same for the same bytes: 128 bits of their SHA-256.
-fn token(data: &[u8]) -> String {
+pub(crate) fn token(data: &[u8]) -> String {
     let digest = digest(&SHA256, data);
     digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tollgate_queue::{Batch, Consumer, Record};
 
+use super::rows::Rows;
+use super::set_aside::{Found, SetAside};
 use super::verdict::{self, Verdict};
-use super::{KIND_SPANS, VERSION_SPANS};
-use crate::StoreError;
-use crate::clickhouse::ClickHouse;
+use crate::{Signal, StoreError};
 
 /// The largest batch, unless a single record has more.
 const BATCH_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -23,19 +23,18 @@ const LINGER: Duration = Duration::from_millis(500);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 /// Short enough that what is acknowledged is there seconds after the server is.
 const BACKOFF_MAX: Duration = Duration::from_secs(3);
+/// How often a disk is asked to set a record aside, in two seconds: it may be full of this very queue,
+/// which gets shorter only when others go on.
+const SET_ASIDE_TRIES: u32 = 6;
 
 /// Whoever takes batches in the end.
 #[async_trait]
 pub(super) trait Receiver: Send + Sync {
+    /// Whether it is worth asking: a newer tollgate may have left what this one does not know.
+    fn knows(&self, rows: Rows) -> bool;
+
     /// Takes rows of one kind and version. The same bytes twice are one batch.
     async fn receive(&self, rows: Rows, data: Bytes) -> Result<(), StoreError>;
-}
-
-/// What the bytes are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rows {
-    pub(super) kind: u8,
-    pub(super) version: u8,
 }
 
 /// What became of what was sent, since the start.
@@ -45,6 +44,8 @@ pub struct Sent {
     pub rows: u64,
     /// Rows that will never be taken, and were dropped.
     pub dropped_rows: u64,
+    /// Rows that only another version of tollgate knows, set aside for it.
+    pub set_aside_rows: u64,
     /// Sends that failed and were, or will be, tried again.
     pub retries: u64,
 }
@@ -55,8 +56,10 @@ pub(super) struct Progress(Mutex<Sent>);
 
 /// The sending end of the queue. Blocks on the disk: it wants a thread of its own.
 pub struct Forwarder {
+    signal: Signal,
     consumer: Consumer,
     receiver: Arc<dyn Receiver>,
+    set_aside: SetAside,
     progress: Arc<Progress>,
     ends: Ends,
     /// The last failure that was logged: the same every time is said once.
@@ -92,12 +95,20 @@ impl Progress {
 
 impl Forwarder {
     pub(super) fn new(
+        signal: Signal,
         consumer: Consumer,
         receiver: Arc<dyn Receiver>,
+        set_aside: SetAside,
         progress: Arc<Progress>,
         ends: Ends,
     ) -> Self {
-        Self { consumer, receiver, progress, ends, told: None, lingering: None }
+        let (told, lingering) = (None, None);
+        Self { signal, consumer, receiver, set_aside, progress, ends, told, lingering }
+    }
+
+    /// What it sends.
+    pub const fn signal(&self) -> Signal {
+        self.signal
     }
 
     /// Sends until the store is closed.
@@ -112,6 +123,9 @@ impl Forwarder {
 
     async fn work(&mut self) {
         let mut backoff = BACKOFF_MIN;
+        if let Err(Stopped) = self.take_back().await {
+            return;
+        }
         loop {
             if self.wait_for_batch().await {
                 continue;
@@ -164,6 +178,10 @@ impl Forwarder {
             by_rows.entry(Rows::of(record)).or_default().push(record);
         }
         for (rows, records) in by_rows {
+            if !self.receiver.knows(rows) {
+                self.move_aside(&records).await?;
+                continue;
+            }
             if self.send(rows, &records).await? == Verdict::Never && records.len() > 1 {
                 // The others need not go with the one that is not wanted.
                 for record in records {
@@ -182,14 +200,15 @@ impl Forwarder {
         loop {
             let Err(error) = self.receiver.receive(rows, data.clone()).await else {
                 if self.told.take().is_some() {
-                    tracing::info!("the store takes rows again");
+                    tracing::info!(signal = self.signal.as_str(), "the store takes rows again");
                 }
                 self.progress.count(|sent| sent.rows += items);
                 return Ok(Verdict::Again);
             };
             if verdict::of(&error) == Verdict::Never {
                 if records.len() == 1 {
-                    tracing::error!(%error, rows = items, "the store will never take these rows");
+                    let signal = self.signal.as_str();
+                    tracing::error!(%error, signal, rows = items, "the store will never take these");
                     self.progress.count(|sent| sent.dropped_rows += items);
                 }
                 return Ok(Verdict::Never);
@@ -199,10 +218,62 @@ impl Forwarder {
         }
     }
 
+    /// Nobody here knows what they are: others need not wait for who does.
+    async fn move_aside(&mut self, records: &[&Record]) -> Result<(), Stopped> {
+        for record in records {
+            let (signal, kind, version) = (self.signal.as_str(), record.kind, record.version);
+            let rows = u64::from(record.items);
+            if self.set_aside(record).await? {
+                self.progress.count(|sent| sent.set_aside_rows += rows);
+                tracing::error!(signal, kind, version, rows, "set aside: of a newer tollgate");
+            } else {
+                self.progress.count(|sent| sent.dropped_rows += rows);
+                tracing::error!(signal, kind, version, rows, "dropped: cannot be set aside");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the record is on the disk elsewhere now.
+    async fn set_aside(&mut self, record: &Record) -> Result<bool, Stopped> {
+        let mut backoff = BACKOFF_MIN;
+        for _ in 0..SET_ASIDE_TRIES {
+            match self.set_aside.keep(record) {
+                Ok(is_kept) => return Ok(is_kept),
+                Err(error) => self.failed(&format!("cannot set rows aside: {error}")),
+            }
+            self.pause(&mut backoff).await?;
+        }
+        Ok(false)
+    }
+
+    /// Sends what was set aside and is known now.
+    async fn take_back(&mut self) -> Result<(), Stopped> {
+        let found = self.set_aside.found().unwrap_or_else(|error| {
+            tracing::error!(%error, "cannot look at what was set aside");
+            Vec::new()
+        });
+        let known: Vec<Found> =
+            found.into_iter().filter(|found| self.receiver.knows(found.rows)).collect();
+        for found in known {
+            match self.set_aside.read(&found) {
+                Ok(record) => {
+                    self.send(found.rows, &[&record]).await?;
+                    if let Err(error) = self.set_aside.remove(&found) {
+                        tracing::error!(%error, "what was set aside is sent once more next time");
+                    }
+                }
+                Err(error) => tracing::error!(%error, "cannot read what was set aside"),
+            }
+        }
+        Ok(())
+    }
+
     fn failed(&mut self, text: &str) {
         self.progress.count(|sent| sent.retries += 1);
         if self.told.as_deref() != Some(text) {
-            tracing::warn!(error = text, "rows wait on the disk for the store");
+            let signal = self.signal.as_str();
+            tracing::warn!(signal, error = text, "rows wait on the disk for the store");
             self.told = Some(text.to_owned());
         }
     }
@@ -232,29 +303,6 @@ impl Forwarder {
 impl std::fmt::Debug for Forwarder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Forwarder").field("sent", &self.progress.sent()).finish_non_exhaustive()
-    }
-}
-
-// === impl Rows ===
-
-impl Rows {
-    fn of(record: &Record) -> Self {
-        Self { kind: record.kind, version: record.version }
-    }
-}
-
-#[async_trait]
-impl Receiver for ClickHouse {
-    async fn receive(&self, rows: Rows, data: Bytes) -> Result<(), StoreError> {
-        if (rows.kind, rows.version) != (KIND_SPANS, VERSION_SPANS) {
-            // They wait for the version that wrote them.
-            let reason = format!(
-                "rows of kind {} in version {} are of a newer tollgate",
-                rows.kind, rows.version
-            );
-            return Err(StoreError::Schema { reason });
-        }
-        self.insert_encoded(data).await
     }
 }
 

@@ -3,8 +3,13 @@
 //!
 //! What is in the queue are the bytes that are sent, encoded once: a batch of the queue is the same
 //! bytes whenever it is sent, so its token is the same too, also after a restart.
+//!
+//! Each signal has a lane of its own: a table of metrics that nobody repairs holds up no span.
 
 mod forwarder;
+mod lane;
+mod rows;
+mod set_aside;
 mod verdict;
 
 #[cfg(test)]
@@ -12,44 +17,40 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::watch;
-use tollgate_queue::{Queue, QueueError, QueueSettings, Record};
+use tollgate_queue::{QueueError, Record};
 
-use self::forwarder::{Ends, Progress, Receiver};
+use self::forwarder::Receiver;
 pub use self::forwarder::{Forwarder, Sent};
-use crate::clickhouse::ClickHouse;
+pub use self::lane::Lane;
+use self::rows::Rows;
+use crate::clickhouse::{ClickHouse, Encoded};
 use crate::sql::{SqlQuery, Table};
-use crate::{LogRow, MetricRow, SpanRow, SpanStore, StoreError, TraceFilter, TraceSummary};
+use crate::{LogRow, MetricRow, Signal, SpanRow, SpanStore, StoreError, TraceFilter, TraceSummary};
 pub use tollgate_queue::{Recovered, Stats};
 
-/// Records of spans, as rows in ClickHouse's `RowBinary`.
-const KIND_SPANS: u8 = 1;
-/// The columns of spans that this version of tollgate writes.
-const VERSION_SPANS: u8 = 1;
-/// How long the end waits for what can still be sent. What cannot stays on the disk.
-const CLOSE_MAX: Duration = Duration::from_secs(10);
-/// How long the forwarder may take to let go of the disk.
-const HALT_MAX: Duration = Duration::from_secs(1);
+/// What the spans' lane may have of the whole: a half, and the other two lanes a quarter each. Fixed,
+/// so that no signal can take another's room.
+const PART_OF_SPANS: u64 = 2;
+const PART_OF_OTHERS: u64 = 4;
 
 /// ClickHouse with a disk queue in front of it. Questions go to ClickHouse: what waits is not seen.
+#[derive(Debug)]
 pub struct QueuedStore {
     store: Arc<ClickHouse>,
-    queue: Queue,
-    progress: Arc<Progress>,
-    /// Ends the forwarder at once.
-    halt: watch::Sender<bool>,
-    /// Closed when the forwarder has ended.
-    ended: watch::Receiver<()>,
+    spans: Lane,
+    metrics: Lane,
+    logs: Lane,
 }
 
 // === impl QueuedStore ===
 
 impl QueuedStore {
-    /// Opens the queue in `folder`. Nothing is sent until the forwarder runs.
+    /// Opens the queue in `folder`: spans in it, where they always were, metrics and logs in folders
+    /// of their own inside it. All together have at most `bytes_max`. Nothing is sent until the
+    /// forwarders run, one for each signal.
     ///
     /// # Errors
     /// [`StoreError::Queue`]: the folder cannot be used, or another process uses it.
@@ -57,45 +58,37 @@ impl QueuedStore {
         folder: &Path,
         bytes_max: u64,
         store: ClickHouse,
-    ) -> Result<(Self, Forwarder), StoreError> {
-        let settings = QueueSettings { bytes_max, ..QueueSettings::default() };
-        let (queue, consumer) = Queue::open(folder, settings)?;
+    ) -> Result<(Self, [Forwarder; 3]), StoreError> {
         let store = Arc::new(store);
-        let progress = Arc::new(Progress::default());
-        let (_running, ended) = watch::channel(());
-        let (halt, halted) = watch::channel(false);
-        let ends = Ends { halt: halted, _running };
-        let receiver: Arc<dyn Receiver> = Arc::<ClickHouse>::clone(&store);
-        let forwarder = Forwarder::new(consumer, receiver, Arc::clone(&progress), ends);
-        Ok((Self { store, queue, progress, halt, ended }, forwarder))
+        let open = |signal: Signal| {
+            let receiver: Arc<dyn Receiver> = Arc::<ClickHouse>::clone(&store);
+            match signal {
+                Signal::Traces => Lane::open(signal, folder, bytes_max / PART_OF_SPANS, receiver),
+                Signal::Metrics | Signal::Logs => {
+                    let folder = folder.join(signal.as_str());
+                    Lane::open(signal, &folder, bytes_max / PART_OF_OTHERS, receiver)
+                }
+            }
+        };
+        let (spans, of_spans) = open(Signal::Traces)?;
+        let (metrics, of_metrics) = open(Signal::Metrics)?;
+        let (logs, of_logs) = open(Signal::Logs)?;
+        Ok((Self { store, spans, metrics, logs }, [of_spans, of_metrics, of_logs]))
     }
 
-    /// How much there is in the queue, and what happened.
-    pub fn stats(&self) -> Stats {
-        self.queue.stats()
+    /// The lanes: spans, metrics, logs.
+    pub const fn lanes(&self) -> [&Lane; 3] {
+        [&self.spans, &self.metrics, &self.logs]
     }
 
-    /// What became of what was sent.
-    pub fn sent(&self) -> Sent {
-        self.progress.sent()
-    }
-
-    /// What the queue found when it was opened.
-    pub const fn recovered(&self) -> Recovered {
-        self.queue.recovered()
-    }
-
-    /// Whether another insert would be taken.
+    /// Whether another insert of spans would be taken.
     pub fn has_room(&self) -> bool {
-        self.queue.has_room()
+        self.spans.has_room()
     }
 
-    /// Waits for the forwarder's end, at most `max`. Whether it came.
-    async fn has_ended(&self, max: Duration) -> bool {
-        let mut ended = self.ended.clone();
-        // An error means that it is gone.
-        let end = async { while ended.changed().await.is_ok() {} };
-        tokio::time::timeout(max, end).await.is_ok()
+    /// Bytes that wait for ClickHouse.
+    pub fn waiting_bytes(&self) -> u64 {
+        self.lanes().iter().map(|lane| lane.stats().waiting_bytes).sum()
     }
 
     /// ClickHouse itself.
@@ -112,20 +105,22 @@ impl SpanStore for QueuedStore {
             return Ok(0);
         };
         drop(rows);
-        let record =
-            Record { kind: KIND_SPANS, version: VERSION_SPANS, items, payload: Bytes::from(data) };
-        self.queue.append(vec![record]).await?;
+        self.spans.append(vec![record(Rows::SPANS, items, data)]).await?;
         Ok(u64::from(items))
     }
 
-    /// Not through the queue: returns once ClickHouse has them.
+    /// Returns once the rows are on the disk here, those of all tables or none.
     async fn insert_metrics(&self, rows: Vec<MetricRow>) -> Result<u64, StoreError> {
-        self.store.insert_metrics(rows).await
+        let encoded = ClickHouse::encode_metrics(&rows)?;
+        drop(rows);
+        Ok(append(&self.metrics, encoded).await?)
     }
 
-    /// Not through the queue: returns once ClickHouse has them.
+    /// Returns once the rows are on the disk here.
     async fn insert_logs(&self, rows: Vec<LogRow>) -> Result<u64, StoreError> {
-        self.store.insert_logs(rows).await
+        let encoded = ClickHouse::encode_logs(&rows)?;
+        drop(rows);
+        Ok(append(&self.logs, encoded).await?)
     }
 
     async fn recent(&self, filter: &TraceFilter) -> Result<Vec<TraceSummary>, StoreError> {
@@ -146,31 +141,24 @@ impl SpanStore for QueuedStore {
 
     /// Sends what waits as long as ClickHouse takes it, at most ten seconds.
     async fn close(&self) {
-        self.queue.close();
-        if !self.has_ended(CLOSE_MAX).await {
-            let rows = self.stats().waiting_items;
-            tracing::warn!(rows, "the store is too slow: the rest waits on the disk");
-            self.halt.send_replace(true);
-            self.has_ended(HALT_MAX).await;
-        }
+        tokio::join!(self.spans.close(), self.metrics.close(), self.logs.close());
         self.store.close().await;
     }
 }
 
-impl std::fmt::Debug for QueuedStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("QueuedStore")
-            .field("store", &self.store)
-            .field("queue", &self.queue)
-            .finish_non_exhaustive()
-    }
+async fn append(
+    lane: &Lane,
+    encoded: impl IntoIterator<Item = Encoded>,
+) -> Result<u64, QueueError> {
+    let records = encoded
+        .into_iter()
+        .map(|Encoded { kind, items, data }| record(Rows::of_table(kind), items, data));
+    let records: Vec<_> = records.collect();
+    let items = records.iter().map(|record| u64::from(record.items)).sum();
+    lane.append(records).await?;
+    Ok(items)
 }
 
-impl From<QueueError> for StoreError {
-    fn from(error: QueueError) -> Self {
-        match error {
-            QueueError::Closed => Self::Closed,
-            other => Self::Queue { retryable: other.is_retryable(), reason: other.to_string() },
-        }
-    }
+fn record(rows: Rows, items: u32, data: Vec<u8>) -> Record {
+    Record { kind: rows.kind, version: rows.version, items, payload: Bytes::from(data) }
 }

@@ -12,6 +12,17 @@ use crate::Pairs;
 #[cfg(test)]
 mod tests;
 
+/// What a row is of, as OTLP has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Spans.
+    Traces,
+    /// Points.
+    Metrics,
+    /// Log records.
+    Logs,
+}
+
 /// Where rows come from: a resource and an instrumentation scope in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Origin {
@@ -179,6 +190,22 @@ pub struct LogRow {
     pub attributes: Pairs,
     /// What kind of event it is, or empty.
     pub event_name: String,
+}
+
+// === impl Signal ===
+
+impl Signal {
+    /// All of them, spans first.
+    pub const ALL: [Self; 3] = [Self::Traces, Self::Metrics, Self::Logs];
+
+    /// As labels of metrics and OTLP's paths have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Traces => "traces",
+            Self::Metrics => "metrics",
+            Self::Logs => "logs",
+        }
+    }
 }
 
 // === impl Origin ===

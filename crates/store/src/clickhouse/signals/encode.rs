@@ -52,7 +52,7 @@ pub(super) fn point(writer: &mut Writer, row: &MetricRow) {
     }
 }
 
-pub(super) fn log(writer: &mut Writer, row: &LogRow, has_event_name: bool) {
+pub(super) fn log(writer: &mut Writer, row: &LogRow) {
     let origin = &row.origin;
     writer.signed(row.timestamp_ns);
     writer.text(&row.trace_id);
@@ -69,9 +69,7 @@ pub(super) fn log(writer: &mut Writer, row: &LogRow, has_event_name: bool) {
     writer.text(&origin.scope_version);
     writer.map(&origin.scope_attributes);
     writer.map(&row.attributes);
-    if has_event_name {
-        writer.text(&row.event_name);
-    }
+    writer.text(&row.event_name);
 }
 
 fn head(writer: &mut Writer, row: &MetricRow) {

@@ -1,16 +1,18 @@
 //! Metrics and logs: the exporter's six tables beside that of spans, and how rows get there.
 
 mod encode;
+mod last_column;
 mod tables;
 
 use bytes::Bytes;
 
-use self::tables::{EVENT_NAME, Kind};
+use self::tables::EVENT_NAME;
+pub(crate) use self::tables::Kind;
 use super::http::{Http, Statement};
 use super::rowbinary::Writer;
 use super::schema::{columns, differences, plain, warn_of_no_window};
 use super::{ClickHouseSettings, insert_settings, quoted};
-use crate::{LogRow, MetricRow, Point, StoreError};
+use crate::{LogRow, MetricRow, Point, Signal, StoreError};
 
 #[cfg(test)]
 mod tests;
@@ -32,11 +34,20 @@ pub struct SignalTableNames {
     pub logs: String,
 }
 
-/// What is there.
+/// What is there of a signal.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PreparedSignals {
+pub(super) struct PreparedSignal {
     /// Whether the logs' table has a place for the events' names; older exporters made it without.
     has_event_name: bool,
+}
+
+/// Rows of one table as they are sent, and as they may wait for that. Log records always have their
+/// events' names in there: what the server's table has may be known only when they are sent.
+pub(crate) struct Encoded {
+    pub(crate) kind: Kind,
+    /// Rows.
+    pub(crate) items: u32,
+    pub(crate) data: Vec<u8>,
 }
 
 /// Two kinds of rows in one table would be neither's.
@@ -56,13 +67,14 @@ pub(super) fn check_names(settings: &ClickHouseSettings) -> Result<(), StoreErro
     }
 }
 
-/// Creates what is absent and checks what is there.
+/// Creates what is absent of a signal's tables, and checks what is there.
 pub(super) async fn prepare(
     http: &Http,
     settings: &ClickHouseSettings,
-) -> Result<PreparedSignals, StoreError> {
-    let mut prepared = PreparedSignals { has_event_name: true };
-    for kind in Kind::ALL {
+    signal: Signal,
+) -> Result<PreparedSignal, StoreError> {
+    let mut prepared = PreparedSignal { has_event_name: true };
+    for kind in Kind::of(signal) {
         let name = settings.signal_tables.of(kind);
         let mut found = columns(http, settings, name).await?;
         let table = full(settings, kind);
@@ -74,7 +86,7 @@ pub(super) async fn prepare(
         }
         let has_event_name = found.iter().any(|(name, _)| name == EVENT_NAME);
         if kind == Kind::Logs {
-            prepared = PreparedSignals { has_event_name };
+            prepared = PreparedSignal { has_event_name };
         }
         let needed = kind.columns().into_iter().filter(|it| it.0 != EVENT_NAME || has_event_name);
         let needed: Vec<_> = needed.map(|(name, ty, _)| (name, plain(ty))).collect();
@@ -83,44 +95,63 @@ pub(super) async fn prepare(
             return Err(StoreError::Schema { reason });
         }
     }
-    let names: Vec<_> = Kind::ALL.into_iter().map(|kind| settings.signal_tables.of(kind)).collect();
+    let names: Vec<_> = Kind::of(signal).map(|kind| settings.signal_tables.of(kind)).collect();
     warn_of_no_window(http, settings, &names).await?;
     Ok(prepared)
 }
 
-/// Writes the points, a table after the other. Sent again after an error, those that are there
-/// already are known by their token.
-pub(super) async fn insert_metrics(
-    http: &Http,
-    settings: &ClickHouseSettings,
-    rows: &[MetricRow],
-) -> Result<(), StoreError> {
-    for kind in Kind::ALL {
-        let mut writer = Writer::default();
-        for row in rows.iter().filter(|row| Kind::of(&row.point) == kind) {
+/// The points, table by table, without the tables that get none.
+pub(super) fn encode_metrics(rows: &[MetricRow]) -> Vec<Encoded> {
+    let of_kind = |kind| {
+        let (mut writer, mut items) = (Writer::default(), 0);
+        for row in rows.iter().filter(|row| Kind::of_point(&row.point) == kind) {
             encode::point(&mut writer, row);
+            items += 1;
         }
-        let columns = kind.columns().into_iter().map(|(name, ..)| name).collect();
-        insert(http, &full(settings, kind), columns, writer.0).await?;
-    }
-    Ok(())
+        (items > 0).then_some(Encoded { kind, items, data: writer.0 })
+    };
+    Kind::of(Signal::Metrics).filter_map(of_kind).collect()
 }
 
-/// Writes the log records.
-pub(super) async fn insert_logs(
-    http: &Http,
-    settings: &ClickHouseSettings,
-    prepared: PreparedSignals,
-    rows: &[LogRow],
-) -> Result<(), StoreError> {
-    let PreparedSignals { has_event_name } = prepared;
+/// The log records; `None` if there are none.
+pub(super) fn encode_logs(rows: &[LogRow]) -> Option<Encoded> {
     let mut writer = Writer::default();
     for row in rows {
-        encode::log(&mut writer, row, has_event_name);
+        encode::log(&mut writer, row);
     }
-    let columns = Kind::Logs.columns().into_iter().map(|(name, ..)| name);
-    let columns = columns.filter(|name| *name != EVENT_NAME || has_event_name).collect();
-    insert(http, &full(settings, Kind::Logs), columns, writer.0).await
+    let items = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    (items > 0).then_some(Encoded { kind: Kind::Logs, items, data: writer.0 })
+}
+
+/// Writes encoded rows into their table. Sent again after an error, those that are there already are
+/// known by their token.
+pub(super) async fn send(
+    http: &Http,
+    settings: &ClickHouseSettings,
+    prepared: PreparedSignal,
+    kind: Kind,
+    data: Bytes,
+) -> Result<(), StoreError> {
+    let mut columns = kind.columns();
+    // The token is that of the whole rows: it stays when somebody brings the table up to date.
+    let insert_settings = insert_settings(&data);
+    let data = if kind == Kind::Logs && !prepared.has_event_name {
+        let Some(shorter) = last_column::without(&columns, &data) else {
+            let reason = "these are no rows of log records".to_owned();
+            return Err(StoreError::BadRow { reason });
+        };
+        columns.pop();
+        Bytes::from(shorter)
+    } else {
+        data
+    };
+    let table = full(settings, kind);
+    let columns: Vec<_> = columns.into_iter().map(|(name, ..)| quoted(name)).collect();
+    let sql = format!("INSERT INTO {table} ({}) FORMAT RowBinary", columns.join(", "));
+    let data = Some(data);
+    http.run(Statement { sql: &sql, settings: insert_settings, data, time_max: None })
+        .await
+        .map(drop)
 }
 
 /// The table that a query calls by its usual name, where it has another one.
@@ -129,27 +160,16 @@ pub(super) fn renamed(settings: &ClickHouseSettings, usual: &str) -> Option<Stri
     (settings.signal_tables.of(kind) != usual).then(|| full(settings, kind))
 }
 
-/// Whether a query may be about metrics or logs.
-pub(super) fn are_asked_for(settings: &ClickHouseSettings, text: &str) -> bool {
-    Kind::ALL.into_iter().any(|kind| {
-        text.contains(kind.usual_name()) || text.contains(settings.signal_tables.of(kind))
+/// The signals other than spans that a query may be about.
+pub(super) fn asked_for<'a>(
+    settings: &'a ClickHouseSettings,
+    text: &'a str,
+) -> impl Iterator<Item = Signal> + 'a {
+    [Signal::Metrics, Signal::Logs].into_iter().filter(|signal| {
+        Kind::of(*signal).any(|kind| {
+            text.contains(kind.usual_name()) || text.contains(settings.signal_tables.of(kind))
+        })
     })
-}
-
-async fn insert(
-    http: &Http,
-    table: &str,
-    columns: Vec<&str>,
-    data: Vec<u8>,
-) -> Result<(), StoreError> {
-    if data.is_empty() {
-        return Ok(());
-    }
-    let columns: Vec<_> = columns.into_iter().map(quoted).collect();
-    let sql = format!("INSERT INTO {table} ({}) FORMAT RowBinary", columns.join(", "));
-    let settings = insert_settings(&data);
-    let data = Some(Bytes::from(data));
-    http.run(Statement { sql: &sql, settings, data, time_max: None }).await.map(drop)
 }
 
 fn full(settings: &ClickHouseSettings, kind: Kind) -> String {
@@ -159,7 +179,7 @@ fn full(settings: &ClickHouseSettings, kind: Kind) -> String {
 // === impl Kind ===
 
 impl Kind {
-    const fn of(point: &Point) -> Self {
+    const fn of_point(point: &Point) -> Self {
         match point {
             Point::Gauge { .. } => Self::Gauge,
             Point::Sum { .. } => Self::Sum,

@@ -1,13 +1,14 @@
 //! The exporter's tables of metrics and logs, column by column.
 
+use crate::Signal;
 use crate::clickhouse::schema::{ATTRIBUTES, ttl, with_settings};
 
-/// The one column that older exporters' tables lack.
+/// The one column that older exporters' tables lack: the last one of log records.
 pub(super) const EVENT_NAME: &str = "EventName";
 
 /// Which table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Gauge,
     Sum,
     Histogram,
@@ -21,8 +22,8 @@ pub(super) type Column = (&'static str, &'static str, &'static str);
 
 const PLAIN: &str = "CODEC(ZSTD(1))";
 const DELTA: &str = "CODEC(Delta, ZSTD(1))";
-const LOW: &str = "LowCardinality(String)";
-const TIME: &str = "DateTime64(9)";
+pub(super) const LOW: &str = "LowCardinality(String)";
+pub(super) const TIME: &str = "DateTime64(9)";
 
 const METRIC_COLUMNS: &[Column] = &[
     ("ResourceAttributes", ATTRIBUTES, PLAIN),
@@ -98,7 +99,7 @@ const LOG_COLUMNS: &[Column] = &[
 // === impl Kind ===
 
 impl Kind {
-    pub(super) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Gauge,
         Self::Sum,
         Self::Histogram,
@@ -106,6 +107,18 @@ impl Kind {
         Self::Summary,
         Self::Logs,
     ];
+
+    pub(crate) const fn signal(self) -> Signal {
+        match self {
+            Self::Logs => Signal::Logs,
+            _ => Signal::Metrics,
+        }
+    }
+
+    /// The tables of a signal.
+    pub(super) fn of(signal: Signal) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |kind| kind.signal() == signal)
+    }
 
     /// As the exporter and our queries call it.
     pub(super) const fn usual_name(self) -> &'static str {

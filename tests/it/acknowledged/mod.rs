@@ -1,6 +1,8 @@
 //! Clients that hand spans over to the collector and remember what they were told: what was
 //! acknowledged has to be in ClickHouse, once, with its tenant and its attributes.
 
+pub(crate) mod signals;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -158,13 +160,22 @@ pub(crate) fn export(spans: &[(String, String)], project: &str) -> String {
     .to_string()
 }
 
-/// Status and body of the answer; `None` once the connection is gone.
+/// Status and body of the answer to spans; `None` once the connection is gone.
 pub(crate) fn hand_over(
     connection: &mut BufReader<TcpStream>,
     body: &str,
 ) -> Option<(String, String)> {
+    hand_over_to(connection, "/v1/traces", body)
+}
+
+/// The same for what is sent to this path.
+fn hand_over_to(
+    connection: &mut BufReader<TcpStream>,
+    path: &str,
+    body: &str,
+) -> Option<(String, String)> {
     let request = format!(
-        "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );

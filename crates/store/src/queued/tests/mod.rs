@@ -1,5 +1,8 @@
 //! The forwarder in front of a receiver that fails as it is told, and knows batches by their bytes.
 
+mod lanes;
+mod set_aside;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,10 +14,11 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tollgate_queue::{Queue, QueueError, QueueSettings, Record};
 
-use super::QueuedStore;
-use super::forwarder::{Ends, Forwarder, Progress, Receiver, Rows};
+use super::forwarder::{Ends, Forwarder, Progress, Receiver};
+use super::rows::Rows;
+use super::set_aside::SetAside;
 use super::verdict::{self, Verdict};
-use crate::{ClickHouse, ClickHouseSettings, SpanRow, SpanStore, StoreError};
+use crate::{Signal, StoreError};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A row that is never taken.
@@ -28,6 +32,8 @@ struct Table {
     is_away: AtomicBool,
     /// Never answers.
     is_stuck: AtomicBool,
+    /// Knows rows of the next version.
+    is_newer: AtomicBool,
     batches: Mutex<BTreeSet<Bytes>>,
     rows: Mutex<BTreeMap<u64, u32>>,
     sends: AtomicU64,
@@ -43,6 +49,10 @@ enum Fault {
 
 #[async_trait]
 impl Receiver for Table {
+    fn knows(&self, rows: Rows) -> bool {
+        rows.version == 1 || self.is_newer.load(Ordering::Relaxed)
+    }
+
     async fn receive(&self, _rows: Rows, data: Bytes) -> Result<(), StoreError> {
         self.sends.fetch_add(1, Ordering::Relaxed);
         if self.is_stuck.load(Ordering::Relaxed) {
@@ -104,13 +114,19 @@ impl Rig {
         let (halt, halted) = watch::channel(false);
         let ends = Ends { halt: halted, _running };
         let receiver: Arc<dyn Receiver> = Arc::<Table>::clone(table);
-        let forwarder = Forwarder::new(consumer, receiver, Arc::clone(&progress), ends);
+        let set_aside = SetAside::open(folder.path(), settings.bytes_max);
+        let told = Arc::clone(&progress);
+        let forwarder = Forwarder::new(Signal::Logs, consumer, receiver, set_aside, told, ends);
         Ok(Self { queue, progress, halt, ended, task: tokio::spawn(forwarder.run()) })
     }
 
     async fn append(&self, id: u64) {
+        self.append_of(1, id).await;
+    }
+
+    async fn append_of(&self, version: u8, id: u64) {
         let payload = Bytes::from(id.to_le_bytes().to_vec());
-        let record = Record { kind: 1, version: 1, items: 1, payload };
+        let record = Record { kind: 1, version, items: 1, payload };
         self.queue.append(vec![record]).await.unwrap();
     }
 
@@ -243,67 +259,4 @@ fn what_somebody_can_repair_is_kept_and_what_is_wrong_with_the_rows_is_not() {
     for error in [refused(Some(27), ""), refused(Some(53), ""), refused(None, "HTTP 413")] {
         assert_eq!(verdict::of(&error), Verdict::Never, "{error:?}");
     }
-}
-
-/// A store whose server is not there.
-fn nowhere() -> ClickHouse {
-    let url = "http://127.0.0.1:9".to_owned();
-    ClickHouse::new(ClickHouseSettings { url, ..ClickHouseSettings::default() }).unwrap()
-}
-
-fn row(span: u64) -> SpanRow {
-    SpanRow {
-        trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
-        span_id: format!("{span:016x}"),
-        ..SpanRow::default()
-    }
-}
-
-#[tokio::test]
-async fn an_insert_is_acknowledged_without_a_server_each_row_once_and_bad_rows_not_at_all() {
-    let folder = TempDir::new().unwrap();
-    let (store, forwarder) = QueuedStore::open(folder.path(), 1 << 20, nowhere()).unwrap();
-    assert_eq!(store.insert(Vec::new()).await, Ok(0));
-    assert_eq!(store.insert(vec![row(1), row(2), row(1)]).await, Ok(2));
-    let bad = SpanRow { span_id: "none".to_owned(), ..row(3) };
-    let error = store.insert(vec![row(4), bad]).await.unwrap_err();
-    assert!(matches!(error, StoreError::BadRow { .. }), "{error}");
-    let stats = store.stats();
-    assert_eq!((stats.waiting_records, stats.waiting_items), (1, 2));
-    assert!(store.has_room());
-    // A second process would send everything twice.
-    let error = QueuedStore::open(folder.path(), 1 << 20, nowhere()).map(drop).unwrap_err();
-    assert!(!error.is_retryable() && error.to_string().contains("in use"), "{error}");
-    drop(forwarder);
-    store.close().await;
-    assert_eq!(store.insert(vec![row(5)]).await, Err(StoreError::Closed));
-}
-
-#[tokio::test]
-async fn an_insert_without_room_is_worth_another_try_and_one_beyond_all_room_is_not() {
-    let folder = TempDir::new().unwrap();
-    let (store, _forwarder) = QueuedStore::open(folder.path(), 1 << 20, nowhere()).unwrap();
-    let of = |bytes| vec![SpanRow { status_message: "x".repeat(bytes), ..row(1) }];
-    let error = store.insert(of(1 << 20)).await.unwrap_err();
-    assert!(matches!(error, StoreError::Queue { retryable: false, .. }), "{error}");
-    let error = loop {
-        if let Err(error) = store.insert(of(100_000)).await {
-            break error;
-        }
-    };
-    assert!(matches!(error, StoreError::Queue { retryable: true, .. }), "{error}");
-    assert!(error.to_string().contains("at most 1048576 bytes"), "{error}");
-}
-
-#[tokio::test]
-async fn rows_of_a_newer_version_wait_for_it() {
-    let ours = Rows { kind: super::KIND_SPANS, version: super::VERSION_SPANS };
-    let (newer, other) = (Rows { version: 2, ..ours }, Rows { kind: 2, ..ours });
-    for rows in [newer, other] {
-        let error = nowhere().receive(rows, Bytes::new()).await.unwrap_err();
-        assert!(error.to_string().contains("newer tollgate"), "{error}");
-        assert_eq!(verdict::of(&error), Verdict::Again);
-    }
-    let error = nowhere().receive(ours, Bytes::new()).await.unwrap_err();
-    assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
 }
