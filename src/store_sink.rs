@@ -37,9 +37,9 @@ impl StoreSink {
         SpanRow {
             timestamp_ns: signed(span.start_ns),
             duration_ns: signed(span.end_ns.saturating_sub(span.start_ns)),
-            trace_id: span.trace_id.to_string(),
-            span_id: span.span_id.to_string(),
-            parent_span_id: span.parent.map(|parent| parent.to_string()).unwrap_or_default(),
+            trace_id: span.trace_id.to_hex(),
+            span_id: span.span_id.to_hex(),
+            parent_span_id: span.parent.map(|parent| parent.to_hex()).unwrap_or_default(),
             trace_state: span.trace_state.as_deref().unwrap_or_default().to_owned(),
             name: span.name.clone().into_owned(),
             kind: match span.kind {
@@ -67,8 +67,8 @@ impl StoreSink {
                 .links
                 .iter()
                 .map(|link| LinkRow {
-                    trace_id: link.trace_id.to_string(),
-                    span_id: link.span_id.to_string(),
+                    trace_id: link.trace_id.to_hex(),
+                    span_id: link.span_id.to_hex(),
                     trace_state: String::new(),
                     attributes: texts(&link.attributes),
                 })

@@ -97,7 +97,9 @@ fn write(
         newer_limit: *endpoint == Endpoint::ChatCompletions
             && provider.capabilities.max_completion_tokens,
     };
-    if endpoint.names_model()
+    // A body that stays as it is need not be read a second time.
+    if change.changes()
+        && endpoint.names_model()
         && let Ok(peek) = Peek::of(&routed.body)
     {
         *body = rewrite(&routed.body, &peek, change);

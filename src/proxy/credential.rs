@@ -1,8 +1,7 @@
 //! The credential of an attempt: the target's own, or the caller's, in the place where the provider
 //! looks for it. The only code that touches one.
 
-use http::{HeaderName, header};
-use once_cell::sync::Lazy;
+use http::{HeaderName, HeaderValue, header};
 use pingora::Result;
 use pingora::http::RequestHeader;
 use tollgate_filters::request::{holds_ours, param_is_ours};
@@ -10,20 +9,17 @@ use tollgate_providers::{AuthStyle, Provider};
 use tollgate_routing::{Credential, Target};
 
 /// Headers that authenticate a caller somewhere; none of them goes to a managed target.
-static CALLER_CREDENTIALS: Lazy<[HeaderName; 9]> = Lazy::new(|| {
-    [
-        "authorization",
-        "x-api-key",
-        "api-key",
-        "x-goog-api-key",
-        "cookie",
-        "proxy-authorization",
-        "openai-organization",
-        "openai-project",
-        "x-goog-user-project",
-    ]
-    .map(HeaderName::from_static)
-});
+const CALLER_CREDENTIALS: [&str; 9] = [
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "cookie",
+    "proxy-authorization",
+    "openai-organization",
+    "openai-project",
+    "x-goog-user-project",
+];
 
 /// Query parameters that authenticate a caller somewhere, in lower case.
 const CALLER_PARAMS: [&str; 9] = [
@@ -88,16 +84,24 @@ pub(crate) fn put(
 
 /// A key of ours never leaves. What stands beside it in another header is the provider's.
 fn remove_own_keys(upstream: &mut RequestHeader) {
-    for name in &*CALLER_CREDENTIALS {
-        if upstream.headers.get_all(name).iter().any(holds_ours) {
-            upstream.remove_header(name);
-        }
-    }
+    remove_credentials(upstream, holds_ours);
 }
 
 fn remove_all(upstream: &mut RequestHeader) {
-    for name in &*CALLER_CREDENTIALS {
-        upstream.remove_header(name);
+    remove_credentials(upstream, |_| true);
+}
+
+/// Removes each of [`CALLER_CREDENTIALS`] of which a value is `wanted`. One look at each header: a
+/// request has fewer of them than there are such names.
+fn remove_credentials(upstream: &mut RequestHeader, wanted: impl Fn(&HeaderValue) -> bool) {
+    let named: Vec<HeaderName> = upstream
+        .headers
+        .iter()
+        .filter(|(name, value)| CALLER_CREDENTIALS.contains(&name.as_str()) && wanted(value))
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in named {
+        upstream.remove_header(&name);
     }
 }
 

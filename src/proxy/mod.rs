@@ -6,6 +6,7 @@
 mod log;
 
 mod attempt;
+mod beat;
 mod body;
 mod connected_to_upstream;
 mod credential;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, header};
+use http::{HeaderMap, HeaderName, Request, header};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 use tollgate_filters::cache::Status;
@@ -16,6 +16,10 @@ use tower::ServiceExt;
 use crate::proxy::ctx::{Ctx, HttpFacts, Routed};
 use crate::proxy::watch::Watch;
 use crate::proxy::{Gateway, body, downstream, local, replay, respond};
+
+// Names that need not be parsed for each look.
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// `true`: answered here. `false`: a plan is in the context.
 pub(crate) async fn run(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
@@ -157,17 +161,17 @@ fn describe(session: &Session, ctx: &mut Ctx) {
         path: request.uri.path().to_owned(),
         version: request.version,
         client: session.client_addr().and_then(|address| address.as_inet().copied()),
-        user_agent: text(&request.headers, header::USER_AGENT.as_str()),
+        user_agent: text(&request.headers, &header::USER_AGENT),
     };
     let headers = &request.headers;
     // Of two parents neither can be believed; a state may come in several headers.
-    let one_parent = headers.get_all("traceparent").iter().count() == 1;
-    let traceparent = one_parent.then(|| text(headers, "traceparent")).flatten();
-    let states = headers.get_all("tracestate").iter().map(|state| state.to_str());
+    let one_parent = headers.get_all(&TRACEPARENT).iter().count() == 1;
+    let traceparent = one_parent.then(|| text(headers, &TRACEPARENT)).flatten();
+    let states = headers.get_all(&TRACESTATE).iter().map(|state| state.to_str());
     let tracestate = states.collect::<Result<Vec<_>, _>>().ok().map(|states| states.join(","));
     ctx.join_trace(traceparent.as_deref(), tracestate.as_deref());
 }
 
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }

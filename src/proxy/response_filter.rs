@@ -42,14 +42,7 @@ pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -
     if head.status.is_informational() {
         return Ok(());
     }
-    for name in NOT_FORWARDED {
-        head.remove_header(name);
-    }
-    remove_ours(head);
-    if ctx.limit.is_some() {
-        // What the upstream says of our account is not what the caller may use.
-        quota::remove(head);
-    }
+    remove_not_forwarded(head, ctx.limit.is_some());
     remove_credentials(head, ctx);
     ctx.status = Some(head.status);
     respond::stamp(head, ctx)?;
@@ -94,10 +87,17 @@ fn keep(head: &ResponseHeader, ctx: &mut Ctx) {
     admission.head(kept.map(|(name, value)| (name.clone(), value.clone())).collect());
 }
 
-/// What is ours to say, an upstream cannot: be it another tollgate, or somebody who plays one.
-fn remove_ours(head: &mut ResponseHeader) {
-    let ours = |name: &&HeaderName| name.as_str().starts_with("x-to11-");
-    let named: Vec<_> = head.headers.keys().filter(ours).cloned().collect();
+/// Takes off what was said to us alone. What is ours to say, an upstream cannot: be it another
+/// tollgate, or somebody who plays one. And what it says of our account is not what a caller may use
+/// who is `limited`. One look at each header: they are fewer than the names.
+fn remove_not_forwarded(head: &mut ResponseHeader, limited: bool) {
+    let not_forwarded = |name: &&HeaderName| {
+        let name = name.as_str();
+        name.starts_with("x-to11-")
+            || NOT_FORWARDED.contains(&name)
+            || (limited && quota::is_field(name))
+    };
+    let named: Vec<_> = head.headers.keys().filter(not_forwarded).cloned().collect();
     for name in named {
         head.remove_header(&name);
     }

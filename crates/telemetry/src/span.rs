@@ -124,6 +124,11 @@ impl TraceId {
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()
     }
+
+    /// The id as it is shown, for less than a formatter takes: 32 digits.
+    pub fn to_hex(self) -> String {
+        hex(&self.to_bytes())
+    }
 }
 
 impl fmt::Display for TraceId {
@@ -149,6 +154,11 @@ impl SpanId {
     /// The id's bytes, most significant first.
     pub const fn to_bytes(self) -> [u8; 8] {
         self.0.to_be_bytes()
+    }
+
+    /// The id as it is shown, for less than a formatter takes: 16 digits.
+    pub fn to_hex(self) -> String {
+        hex(&self.to_bytes())
     }
 }
 
@@ -186,7 +196,7 @@ impl From<Cow<'static, str>> for Value {
 
 impl From<&Arc<str>> for Value {
     fn from(text: &Arc<str>) -> Self {
-        Self::Str(Cow::Owned(text.to_string()))
+        Self::Str(Cow::Owned(String::from(&**text)))
     }
 }
 
@@ -243,6 +253,22 @@ impl fmt::Display for Value {
             Self::Bool(yes) => write!(f, "{yes}"),
             Self::Strs(texts) => f.write_str(&json_array(texts)),
         }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    push_hex(&mut text, bytes);
+    text
+}
+
+/// Adds two digits for each byte. Without a formatter, which costs more than the digits: this is done
+/// several times for each request.
+pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
+    let digit = |nibble| char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble });
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
     }
 }
 

@@ -81,7 +81,7 @@ fn whole(ctx: &Ctx, http: Http, genai: Option<GenAi>, end: Instant) -> Call {
 
 fn http(ctx: &Ctx) -> Http {
     Http {
-        method: ctx.http.method.to_string(),
+        method: ctx.http.method.as_str().to_owned(),
         path: ctx.http.path.clone(),
         route: ctx.endpoint.as_ref().map_or("", Endpoint::route),
         status: ctx.status.map(|status| status.as_u16()),

@@ -2,7 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::{ALPHABET, ApiKey, BadKey, Environment};
+use super::{ALPHABET, ApiKey, BadKey, Environment, is_symbol};
+
+#[test]
+fn a_symbol_is_what_the_alphabet_has() {
+    for byte in 0..=u8::MAX {
+        assert_eq!(is_symbol(byte), ALPHABET.contains(&byte), "{byte}");
+    }
+}
 
 #[test]
 fn a_new_key_reads_back_with_its_prefix() {

@@ -25,6 +25,14 @@ pub struct Rewrite<'a> {
     pub newer_limit: bool,
 }
 
+impl Rewrite<'_> {
+    /// Whether there is anything that a body could have to be changed for.
+    pub fn changes(&self) -> bool {
+        let Self { model, include_usage, temperature, max_tokens, newer_limit: _ } = self;
+        model.is_some() || *include_usage || temperature.is_some() || max_tokens.is_some()
+    }
+}
+
 /// The body for a target; the same bytes, without a copy, where nothing changes.
 pub fn rewrite(body: &Bytes, peek: &Peek<'_>, change: Rewrite<'_>) -> Bytes {
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();

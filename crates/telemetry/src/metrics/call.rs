@@ -32,11 +32,8 @@ impl Metrics {
         let outcome = outcome.map_or("complete", Outcome::name);
         let refused = call.http.error_code.filter(|_| outcome != "upstream_failed");
         let outcome = if call.genai.is_none() && refused.is_some() { "rejected" } else { outcome };
-        let mut labels = vec![KeyValue::new(a::OUTCOME, outcome)];
-        if let Some(genai) = &call.genai {
-            labels.push(KeyValue::new(a::OPERATION_NAME, genai.operation));
-        }
-        self.counters.requests_finished.add(1, &labels);
+        let operation = call.genai.as_ref().map(|genai| genai.operation);
+        self.finished.add(&self.counters.requests_finished, (outcome, operation));
         if let Some(code) = refused {
             self.counters.requests_refused.add(1, &[KeyValue::new("code", code)]);
         }
@@ -69,7 +66,9 @@ impl Metrics {
             return;
         }
         if let Some(cost) = &genai.response.cost {
-            add_cost(&self.counters.cost, cost, series);
+            if is_money(cost) {
+                series.paid(&self.counters.cost, cost.amount, &cost.currency);
+            }
         }
         // Media endpoints report the duration above and nothing else.
         if !matches!(genai.operation, "chat" | "generate_content" | "embeddings") {
@@ -204,9 +203,14 @@ fn labels(dimensions: &Dimensions) -> Vec<KeyValue> {
     labels
 }
 
-/// Adds to a counter of money. A counter takes no less than nothing.
+/// A counter takes no less than nothing.
+fn is_money(cost: &Cost) -> bool {
+    cost.amount.is_finite() && cost.amount > 0.0
+}
+
+/// Adds to a counter of money that few calls add to.
 fn add_cost(counter: &Counter<f64>, cost: &Cost, series: &Series) {
-    if cost.amount.is_finite() && cost.amount > 0.0 {
+    if is_money(cost) {
         let currency = StringValue::from(Arc::clone(&cost.currency));
         counter.add(cost.amount, &series.with(KeyValue::new(a::USAGE_CURRENCY, currency)));
     }

@@ -27,7 +27,7 @@ use crate::export::{Exporters, MetricsReader};
 use instruments::{Counters, Histograms};
 use names::Names;
 use reloads::Reloads;
-use series::BoundSeries;
+use series::{BoundSeries, BoundWords};
 
 pub use cache::CacheCounts;
 pub use limits::LimitCounts;
@@ -71,6 +71,7 @@ pub struct Metrics {
     finish_reasons: Names,
     targets: Names,
     series: BoundSeries,
+    finished: BoundWords,
     histograms: Histograms,
     counters: Counters,
     reloads: Reloads,
@@ -120,6 +121,7 @@ impl Metrics {
             finish_reasons: Names::new(FINISH_REASONS_MAX),
             targets: Names::new(TARGETS_MAX),
             series: BoundSeries::default(),
+            finished: BoundWords::default(),
             histograms: Histograms::new(&meter),
             counters: Counters::new(&meter),
             reloads: Reloads::new(&meter),

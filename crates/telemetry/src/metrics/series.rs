@@ -44,7 +44,18 @@ pub(super) struct Series {
     pub(super) input_tokens: Tokens,
     pub(super) output_tokens: Tokens,
     finish_reasons: RwLock<HashMap<Arc<str>, BoundCounter<u64>>>,
+    /// By currency, of which a configuration has few.
+    cost: RwLock<HashMap<Arc<str>, BoundCounter<f64>>>,
 }
+
+/// A counter whose labels are all words of our own, bound for each set of them.
+#[derive(Default)]
+pub(super) struct BoundWords {
+    by_words: RwLock<HashMap<Words, BoundCounter<u64>>>,
+}
+
+/// An outcome, and the operation that had it where there was one.
+type Words = (&'static str, Option<&'static str>);
 
 type Seconds = OnceLock<BoundHistogram<f64>>;
 type Tokens = OnceLock<BoundHistogram<u64>>;
@@ -114,11 +125,45 @@ impl Series {
         bound.entry(reason).or_insert_with(|| counter.bind(&self.with(label))).add(1);
     }
 
+    /// So much was paid in this currency.
+    pub(super) fn paid(&self, counter: &Counter<f64>, amount: f64, currency: &Arc<str>) {
+        let bound = self.cost.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bound) = bound.get(currency) {
+            bound.add(amount);
+            return;
+        }
+        drop(bound);
+        let label = KeyValue::new(a::USAGE_CURRENCY, StringValue::from(Arc::clone(currency)));
+        let mut bound = self.cost.write().unwrap_or_else(PoisonError::into_inner);
+        let place = bound.entry(Arc::clone(currency));
+        place.or_insert_with(|| counter.bind(&self.with(label))).add(amount);
+    }
+
     /// This series' labels and one of an instrument's own.
     pub(super) fn with(&self, label: KeyValue) -> Vec<KeyValue> {
         let mut all = Vec::with_capacity(self.labels.len() + 2);
         all.extend_from_slice(&self.labels);
         all.push(label);
         all
+    }
+}
+
+// === impl BoundWords ===
+
+impl BoundWords {
+    /// One more of these words.
+    pub(super) fn add(&self, counter: &Counter<u64>, words: Words) {
+        let bound = self.by_words.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bound) = bound.get(&words) {
+            bound.add(1);
+            return;
+        }
+        drop(bound);
+        let (outcome, operation) = words;
+        let operation = operation.map(|operation| KeyValue::new(a::OPERATION_NAME, operation));
+        let labels: Vec<_> =
+            [KeyValue::new(a::OUTCOME, outcome)].into_iter().chain(operation).collect();
+        let mut bound = self.by_words.write().unwrap_or_else(PoisonError::into_inner);
+        bound.entry(words).or_insert_with(|| counter.bind(&labels)).add(1);
     }
 }

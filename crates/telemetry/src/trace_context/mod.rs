@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::span::{SpanId, TraceId};
+use crate::span::{SpanId, TraceId, push_hex};
 
 /// Longest `tracestate` that is carried on, in bytes (W3C, 3.3.1.5).
 const STATE_BYTES_MAX: usize = 512;
+/// A `traceparent` of version 0.
+const TRACEPARENT_BYTES: usize = 55;
 
 /// Where a request belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +61,13 @@ impl TraceContext {
 
     /// The header that makes the receiver's spans children of `span`.
     pub fn traceparent(&self, span: SpanId) -> String {
-        format!("00-{}-{span}-{:02x}", self.trace_id, u8::from(self.sampled))
+        let mut text = String::with_capacity(TRACEPARENT_BYTES);
+        text.push_str("00-");
+        push_hex(&mut text, &self.trace_id.to_bytes());
+        text.push('-');
+        push_hex(&mut text, &span.to_bytes());
+        text.push_str(if self.sampled { "-01" } else { "-00" });
+        text
     }
 }
 

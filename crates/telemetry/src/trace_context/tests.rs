@@ -78,3 +78,18 @@ fn a_trace_that_begins_here_is_sampled_and_never_zero() {
         "00-00000000000000000000000000000001-0000000000000001-01"
     );
 }
+
+#[test]
+fn a_header_has_every_digit_and_reads_back() {
+    for (trace, span, sampled) in [
+        (0x0123_4567_89ab_cdef_fedc_ba98_7654_3210, 0x0fed_cba9_8765_4321, true),
+        (u128::MAX, u64::MAX, false),
+    ] {
+        let context = TraceContext { sampled, ..TraceContext::root(trace) };
+        let text = context.traceparent(SpanId::new(span));
+        assert_eq!(text, format!("00-{trace:032x}-{span:016x}-{:02x}", u8::from(sampled)));
+        assert_eq!(TraceContext::parse(Some(&text), None).unwrap().trace_id, context.trace_id);
+        assert_eq!(context.trace_id.to_hex(), context.trace_id.to_string());
+        assert_eq!(SpanId::new(span).to_hex(), SpanId::new(span).to_string());
+    }
+}
