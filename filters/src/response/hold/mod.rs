@@ -5,14 +5,12 @@
 //! become part of a match; what comes behind it waits with it, so that the order stays. What leaves
 //! is the upstream's bytes, but for texts in which something was found.
 
-mod channel;
 mod fragment;
 mod frames;
 mod guard;
 mod held;
 mod leaves;
 mod strings;
-mod unescape;
 mod watch;
 mod whole;
 
@@ -25,8 +23,8 @@ use tokio::time::Instant;
 use tollgate_providers::{Dialect, JsonStr, StreamEvent, StreamReader};
 
 use super::withhold::HELD_BYTES_MAX;
+use crate::guard::reading::{Channel, Key};
 use crate::guard::{Cause, Findings, Refusal, Rules};
-use channel::{Channel, Key};
 use fragment::{Fragment, text_at};
 use frames::{Frames, data_of, readable};
 use held::Queue;
@@ -81,7 +79,6 @@ pub struct Guarded {
 enum Said {
     Piece(Key, Option<Range<usize>>),
     Input(Option<Range<usize>>),
-    Freeform(u32),
     /// A call opens.
     Call,
     Finish(u32),
@@ -211,12 +208,6 @@ impl Hold {
                 Said::Piece(_, None) | Said::Input(None) => {
                     self.rules.refuse(Cause::Unreadable).map_or(Ok(()), Err)?;
                 }
-                Said::Freeform(call) => {
-                    let at = self.place_of(Key::Arguments(call))?;
-                    if let Some(channel) = self.channels.get_mut(at) {
-                        channel.is_freeform();
-                    }
-                }
                 // What was said before is over.
                 Said::Call => self.end(|key| !matches!(key, Key::Arguments(_)))?,
                 Said::Finish(choice) => {
@@ -341,7 +332,6 @@ impl Said {
                 Self::Piece(Key::Arguments(call), place(fragment))
             }
             StreamEvent::ToolCallInput { json, .. } => Self::Input(place_of(readable, json)),
-            StreamEvent::ToolCallFreeform { call } => Self::Freeform(call),
             StreamEvent::ToolCallStart { .. } => Self::Call,
             StreamEvent::FinishReason { choice, .. } => Self::Finish(choice),
             StreamEvent::Done => Self::Done,

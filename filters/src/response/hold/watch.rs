@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tollgate_providers::StreamEvent;
 
-use super::channel::{Channel, Key};
 use super::{CHANNELS_MAX, Guarded};
+use crate::guard::reading::{Channel, Key};
 use crate::guard::{Findings, Rules};
 
 /// Tells what it finds.
@@ -36,12 +36,6 @@ impl Watch {
             }
             StreamEvent::ToolCallInput { call, json } => {
                 (Key::Arguments(call), String::from_utf8_lossy(json))
-            }
-            StreamEvent::ToolCallFreeform { call } => {
-                if let Some(channel) = self.channel(Key::Arguments(call)) {
-                    channel.is_freeform();
-                }
-                return;
             }
             _ => return,
         };

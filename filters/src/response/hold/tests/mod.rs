@@ -1,6 +1,7 @@
 //! Streams of every dialect under a guard, in every split: what leaves, when, and what is told.
 
 mod acting;
+mod alike;
 mod clean;
 mod limits;
 mod rig;
