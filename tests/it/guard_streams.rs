@@ -234,6 +234,38 @@ fn a_stream_that_breaks_off_gives_up_what_was_held_and_clean() {
     assert!(!text.contains("2671"), "{text}");
 }
 
+#[test]
+fn a_stream_that_waits_for_more_than_is_held_goes_on_and_is_counted() {
+    let world = world("pii: { action: redact, direction: output }");
+    let call = |arguments: Vec<String>| {
+        Piece::ToolCall(ToolCall {
+            id: None,
+            name: "send".to_owned(),
+            arguments: Fragments(arguments),
+        })
+    };
+    let behind = |pieces: usize| {
+        let first = call(vec!["{\"to\":\"123-4".to_owned()]);
+        let second = call(vec!["words and words. ".repeat(60); pieces]);
+        let content = vec![first, second];
+        world
+            .mock
+            .set("turn", Scenario { content, interleave_tool_calls: true, ..Scenario::default() });
+        let trace = trace_id();
+        let answer =
+            post(world.gateway, PATHS[0], &[&traceparent(&trace)], &asked(PATHS[0], "chat"));
+        assert!(answer.complete && answer.text().contains("123-4"), "{}", answer.text());
+        world.spans(&trace);
+        let metrics = world.running().metrics();
+        let line =
+            metrics.lines().find(|it| it.starts_with("gateway_guardrail_bounds_reached_total{"));
+        line.map(str::to_owned)
+    };
+    assert_eq!(behind(10), None);
+    let line = behind(100).unwrap();
+    assert!(line.contains("bound=\"held_bytes\"") && line.ends_with(" 1"), "{line}");
+}
+
 /// What the SDKs of a language make of a redacted and of a blocked stream.
 fn sdks(program: &std::path::Path, mark: &str, script: &str) {
     if !helper_is_installed(&sdk_folder().join(mark)) {

@@ -21,7 +21,7 @@ use crate::guard::Refusal;
 
 pub use body::Body;
 pub use decode::BODY_BYTES_MAX;
-pub use hold::{EVENT_BYTES_MAX, Guarded};
+pub use hold::{Bounds, EVENT_BYTES_MAX, Guarded, TEXTS_MAX};
 pub use meter::{Gaps, Meter, STALL_MIN, Times, is_content};
 pub use own::{AnswerHead, BodyFilter, OwnChain, OwnFilter, OwnFilters};
 pub use pipeline::{Pipeline, Seen};

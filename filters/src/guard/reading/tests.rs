@@ -35,7 +35,8 @@ fn a_text_that_begins_as_json_is_read_without_its_escapes_up_to_its_end() {
         // What begins with a bracket, and is words.
         ("[see 123-45-6789]", "[see [REDACTED:ssn]]"),
         ("{ssn} 123-45-6789", "{ssn} [REDACTED:ssn]"),
-        ("[1] says 123-45-6789", "[1] says [REDACTED:ssn]"),
+        ("[1, 123-45-6789]", "[1, [REDACTED:ssn]]"),
+        ("[[1]](at) 123-45-6789", "[[1]](at) [REDACTED:ssn]"),
         ("\"123-45-6789\"", "\"[REDACTED:ssn]\""),
         (r"a\nbob@example.com", r"a\[REDACTED:email]"),
         ("", ""),

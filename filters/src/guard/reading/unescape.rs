@@ -77,7 +77,7 @@ impl Unescape {
                 (_, byte) if byte.is_ascii_whitespace() => continue,
                 (Form::Start, b'{' | b'[') => Form::Opened(byte),
                 (Form::Opened(b'{'), b'"' | b'}') => Form::Json,
-                (Form::Opened(b'['), b'"' | b'{' | b'[' | b']' | b'-' | b'0'..=b'9') => Form::Json,
+                (Form::Opened(b'['), b'"' | b'{') => Form::Json,
                 _ => Form::Text,
             };
             self.form = known;

@@ -5,6 +5,7 @@
 //! become part of a match; what comes behind it waits with it, so that the order stays. What leaves
 //! is the upstream's bytes, but for texts in which something was found.
 
+mod bounds;
 mod fragment;
 mod frames;
 mod guard;
@@ -32,6 +33,7 @@ use leaves::{Leaves, place_of};
 use strings::walk;
 use whole::Whole;
 
+pub use bounds::Bounds;
 pub(super) use guard::Guard;
 pub(in crate::response) use watch::Watch;
 
@@ -41,7 +43,7 @@ mod tests;
 /// The longest event that is held whole; a longer one could not be looked through.
 pub const EVENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The most texts of one answer that are told apart; the oldest is over when another comes.
-const CHANNELS_MAX: usize = 1_024;
+pub const TEXTS_MAX: usize = 1_024;
 
 /// Holds back what may become a match.
 #[derive(Debug)]
@@ -57,6 +59,7 @@ pub(in crate::response) struct Hold {
     refusal: Option<Refusal>,
     changed: bool,
     longest: Option<Duration>,
+    bounds: Bounds,
     dialect: Dialect,
 }
 
@@ -72,6 +75,8 @@ pub struct Guarded {
     /// How long an event was held back at most, beyond the read that completed it; `None` where none
     /// was.
     pub held: Option<Duration>,
+    /// Which bounds it reached.
+    pub bounds: Bounds,
 }
 
 /// What an event says, as far as it matters here. Places are those of the readable event.
@@ -101,6 +106,7 @@ impl Hold {
             refusal,
             changed: false,
             longest: None,
+            bounds: Bounds::default(),
             dialect,
         }
     }
@@ -146,8 +152,8 @@ impl Hold {
 
     /// What became of the answer.
     pub(super) fn into_guarded(self) -> Guarded {
-        let Self { findings, refusal, changed, longest, .. } = self;
-        Guarded { findings, changed: changed || refusal.is_some(), refusal, held: longest }
+        let Self { findings, refusal, changed, longest, bounds, .. } = self;
+        Guarded { findings, changed: changed || refusal.is_some(), refusal, held: longest, bounds }
     }
 
     fn on_frame(
@@ -180,6 +186,7 @@ impl Hold {
         self.said = said;
         self.release(at, leaves);
         if self.queue.held_bytes() > HELD_BYTES_MAX {
+            self.bounds.held_bytes += 1;
             self.pause(|_| true);
             self.release(at, leaves);
         }
@@ -271,7 +278,8 @@ impl Hold {
         if let Some(at) = self.channels.iter().rposition(|channel| channel.key == key) {
             return Ok(at);
         }
-        if self.channels.len() >= CHANNELS_MAX {
+        if self.channels.len() >= TEXTS_MAX {
+            self.bounds.texts += 1;
             let oldest = self.channels.first().map(|channel| channel.key);
             self.end(|key| Some(key) == oldest)?;
             self.channels.remove(0);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tollgate_providers::StreamEvent;
 
-use super::{CHANNELS_MAX, Guarded};
+use super::{Bounds, Guarded, TEXTS_MAX};
 use crate::guard::reading::{Channel, Key};
 use crate::guard::{Findings, Rules};
 
@@ -14,13 +14,19 @@ pub(in crate::response) struct Watch {
     rules: Arc<Rules>,
     channels: Vec<Channel>,
     findings: Findings,
+    bounds: Bounds,
 }
 
 // === impl Watch ===
 
 impl Watch {
     pub(in crate::response) fn new(rules: Arc<Rules>) -> Self {
-        Self { rules, channels: Vec::new(), findings: Findings::default() }
+        Self {
+            rules,
+            channels: Vec::new(),
+            findings: Findings::default(),
+            bounds: Bounds::default(),
+        }
     }
 
     /// Takes what the response says next.
@@ -51,19 +57,23 @@ impl Watch {
         for channel in &mut self.channels {
             channel.end_watch(&self.rules, &mut self.findings);
         }
-        Guarded { findings: self.findings, ..Guarded::default() }
+        Guarded { findings: self.findings, bounds: self.bounds, ..Guarded::default() }
     }
 
     /// Texts beyond the most that are told apart are not looked at.
     fn channel(&mut self, key: Key) -> Option<&mut Channel> {
         let at = self.channels.iter().rposition(|channel| channel.key == key);
-        let at = at.or_else(|| {
-            let at = self.channels.len();
-            (at < CHANNELS_MAX).then(|| {
+        let at = match at {
+            Some(at) => at,
+            None if self.channels.len() < TEXTS_MAX => {
                 self.channels.push(Channel::new(key, &self.rules));
-                at
-            })
-        })?;
+                self.channels.len() - 1
+            }
+            None => {
+                self.bounds.texts += 1;
+                return None;
+            }
+        };
         self.channels.get_mut(at)
     }
 }

@@ -3,6 +3,8 @@
 mod acting;
 mod alike;
 mod clean;
+mod late;
 mod limits;
 mod rig;
+mod turns;
 mod units;
