@@ -40,7 +40,7 @@ pub enum Flow {
     /// The response cannot be said in the caller's dialect, and nothing of it has left.
     Unwritable(String),
     /// A guardrail keeps the rest of the answer back. What of it was seen to be clean waits for
-    /// [`Pipeline::end_with_error`].
+    /// [`Pipeline::last_words`].
     Blocked(Refusal),
 }
 

@@ -8,7 +8,6 @@ mod channel;
 mod unescape;
 
 pub(crate) use channel::{Channel, Key, Owner, Pieces};
-#[cfg(test)]
 pub(crate) use unescape::Unescape;
 
 use super::{Findings, Refusal, Rules};
@@ -33,8 +32,7 @@ pub(crate) fn look_through(
     text: &str,
     findings: &mut Findings,
 ) -> Result<Option<String>, Refusal> {
-    let plain = memchr::memchr(b'\\', text.as_bytes()).is_none();
-    if plain && rules.iter().all(|rule| rule.detectors.find(text).is_empty()) {
+    if Unescape::is_plain(text) && rules.iter().all(|rule| rule.detectors.find(text).is_empty()) {
         return Ok(None);
     }
     let mut channel = Channel::new(Key::Text(0), rules);

@@ -3,7 +3,7 @@
 //!
 //! Whether a text is JSON its beginning has to tell, for the rest may not have come.
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 use tollgate_providers::JsonStr;
 
 /// A piece of the text as it reads.
@@ -47,6 +47,16 @@ enum Form {
 // === impl Unescape ===
 
 impl Unescape {
+    /// Whether a text that is whole reads as it is written.
+    pub(crate) fn is_plain(text: &str) -> bool {
+        if memchr(b'\\', text.as_bytes()).is_none() {
+            return true;
+        }
+        let mut unescape = Self::default();
+        unescape.begin(text);
+        unescape.form != Form::Json
+    }
+
     /// Whether all that comes reads as it is written.
     pub(crate) const fn is_text(&self) -> bool {
         matches!(self.form, Form::Text)
