@@ -58,8 +58,8 @@ impl Phrases {
             .match_kind(MatchKind::LeftmostLongest)
             .ascii_case_insensitive(true)
             .build(&phrases)?;
-        let lower = |phrase: &Box<[u8]>| phrase.to_ascii_lowercase().into_boxed_slice();
-        let mut sorted: Vec<Box<[u8]>> = phrases.iter().map(lower).collect();
+        let lower = phrases.iter().map(|phrase| phrase.to_ascii_lowercase().into_boxed_slice());
+        let mut sorted: Vec<Box<[u8]>> = lower.collect();
         sorted.sort_unstable();
         let mut first_bytes = Box::new([false; 256]);
         for first in sorted.iter().filter_map(|phrase| phrase.first()) {
