@@ -162,6 +162,8 @@ pub(crate) struct Responding {
     pub(crate) progress_at: Instant,
     /// The pipeline saw the response's end.
     pub(crate) ended: bool,
+    /// Something of the body was let through.
+    pub(crate) has_left: bool,
     /// What an error answer is called in the one taxonomy.
     pub(crate) class: Option<ErrorClass>,
 }

@@ -2,13 +2,15 @@
 //!
 //! Pingora replays a request body only while its own 64 KiB buffer holds it, has one read timeout
 //! for everything, and sends a response head the moment it sees one. [`Watched`] stands in for the
-//! session between `request_filter` and `logging` and changes exactly these three things:
+//! session between `request_filter` and `logging` and changes exactly these four things:
 //!
 //! - it claims a retry buffer, so that `request_body_filter` is called on every attempt and can
 //!   hand over the whole body, whatever its length and framing;
 //! - it watches the deadlines in [`Watch`] wherever Pingora waits for the caller;
 //! - while [`Watch::hold`] is on it keeps the response head back, so that another attempt can still
-//!   answer with a head of its own.
+//!   answer with a head of its own;
+//! - once [`Watch::cut`] is called it writes what was let through before, and then fails: an error of
+//!   the filter itself would drop all that Pingora had read together with what has to end.
 //!
 //! Everything else goes to the session inside, which [`restore`] puts back. See
 //! `docs/adr/0003-body-replay.md`.
@@ -77,6 +79,15 @@ pub(crate) fn restore(session: &mut Session, installed: &Installed) {
     let inner = installed.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(inner) = inner {
         *session.downstream_session = inner;
+    }
+}
+
+/// What is written before an end of our own.
+fn without_end(task: HttpTask) -> Option<HttpTask> {
+    match task {
+        HttpTask::Body(data, _) => Some(HttpTask::Body(data, false)),
+        HttpTask::Header(..) => Some(task),
+        _ => None,
     }
 }
 
@@ -196,11 +207,20 @@ impl CustomSession for Watched {
     }
 
     async fn response_duplex_vec(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
-        let tasks = self.admit(tasks);
-        if tasks.is_empty() {
-            return Ok(false);
+        let Some(error) = self.watch.cut_by() else {
+            let tasks = self.admit(tasks);
+            if tasks.is_empty() {
+                return Ok(false);
+            }
+            return Self::write_in_time(self.inner_mut().response_duplex_vec(tasks)).await;
+        };
+        let tasks = self.admit(tasks.into_iter().filter_map(without_end).collect());
+        if !tasks.is_empty() {
+            Self::write_in_time(self.inner_mut().response_duplex_vec(tasks)).await?;
         }
-        Self::write_in_time(self.inner_mut().response_duplex_vec(tasks)).await
+        let mut error = Error::explain(ErrorType::new(error), "the answer ends before its end");
+        error.as_up();
+        Err(error)
     }
 
     fn set_read_timeout(&mut self, timeout: Option<Duration>) {

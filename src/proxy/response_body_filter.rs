@@ -19,17 +19,36 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
     let may_fail_over = routed.may_fail_over();
     let Routed { current: Some(current), watch, holds, .. } = &mut **routed else { return Ok(()) };
     let Some(responding) = &mut current.responding else { return Ok(()) };
+    if watch.cut_by().is_some() {
+        // What was read together with the last that leaves.
+        *body = None;
+        return Ok(());
+    }
     let flow = feed(responding, body.take(), end_of_stream);
     if holds.count(&responding.pipeline).is_err() {
-        return Err(quota::end());
+        if !responding.has_left {
+            return Err(quota::end());
+        }
+        watch.cut(quota::EXCEEDED);
+        return Ok(());
     }
     match flow {
         Flow::Forward(bytes) => *body = Some(bytes),
         Flow::Failed(message) if may_fail_over => return fail(current, message),
         Flow::Unwritable(message) => return fail(current, message),
-        Flow::Blocked(refusal) => return block(current, refusal),
+        Flow::Blocked(refusal) => {
+            let words = responding.pipeline.last_words();
+            if words.is_empty() && !responding.has_left {
+                return block(current, refusal);
+            }
+            *body = Some(responding.own.on_chunk(words));
+            current.refusal = Some(refusal);
+            watch.cut(BLOCKED);
+            return Ok(());
+        }
         Flow::Failed(_) => *body = Some(responding.pipeline.release()),
     }
+    responding.has_left |= body.as_ref().is_some_and(|body| !body.is_empty());
     if responding.pipeline.has_content()
         && let Some(flight) = &mut current.flight
     {

@@ -76,6 +76,7 @@ pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
         pipeline,
         progress_at: now,
         ended: false,
+        has_left: false,
         class: failed.then(|| ErrorClass::of_status(status)),
     });
     // An error's head waits for its body, which says what kind of error it is.

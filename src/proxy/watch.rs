@@ -41,6 +41,8 @@ pub(crate) struct Watch {
     uploaded_us: AtomicU64,
     /// The `x-to11-error-code` of a held head, known only once its body was read.
     error_code: OnceLock<&'static str>,
+    /// The error that ends the answer behind what was let through of it.
+    cut: OnceLock<&'static str>,
 }
 
 // === impl Deadline ===
@@ -81,6 +83,7 @@ impl Watch {
             upload_until_us: AtomicU64::new(0),
             uploaded_us: AtomicU64::new(NEVER),
             error_code: OnceLock::new(),
+            cut: OnceLock::new(),
         }
     }
 
@@ -121,6 +124,16 @@ impl Watch {
     /// See [`Watch::set_error_code`].
     pub(crate) fn error_code(&self) -> Option<&'static str> {
         self.error_code.get().copied()
+    }
+
+    /// Ends the answer with an error of this name, once what was let through of it is written.
+    pub(crate) fn cut(&self, error: &'static str) {
+        self.cut.get_or_init(|| error);
+    }
+
+    /// See [`Watch::cut`].
+    pub(crate) fn cut_by(&self) -> Option<&'static str> {
+        self.cut.get().copied()
     }
 
     /// Whether the response head is being held back.

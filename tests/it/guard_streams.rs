@@ -127,8 +127,7 @@ fn a_block_ends_the_stream_with_an_error_and_cuts_the_upstream() {
         assert!(answer.complete, "{what}: a clean end");
         let text = answer.text();
         assert!(!text.contains("sk-") && !text.contains("c3D4"), "{what}: {text}");
-        // Pingora drops what it had read together with the piece that ends the stream.
-        assert!("Sure: the key is ".starts_with(&said(&text)), "{what}: {text}");
+        assert_eq!(said(&text), "Sure: the key is ", "{what}: {text}");
         let last: Value = serde_json::from_str(
             text.lines().rfind(|it| it.starts_with("data: ")).unwrap().get(6..).unwrap(),
         )
@@ -150,6 +149,45 @@ fn a_block_ends_the_stream_with_an_error_and_cuts_the_upstream() {
         let reasons = attribute(&span, "gen_ai.response.finish_reasons").unwrap();
         assert!(reasons.contains("content_filter"), "{what}: {reasons}");
     }
+}
+
+#[test]
+fn what_was_read_together_with_a_match_and_stood_before_it_reaches_the_caller() {
+    let world = world("secrets: { action: block, direction: output }");
+    let pieces =
+        ["Sure: ", "the key is ", "sk-proj-a1B2", "c3D4e5F6g7H8", "i9J0 ", "and so on. ", "Bye."];
+    for events_per_chunk in [1, 3, 1_000] {
+        let content = vec![Piece::Text(cut(&pieces))];
+        world.mock.set("turn", Scenario { content, events_per_chunk, ..Scenario::default() });
+        for (path, model) in PATHS.iter().flat_map(|path| UPSTREAMS.map(|it| (*path, it))) {
+            let answer = post(world.gateway, path, &[], &asked(path, model));
+            let what = format!("{path} at {model}, {events_per_chunk} events a chunk");
+            assert_eq!(answer.status, 200, "{what}: {}", answer.text());
+            assert!(answer.complete, "{what}: a clean end");
+            let text = answer.text();
+            assert_eq!(said(&text), "Sure: the key is ", "{what}: {text}");
+            let last = text.lines().rfind(|line| line.starts_with("data: ")).unwrap();
+            assert!(last.contains("blocked the answer"), "{what}: the error is last: {text}");
+        }
+    }
+}
+
+#[test]
+fn over_http_2_only_the_stream_ends_that_is_blocked() {
+    let world = world("secrets: { action: block, direction: output }");
+    let content = vec![Piece::Text(cut(&["Sure: ", "sk-proj-a1B2c3D4", "e5F6g7H8i9J0 ", "more"]))];
+    world.mock.set("turn", Scenario { content, ..Scenario::default() });
+    world.block_on(async {
+        let mut connection = crate::http2::Connection::open(world.gateway).await;
+        for path in PATHS.iter().chain(&PATHS) {
+            let body = asked(path, UPSTREAMS[0]);
+            let answer = connection.post(path, &[], body.as_bytes()).await;
+            let text = answer.text();
+            assert!(answer.status == 200 && answer.complete, "{path}: {text}");
+            assert_eq!(said(&text), "Sure: ", "{path}: {text}");
+            assert!(text.contains("blocked the answer"), "{path}: {text}");
+        }
+    });
 }
 
 #[test]
@@ -194,6 +232,38 @@ fn a_stream_that_breaks_off_gives_up_what_was_held_and_clean() {
     assert!(text.contains("\"error\""), "{text}");
     assert!(said(&text).starts_with("call "), "{text}");
     assert!(!text.contains("2671"), "{text}");
+}
+
+#[test]
+fn a_stream_that_waits_for_more_than_is_held_goes_on_and_is_counted() {
+    let world = world("pii: { action: redact, direction: output }");
+    let call = |arguments: Vec<String>| {
+        Piece::ToolCall(ToolCall {
+            id: None,
+            name: "send".to_owned(),
+            arguments: Fragments(arguments),
+        })
+    };
+    let behind = |pieces: usize| {
+        let first = call(vec!["{\"to\":\"123-4".to_owned()]);
+        let second = call(vec!["words and words. ".repeat(60); pieces]);
+        let content = vec![first, second];
+        world
+            .mock
+            .set("turn", Scenario { content, interleave_tool_calls: true, ..Scenario::default() });
+        let trace = trace_id();
+        let answer =
+            post(world.gateway, PATHS[0], &[&traceparent(&trace)], &asked(PATHS[0], "chat"));
+        assert!(answer.complete && answer.text().contains("123-4"), "{}", answer.text());
+        world.spans(&trace);
+        let metrics = world.running().metrics();
+        let line =
+            metrics.lines().find(|it| it.starts_with("gateway_guardrail_bounds_reached_total{"));
+        line.map(str::to_owned)
+    };
+    assert_eq!(behind(10), None);
+    let line = behind(100).unwrap();
+    assert!(line.contains("bound=\"held_bytes\"") && line.ends_with(" 1"), "{line}");
 }
 
 /// What the SDKs of a language make of a redacted and of a blocked stream.

@@ -44,7 +44,7 @@ pub enum Detector {
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// A phrase of the blocklist, in any ASCII case, also inside words.
+    /// A phrase of the blocklist, in any usual case, also inside words.
     Blocklist,
     /// A US social security number with its separators.
     Ssn,

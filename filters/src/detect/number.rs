@@ -19,6 +19,23 @@ pub(super) const PHONE_BYTES_MAX: usize = 1 + PHONE_DIGITS_MAX + 2 * (PHONE_DIGI
 const SSN_SHAPE: &[u8; 11] = b"ddd-dd-dddd";
 const CARD_DIGITS_MIN: usize = 13;
 const CARD_DIGITS_MAX: usize = 19;
+/// The digits that tell the issuer.
+const HEAD_DIGITS: usize = 4;
+/// Issuers: the first and the last of their heads, and how many digits their numbers have.
+const ISSUERS: [(u32, u32, &[usize]); 12] = [
+    (2221, 2720, &[16]),
+    (3000, 3059, &[14, 16]),
+    (3400, 3499, &[15]),
+    (3528, 3589, &[16, 17, 18, 19]),
+    (3600, 3699, &[14, 16]),
+    (3700, 3799, &[15]),
+    (3800, 3999, &[14, 16]),
+    (4000, 4999, &[13, 16, 19]),
+    (5100, 5599, &[16]),
+    (6011, 6011, &[16, 17, 18, 19]),
+    (6200, 6299, &[16, 17, 18, 19]),
+    (6440, 6599, &[16, 17, 18, 19]),
+];
 /// E.164.
 const PHONE_DIGITS_MAX: usize = 15;
 const PHONE_DIGITS_MIN: usize = 8;
@@ -38,14 +55,14 @@ pub(super) fn ssn(text: &impl Text, at: usize, take: &mut impl FnMut(Kind, Range
     for (offset, (slot, shape)) in given.iter_mut().zip(SSN_SHAPE).enumerate() {
         let Some(byte) = text.byte(at + offset) else { return };
         let fits = if *shape == b'-' { matches!(byte, b'-' | b' ') } else { byte.is_ascii_digit() };
-        if !fits {
+        if !fits || (offset == 0 && byte == b'9') {
             return;
         }
         *slot = byte;
     }
     let [a, b, c, first, d, e, second, f, g, h, i] = given;
     let area = [a, b, c];
-    let given = area != *b"000" && area != *b"666" && a != b'9';
+    let given = area != *b"000" && area != *b"666";
     let filled = [d, e] != *b"00" && [f, g, h, i] != *b"0000";
     if first == second && given && filled && !is_word(text.byte(at + SSN_BYTES)) {
         take(Kind::Ssn, at..at + SSN_BYTES);
@@ -65,6 +82,10 @@ pub(super) fn card(text: &impl Text, at: usize, take: &mut impl FnMut(Kind, Rang
                 *slot = digit - b'0';
                 count += 1;
                 end += 1;
+                // Known early, so that a year and an id need not wait for their end.
+                if count <= HEAD_DIGITS && !is_head(digits.get(..count).unwrap_or_default()) {
+                    return;
+                }
             }
             next => {
                 let number = digits.get(..count).unwrap_or_default();
@@ -89,16 +110,21 @@ fn is_card(digits: &[u8]) -> bool {
     if digits.len() < CARD_DIGITS_MIN {
         return false;
     }
-    let head = digits.iter().take(4).fold(0_u32, |head, digit| head * 10 + u32::from(*digit));
-    let lengths: &[usize] = match head {
-        4000..=4999 => &[13, 16, 19],
-        5100..=5599 | 2221..=2720 => &[16],
-        3400..=3499 | 3700..=3799 => &[15],
-        3000..=3059 | 3600..=3699 | 3800..=3999 => &[14, 16],
-        6011 | 6440..=6599 | 3528..=3589 | 6200..=6299 => &[16, 17, 18, 19],
-        _ => return false,
-    };
-    lengths.contains(&digits.len()) && luhn(digits)
+    let head = head(digits, 0);
+    let issuer = ISSUERS.iter().find(|(first, last, _)| (*first..=*last).contains(&head));
+    issuer.is_some_and(|(.., lengths)| lengths.contains(&digits.len())) && luhn(digits)
+}
+
+/// Whether an issuer's numbers may begin with these digits, of which more may come.
+fn is_head(digits: &[u8]) -> bool {
+    let (least, most) = (head(digits, 0), head(digits, 9));
+    ISSUERS.iter().any(|(first, last, _)| least <= *last && *first <= most)
+}
+
+/// The first digits as a number, missing ones taken for `missing`.
+fn head(digits: &[u8], missing: u8) -> u32 {
+    let digits = digits.iter().chain(std::iter::repeat(&missing)).take(HEAD_DIGITS);
+    digits.fold(0, |head, digit| head * 10 + u32::from(*digit))
 }
 
 /// ISO/IEC 7812-1, annex B.

@@ -1,4 +1,8 @@
-//! The blocklist: phrases in any ASCII case, also inside words.
+//! The blocklist: phrases in any case, also inside words.
+//!
+//! Letters of ASCII are compared whatever their case. Of a phrase with others, each way in which words
+//! are written is a phrase of its own: small, in capitals, with capital initials. The text is never
+//! folded, so that scanning costs the same.
 //!
 //! An automaton finds them, at a table look-up a byte. Most texts have none of them, and that is
 //! found out faster: of the shortest phrase's length, all but two places can be skipped, because
@@ -46,14 +50,16 @@ struct Sieve {
 impl Phrases {
     /// `None` without phrases.
     pub(super) fn new<P: AsRef<[u8]>>(phrases: &[P]) -> Result<Option<Self>, BuildError> {
-        let longest_bytes = phrases.iter().map(|phrase| phrase.as_ref().len()).max();
+        let phrases: Vec<Box<[u8]>> =
+            phrases.iter().flat_map(|it| spellings(it.as_ref())).collect();
+        let longest_bytes = phrases.iter().map(|phrase| phrase.len()).max();
         let Some(longest_bytes) = longest_bytes else { return Ok(None) };
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .ascii_case_insensitive(true)
-            .build(phrases)?;
-        let lower = |phrase: &P| phrase.as_ref().to_ascii_lowercase().into_boxed_slice();
-        let mut sorted: Vec<Box<[u8]>> = phrases.iter().map(lower).collect();
+            .build(&phrases)?;
+        let lower = phrases.iter().map(|phrase| phrase.to_ascii_lowercase().into_boxed_slice());
+        let mut sorted: Vec<Box<[u8]>> = lower.collect();
         sorted.sort_unstable();
         let mut first_bytes = Box::new([false; 256]);
         for first in sorted.iter().filter_map(|phrase| phrase.first()) {
@@ -61,7 +67,7 @@ impl Phrases {
                 *begins = true;
             }
         }
-        let sieve = Sieve::new(phrases);
+        let sieve = Sieve::new(&phrases);
         Ok(Some(Self { automaton, longest_bytes, sieve, sorted, first_bytes }))
     }
 
@@ -167,6 +173,39 @@ impl std::fmt::Debug for Sieve {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sieve").field("step", &self.step).finish_non_exhaustive()
     }
+}
+
+/// A phrase as it is written, and with other letters than those of ASCII in every usual case.
+fn spellings(phrase: &[u8]) -> Vec<Box<[u8]>> {
+    let mut all: Vec<Box<[u8]>> = vec![phrase.into()];
+    let Some(text) = std::str::from_utf8(phrase).ok().filter(|text| !text.is_ascii()) else {
+        return all;
+    };
+    let small = text.to_lowercase();
+    let sentence = with_capitals(&small, |before| before.is_none());
+    let title = with_capitals(&small, |before| !before.is_some_and(char::is_alphanumeric));
+    for spelling in [text.to_uppercase(), sentence, title, small] {
+        let spelling = spelling.into_bytes().into_boxed_slice();
+        if !all.iter().any(|it| it.eq_ignore_ascii_case(&spelling)) {
+            all.push(spelling);
+        }
+    }
+    all
+}
+
+/// With a capital for each letter whose predecessor says so.
+fn with_capitals(small: &str, capital: impl Fn(Option<char>) -> bool) -> String {
+    let mut out = String::with_capacity(small.len());
+    let mut before = None;
+    for char in small.chars() {
+        if capital(before) {
+            out.extend(char.to_uppercase());
+        } else {
+            out.push(char);
+        }
+        before = Some(char);
+    }
+    out
 }
 
 /// Of three bytes, whatever the case of letters; other bytes may share one.

@@ -10,6 +10,7 @@
 
 mod answer;
 mod policy;
+pub(crate) mod reading;
 mod refusal;
 mod scan;
 mod texts;

@@ -21,7 +21,7 @@ use crate::guard::Refusal;
 
 pub use body::Body;
 pub use decode::BODY_BYTES_MAX;
-pub use hold::{EVENT_BYTES_MAX, Guarded};
+pub use hold::{Bounds, EVENT_BYTES_MAX, Guarded, TEXTS_MAX};
 pub use meter::{Gaps, Meter, STALL_MIN, Times, is_content};
 pub use own::{AnswerHead, BodyFilter, OwnChain, OwnFilter, OwnFilters};
 pub use pipeline::{Pipeline, Seen};
@@ -40,7 +40,7 @@ pub enum Flow {
     /// The response cannot be said in the caller's dialect, and nothing of it has left.
     Unwritable(String),
     /// A guardrail keeps the rest of the answer back. What of it was seen to be clean waits for
-    /// [`Pipeline::end_with_error`].
+    /// [`Pipeline::last_words`].
     Blocked(Refusal),
 }
 

@@ -157,6 +157,11 @@ impl Pipeline {
         Flow::Forward(joined(first, last))
     }
 
+    /// What still leaves of a stream that a guardrail ends: all before the match.
+    pub fn last_words(&mut self) -> Bytes {
+        std::mem::take(&mut self.last_words)
+    }
+
     /// Ends what the caller has of a stream with an error; `None` where it has no stream, and half
     /// of a plain body cannot be mended.
     pub fn end_with_error(

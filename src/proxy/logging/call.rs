@@ -228,7 +228,10 @@ fn genai_of_routed(ctx: &Ctx, routed: &mut Routed, how: End<'_>, end: Instant) -
         let estimate = ctx.endpoint.as_ref().is_some_and(|endpoint| endpoint.dialect().is_some());
         let facts = estimate.then_some(&routed.facts);
         let findings = std::mem::take(&mut seen.findings);
-        genai.guardrail_hold = seen.guarded.as_ref().and_then(|guarded| guarded.held);
+        if let Some(guarded) = &seen.guarded {
+            genai.guardrail_hold = guarded.held;
+            genai.guardrail_bounds = guarded.bounds.reached().collect();
+        }
         respond(ctx, &mut genai, seen, &current, facts, end);
         guard::tell(&mut genai, &findings);
         guard::redact(&mut genai, &findings, ctx.snapshot.guard.as_deref());

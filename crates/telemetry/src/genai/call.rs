@@ -114,6 +114,8 @@ pub struct GenAi {
     /// How long guardrails held an event of the answer's stream back at most; `None` where they held
     /// none.
     pub guardrail_hold: Option<Duration>,
+    /// Which of their bounds a stream reached, and how often.
+    pub guardrail_bounds: Vec<(&'static str, u32)>,
     /// Guardrail webhooks that gave no answer: which, and why.
     pub unanswered: Vec<(Arc<str>, &'static str)>,
     /// Attributes from headers that the operator lists.

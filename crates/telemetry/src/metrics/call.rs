@@ -6,6 +6,7 @@ use std::time::Duration;
 use opentelemetry::metrics::Counter;
 use opentelemetry::{KeyValue, StringValue};
 
+use super::guardrails::BOUND;
 use super::series::{Dimensions, Series};
 use super::{Metrics, Retries};
 use crate::genai::attributes as a;
@@ -99,6 +100,10 @@ impl Metrics {
         }
         if let Some(hold) = genai.guardrail_hold {
             self.histograms.guardrail_hold.record(hold.as_secs_f64(), &series.labels);
+        }
+        for (bound, times) in &genai.guardrail_bounds {
+            let labels = series.with(KeyValue::new(BOUND, *bound));
+            self.counters.bounds_reached.add(u64::from(*times), &labels);
         }
         for (webhook, reason) in &genai.unanswered {
             let webhook = StringValue::from(Arc::clone(webhook));

@@ -3,7 +3,7 @@
 
 use super::bounds::{FIRST_TOKEN, GAPS, PER_TOKEN, SECONDS, THROUGHPUT, TOKENS};
 use super::metric::{of_calls, plain};
-use super::{collector, limits, store_queue};
+use super::{collector, guardrails, limits, store_queue};
 use crate::genai::attributes as a;
 
 pub use super::metric::{Instrument, Metric};
@@ -105,6 +105,7 @@ pub const METRICS: &[Metric] = &[
             "Longest time for which guardrails held an event of a stream back",
         )
     },
+    guardrails::BOUNDS_REACHED,
     Metric {
         dimensions: &[a::GUARDRAIL_WEBHOOK, a::GUARDRAIL_REASON],
         ..of_calls(

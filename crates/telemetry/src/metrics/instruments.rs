@@ -3,6 +3,7 @@
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 
 use super::catalog::Metric;
+use super::guardrails;
 
 /// What has a distribution.
 pub(super) struct Histograms {
@@ -22,6 +23,7 @@ pub(super) struct Counters {
     pub(super) errors: Counter<u64>,
     pub(super) violations: Counter<u64>,
     pub(super) unanswered: Counter<u64>,
+    pub(super) bounds_reached: Counter<u64>,
     pub(super) finish_reasons: Counter<u64>,
     pub(super) cost: Counter<f64>,
     pub(super) cache_lookups: Counter<u64>,
@@ -79,6 +81,7 @@ impl Counters {
             errors: counter("gen_ai.client.errors"),
             violations: counter("gen_ai.client.guardrail_violations"),
             unanswered: counter("gateway.guardrail.unanswered"),
+            bounds_reached: counter(guardrails::BOUNDS_REACHED.name),
             finish_reasons: counter("gen_ai.client.finish_reasons"),
             cost: money("gateway.usage.cost"),
             cache_lookups: counter("gateway.cache.lookups"),

@@ -5,6 +5,7 @@ mod cache;
 mod call;
 pub mod catalog;
 mod collector;
+mod guardrails;
 mod instruments;
 mod limits;
 mod metric;

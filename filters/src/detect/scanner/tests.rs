@@ -88,6 +88,35 @@ fn every_sample_is_found_however_it_is_cut() {
 }
 
 #[test]
+fn a_phrase_of_other_letters_is_found_in_every_usual_case_however_it_is_cut() {
+    for (phrase, spellings) in [
+        (
+            "Проект соловей",
+            ["проект соловей", "ПРОЕКТ СОЛОВЕЙ", "Проект Соловей", "Проект соловей"],
+        ),
+        (
+            "überweisung Ärzte",
+            ["Überweisung ärzte", "ÜBERWEISUNG ÄRZTE", "überWeisung Ärzte", "ÜBERWEISUNG ärzte"],
+        ),
+        ("Straßenplan", ["strassenPLAN", "straßenplan", "STRASSENPLAN", "STRAßENplan"]),
+        ("ΟΔΟΣ", ["οδο\u{3c2}", "Οδο\u{3c2}", "ΟΔΟΣ", "ΟΔΟΣ"]),
+    ] {
+        let detectors = Detectors::new([Kind::Blocklist], [phrase]).unwrap();
+        for spelling in spellings {
+            let text = format!("до {spelling}, и");
+            let whole = detectors.find(&text);
+            assert_eq!(whole.len(), 1, "{spelling}");
+            assert_eq!(&text[whole[0].range.clone()], spelling);
+            for size in 1..9 {
+                assert_eq!(in_pieces(&detectors, &pieces_of(&text, &[size])), whole, "{spelling}");
+            }
+        }
+    }
+    let detectors = Detectors::new([Kind::Blocklist], ["Проект соловей"]).unwrap();
+    assert!(detectors.find("пРоЕкТ сОлОвЕй").is_empty(), "nobody writes so");
+}
+
+#[test]
 fn an_endless_key_is_one_finding_and_is_not_kept() {
     let detectors = all();
     for (head, unit, tail) in [
@@ -124,7 +153,13 @@ fn only_what_may_become_a_finding_is_live() {
     assert_eq!(live(&[Kind::Email], &format!("ask {}", "a".repeat(65))), "");
     assert_eq!(live(&[Kind::Ssn], "it is 123-4"), "123-4");
     assert_eq!(live(&[Kind::Ssn], "it is 123-4 "), "");
+    assert_eq!(live(&[Kind::Ssn], "at 9"), "");
     assert_eq!(live(&[Kind::Phone], "in 1990"), "");
+    assert_eq!(live(&[Kind::CreditCard], "in 22"), "22");
+    assert_eq!(live(&[Kind::CreditCard], "in 20"), "");
+    assert_eq!(live(&[Kind::CreditCard], "in 2220"), "");
+    assert_eq!(live(&[Kind::CreditCard], "in 2221"), "2221");
+    assert_eq!(live(&[Kind::CreditCard], "id 1991284"), "");
     assert_eq!(live(&[Kind::ApiKey], "the s"), "s");
     assert_eq!(live(&[Kind::ApiKey], "cats"), "");
     assert_eq!(live(&[Kind::PrivateKey], "a line --------"), "-----");

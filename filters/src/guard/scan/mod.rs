@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use bytes::{Bytes, BytesMut};
 use serde_json::value::RawValue;
 
+use super::reading::look_through;
 use super::texts::{self, Form, Text};
-use super::{Action, Cause, Findings, Refusal, Rule, Rules, What};
+use super::{Action, Cause, Direction, Findings, Refusal, Rule, Rules, What};
 use crate::detect::Counts;
 
 #[cfg(test)]
@@ -58,6 +59,36 @@ impl Rules {
     }
 
     fn scan(&self, body: &str, texts: &[Text<'_>]) -> Scanned {
+        match self.direction() {
+            Direction::Input => self.scan_request(body, texts),
+            Direction::Output => self.scan_answer(body, texts),
+        }
+    }
+
+    /// As a stream that says the same is looked at.
+    fn scan_answer(&self, body: &str, texts: &[Text<'_>]) -> Scanned {
+        let mut scanned = Scanned::default();
+        let mut new = Vec::with_capacity(texts.len());
+        for text in texts {
+            if matches!(text.form, Form::Repeats(_)) {
+                new.push(None);
+                continue;
+            }
+            match look_through(self, &text.text, &mut scanned.findings) {
+                Ok(clean) => new.push(clean),
+                Err(refusal) => {
+                    scanned.refusal = Some(refusal);
+                    return scanned;
+                }
+            }
+        }
+        if new.iter().any(Option::is_some) {
+            scanned.changed = Some(rewritten(body, texts, &new));
+        }
+        scanned
+    }
+
+    fn scan_request(&self, body: &str, texts: &[Text<'_>]) -> Scanned {
         let mut scanned = Scanned::default();
         let mut touched = vec![false; texts.len()];
         for rule in self {
@@ -73,34 +104,15 @@ impl Rules {
             }
         }
         if touched.contains(&true) {
-            scanned.changed = Some(self.rewritten(body, texts, &touched));
+            let clean = |(text, touched): (&Text<'_>, &bool)| match text.form {
+                _ if !touched => None,
+                Form::Json => Some(self.redacted().redact(&text.text).into_owned()),
+                _ => Some(self.clean(&text.text)),
+            };
+            let new: Vec<_> = texts.iter().zip(&touched).map(clean).collect();
+            scanned.changed = Some(rewritten(body, texts, &new));
         }
         scanned
-    }
-
-    /// The body with marks in place of what is redacted; all else byte for byte.
-    fn rewritten(&self, body: &str, texts: &[Text<'_>], touched: &[bool]) -> Bytes {
-        let mut out = BytesMut::with_capacity(body.len());
-        let mut copied = 0;
-        for (text, touched) in texts.iter().zip(touched) {
-            let new = match text.form {
-                // What repeats in pieces what is gone goes, too.
-                Form::Repeats(true) => Cow::Borrowed("[]"),
-                Form::Repeats(false) => Cow::Borrowed("null"),
-                _ if !touched => continue,
-                Form::String => {
-                    serde_json::Value::String(self.clean(&text.text)).to_string().into()
-                }
-                Form::Json => self.redacted().redact(&text.text),
-                Form::Plain => self.clean(&text.text).into(),
-            };
-            let before = body.get(copied..text.place.start).unwrap_or_default();
-            out.extend_from_slice(before.as_bytes());
-            out.extend_from_slice(new.as_bytes());
-            copied = text.place.end;
-        }
-        out.extend_from_slice(body.get(copied..).unwrap_or_default().as_bytes());
-        out.freeze()
     }
 
     /// A text without what is redacted. What stands across the strings of JSON in it is taken out,
@@ -109,6 +121,28 @@ impl Rules {
         let clean = self.redacted().redact(text);
         self.redacted().redact_text(&clean).into_owned()
     }
+}
+
+/// The body with what texts become; all else byte for byte.
+fn rewritten(body: &str, texts: &[Text<'_>], new: &[Option<String>]) -> Bytes {
+    let mut out = BytesMut::with_capacity(body.len());
+    let mut copied = 0;
+    for (text, new) in texts.iter().zip(new) {
+        let new: Cow<'_, str> = match (text.form, new) {
+            // What repeats in pieces what is gone goes, too.
+            (Form::Repeats(true), _) => Cow::Borrowed("[]"),
+            (Form::Repeats(false), _) => Cow::Borrowed("null"),
+            (_, None) => continue,
+            (Form::String, Some(new)) => serde_json::Value::from(new.as_str()).to_string().into(),
+            (Form::Json | Form::Plain, Some(new)) => Cow::Borrowed(new),
+        };
+        let before = body.get(copied..text.place.start).unwrap_or_default();
+        out.extend_from_slice(before.as_bytes());
+        out.extend_from_slice(new.as_bytes());
+        copied = text.place.end;
+    }
+    out.extend_from_slice(body.get(copied..).unwrap_or_default().as_bytes());
+    out.freeze()
 }
 
 /// All texts of a JSON body, one on a line; at most `bytes_max` bytes, and whether there was more.

@@ -6,10 +6,10 @@ use std::ops::Range;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::channel::{Owner, Pieces};
 use super::fragment::Fragment;
 use super::strings::{values_of, walk};
 use super::whole::TEXT_KEYS;
+use crate::guard::reading::{Owner, Pieces};
 
 /// One event, as it came.
 #[derive(Debug)]

@@ -5,14 +5,13 @@
 //! become part of a match; what comes behind it waits with it, so that the order stays. What leaves
 //! is the upstream's bytes, but for texts in which something was found.
 
-mod channel;
+mod bounds;
 mod fragment;
 mod frames;
 mod guard;
 mod held;
 mod leaves;
 mod strings;
-mod unescape;
 mod watch;
 mod whole;
 
@@ -25,8 +24,8 @@ use tokio::time::Instant;
 use tollgate_providers::{Dialect, JsonStr, StreamEvent, StreamReader};
 
 use super::withhold::HELD_BYTES_MAX;
+use crate::guard::reading::{Channel, Key};
 use crate::guard::{Cause, Findings, Refusal, Rules};
-use channel::{Channel, Key};
 use fragment::{Fragment, text_at};
 use frames::{Frames, data_of, readable};
 use held::Queue;
@@ -34,6 +33,7 @@ use leaves::{Leaves, place_of};
 use strings::walk;
 use whole::Whole;
 
+pub use bounds::Bounds;
 pub(super) use guard::Guard;
 pub(in crate::response) use watch::Watch;
 
@@ -43,7 +43,7 @@ mod tests;
 /// The longest event that is held whole; a longer one could not be looked through.
 pub const EVENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The most texts of one answer that are told apart; the oldest is over when another comes.
-const CHANNELS_MAX: usize = 1_024;
+pub const TEXTS_MAX: usize = 1_024;
 
 /// Holds back what may become a match.
 #[derive(Debug)]
@@ -59,6 +59,7 @@ pub(in crate::response) struct Hold {
     refusal: Option<Refusal>,
     changed: bool,
     longest: Option<Duration>,
+    bounds: Bounds,
     dialect: Dialect,
 }
 
@@ -74,6 +75,8 @@ pub struct Guarded {
     /// How long an event was held back at most, beyond the read that completed it; `None` where none
     /// was.
     pub held: Option<Duration>,
+    /// Which bounds it reached.
+    pub bounds: Bounds,
 }
 
 /// What an event says, as far as it matters here. Places are those of the readable event.
@@ -81,7 +84,6 @@ pub struct Guarded {
 enum Said {
     Piece(Key, Option<Range<usize>>),
     Input(Option<Range<usize>>),
-    Freeform(u32),
     /// A call opens.
     Call,
     Finish(u32),
@@ -104,6 +106,7 @@ impl Hold {
             refusal,
             changed: false,
             longest: None,
+            bounds: Bounds::default(),
             dialect,
         }
     }
@@ -149,8 +152,8 @@ impl Hold {
 
     /// What became of the answer.
     pub(super) fn into_guarded(self) -> Guarded {
-        let Self { findings, refusal, changed, longest, .. } = self;
-        Guarded { findings, changed: changed || refusal.is_some(), refusal, held: longest }
+        let Self { findings, refusal, changed, longest, bounds, .. } = self;
+        Guarded { findings, changed: changed || refusal.is_some(), refusal, held: longest, bounds }
     }
 
     fn on_frame(
@@ -183,6 +186,7 @@ impl Hold {
         self.said = said;
         self.release(at, leaves);
         if self.queue.held_bytes() > HELD_BYTES_MAX {
+            self.bounds.held_bytes += 1;
             self.pause(|_| true);
             self.release(at, leaves);
         }
@@ -210,12 +214,6 @@ impl Hold {
                 // Not in its place, so that nothing could be taken out of it.
                 Said::Piece(_, None) | Said::Input(None) => {
                     self.rules.refuse(Cause::Unreadable).map_or(Ok(()), Err)?;
-                }
-                Said::Freeform(call) => {
-                    let at = self.place_of(Key::Arguments(call))?;
-                    if let Some(channel) = self.channels.get_mut(at) {
-                        channel.is_freeform();
-                    }
                 }
                 // What was said before is over.
                 Said::Call => self.end(|key| !matches!(key, Key::Arguments(_)))?,
@@ -280,7 +278,8 @@ impl Hold {
         if let Some(at) = self.channels.iter().rposition(|channel| channel.key == key) {
             return Ok(at);
         }
-        if self.channels.len() >= CHANNELS_MAX {
+        if self.channels.len() >= TEXTS_MAX {
+            self.bounds.texts += 1;
             let oldest = self.channels.first().map(|channel| channel.key);
             self.end(|key| Some(key) == oldest)?;
             self.channels.remove(0);
@@ -341,7 +340,6 @@ impl Said {
                 Self::Piece(Key::Arguments(call), place(fragment))
             }
             StreamEvent::ToolCallInput { json, .. } => Self::Input(place_of(readable, json)),
-            StreamEvent::ToolCallFreeform { call } => Self::Freeform(call),
             StreamEvent::ToolCallStart { .. } => Self::Call,
             StreamEvent::FinishReason { choice, .. } => Self::Finish(choice),
             StreamEvent::Done => Self::Done,

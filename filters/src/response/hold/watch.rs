@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tollgate_providers::StreamEvent;
 
-use super::channel::{Channel, Key};
-use super::{CHANNELS_MAX, Guarded};
+use super::{Bounds, Guarded, TEXTS_MAX};
+use crate::guard::reading::{Channel, Key};
 use crate::guard::{Findings, Rules};
 
 /// Tells what it finds.
@@ -14,13 +14,19 @@ pub(in crate::response) struct Watch {
     rules: Arc<Rules>,
     channels: Vec<Channel>,
     findings: Findings,
+    bounds: Bounds,
 }
 
 // === impl Watch ===
 
 impl Watch {
     pub(in crate::response) fn new(rules: Arc<Rules>) -> Self {
-        Self { rules, channels: Vec::new(), findings: Findings::default() }
+        Self {
+            rules,
+            channels: Vec::new(),
+            findings: Findings::default(),
+            bounds: Bounds::default(),
+        }
     }
 
     /// Takes what the response says next.
@@ -37,12 +43,6 @@ impl Watch {
             StreamEvent::ToolCallInput { call, json } => {
                 (Key::Arguments(call), String::from_utf8_lossy(json))
             }
-            StreamEvent::ToolCallFreeform { call } => {
-                if let Some(channel) = self.channel(Key::Arguments(call)) {
-                    channel.is_freeform();
-                }
-                return;
-            }
             _ => return,
         };
         let mut found = std::mem::take(findings);
@@ -57,19 +57,23 @@ impl Watch {
         for channel in &mut self.channels {
             channel.end_watch(&self.rules, &mut self.findings);
         }
-        Guarded { findings: self.findings, ..Guarded::default() }
+        Guarded { findings: self.findings, bounds: self.bounds, ..Guarded::default() }
     }
 
     /// Texts beyond the most that are told apart are not looked at.
     fn channel(&mut self, key: Key) -> Option<&mut Channel> {
         let at = self.channels.iter().rposition(|channel| channel.key == key);
-        let at = at.or_else(|| {
-            let at = self.channels.len();
-            (at < CHANNELS_MAX).then(|| {
+        let at = match at {
+            Some(at) => at,
+            None if self.channels.len() < TEXTS_MAX => {
                 self.channels.push(Channel::new(key, &self.rules));
-                at
-            })
-        })?;
+                self.channels.len() - 1
+            }
+            None => {
+                self.bounds.texts += 1;
+                return None;
+            }
+        };
         self.channels.get_mut(at)
     }
 }

@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
-use super::channel::{Channel, Key, Owner, Pieces};
-use super::fragment::{Fragment, text_at};
+use super::fragment::{escaped, text_at};
 use super::strings::walk;
-use crate::guard::{Findings, Refusal, Rules};
+use crate::guard::reading::look_through;
+use crate::guard::{Finding, Findings, Refusal, Rules};
 
 /// Keys behind which the APIs give text of the answer.
 pub(super) const TEXT_KEYS: [&[u8]; 17] = [
@@ -39,9 +39,6 @@ const SKIPPED: [&[u8]; 8] = [
     b"usage",
     b"error",
 ];
-/// Keys behind which the text is JSON.
-const JSON_KEYS: [&[u8]; 2] = [b"arguments", b"partial_json"];
-
 /// Where something is to be replaced, and by what.
 pub(super) type Edit = (Range<usize>, String);
 
@@ -49,23 +46,6 @@ pub(super) type Edit = (Range<usize>, String);
 pub(super) struct Whole<'g> {
     pub(super) rules: &'g Rules,
     pub(super) findings: &'g mut Findings,
-}
-
-/// What a text is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// Words.
-    Text,
-    /// JSON, written as text.
-    Json,
-    /// A value of JSON that nothing else has said.
-    Value,
-}
-
-/// One text that does not wait.
-struct Alone<'e> {
-    fragment: Fragment,
-    event: &'e [u8],
 }
 
 // === impl Whole ===
@@ -92,82 +72,47 @@ impl Whole<'_> {
             {
                 return;
             }
-            let form = if JSON_KEYS.contains(&value.key) { Form::Json } else { Form::Text };
-            looked = self.text(event, range, form, edits);
+            looked = self.text(event, range, edits);
         });
         looked
     }
 
-    /// Looks at every string and number of a JSON value.
+    /// Looks at JSON in its place that nothing else has said.
     pub(super) fn json(
         &mut self,
         event: &[u8],
-        json: Range<usize>,
-        edits: &mut Vec<Edit>,
-    ) -> Result<(), Refusal> {
-        let mut looked = Ok(());
-        walk(event.get(json.clone()).unwrap_or_default(), &[], &mut |value| {
-            let range = value.range.start + json.start..value.range.end + json.start;
-            if looked.is_ok() {
-                let before = edits.len();
-                looked = self.text(event, range, Form::Value, edits);
-                if let Some((_, new)) = edits.get_mut(before).filter(|_| !value.is_string) {
-                    // A number becomes a string.
-                    *new = format!("\"{new}\"");
-                }
-            }
-        });
-        looked
-    }
-
-    fn text(
-        &mut self,
-        event: &[u8],
         range: Range<usize>,
-        form: Form,
         edits: &mut Vec<Edit>,
     ) -> Result<(), Refusal> {
-        let text = text_at(event, range.clone());
-        if form != Form::Json && self.rules.iter().all(|rule| rule.detectors.find(&text).is_empty())
-        {
-            return Ok(());
-        }
-        let key = if form == Form::Json { Key::Arguments(0) } else { Key::Text(0) };
-        let mut channel = Channel::new(key, self.rules);
-        let fragment = Fragment::new(range.clone(), text.len());
-        let mut alone = Alone { fragment, event };
-        let mut found = Findings::default();
-        let looked = channel
-            .push(&text, Owner::default(), self.rules, &mut found)
-            .and_then(|()| channel.pause(self.rules, &mut found, &mut alone));
-        // Mostly it was told when the pieces came.
-        for finding in &found {
-            let known = |it: &crate::guard::Finding| {
-                (&it.what, it.action, it.direction)
-                    == (&finding.what, finding.action, finding.direction)
-            };
-            if form == Form::Value || !self.findings.iter().any(known) {
-                self.findings.note(finding.clone());
-            }
-        }
-        looked?;
-        if let Some(new) = alone.fragment.replacement() {
+        let json = String::from_utf8_lossy(event.get(range.clone()).unwrap_or_default());
+        if let Some(new) = look_through(self.rules, &json, self.findings)? {
             edits.push((range, new));
         }
         Ok(())
     }
-}
 
-impl Pieces for Alone<'_> {
-    fn pass(&mut self, _: Owner, bytes: usize) {
-        self.fragment.pass(bytes);
-    }
-
-    fn take_out(&mut self, _: Owner, bytes: usize) {
-        self.fragment.take_out(bytes, self.event);
-    }
-
-    fn put(&mut self, _: Owner, mark: &str) {
-        self.fragment.put(mark, self.event);
+    /// Looks at a text that mostly was told of when its pieces came.
+    fn text(
+        &mut self,
+        event: &[u8],
+        range: Range<usize>,
+        edits: &mut Vec<Edit>,
+    ) -> Result<(), Refusal> {
+        let text = text_at(event, range.clone());
+        let mut found = Findings::default();
+        let looked = look_through(self.rules, &text, &mut found);
+        for finding in &found {
+            let known = |it: &Finding| {
+                (&it.what, it.action, it.direction)
+                    == (&finding.what, finding.action, finding.direction)
+            };
+            if !self.findings.iter().any(known) {
+                self.findings.note(finding.clone());
+            }
+        }
+        if let Some(new) = looked? {
+            edits.push((range, escaped(&new)));
+        }
+        Ok(())
     }
 }

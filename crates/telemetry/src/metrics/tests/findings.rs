@@ -73,6 +73,15 @@ fn what_guardrails_find_is_counted_by_detector_and_direction() {
 }
 
 #[test]
+fn bounds_of_guardrails_are_counted_when_they_are_reached() {
+    let guardrail_bounds = vec![("held_bytes", 2), ("texts", 5)];
+    let text = rendered(GenAi { guardrail_bounds, ..stream() });
+    let of = |bound| value(&text, &["gateway_guardrail_bounds_reached_total", "\"m\"", bound]);
+    assert_eq!((of("\"held_bytes\""), of("\"texts\"")), (Some(2), Some(5)), "{text}");
+    assert!(!rendered(stream()).contains("bounds_reached_total{"), "none, no series");
+}
+
+#[test]
 fn an_answer_that_is_kept_back_was_made_and_is_paid_for() {
     let text = rendered(GenAi { outcome: Outcome::Rejected, ..stream() });
     assert_eq!(value(&text, &["gen_ai_client_token_usage_sum", "\"output\""]), Some(11), "{text}");

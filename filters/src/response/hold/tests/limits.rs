@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde_json::json;
 use tollgate_providers::Dialect;
 
-use super::super::{CHANNELS_MAX, EVENT_BYTES_MAX};
+use super::super::{EVENT_BYTES_MAX, TEXTS_MAX};
 use super::rig::{pass, read, rules};
 use crate::detect::Kind;
 use crate::guard::{Action, Cause};
-use crate::response::{Flow, HELD_BYTES_MAX};
+use crate::response::{Bounds, Flow, HELD_BYTES_MAX};
 
 fn delta(choice: usize, text: &str) -> String {
     let choice = json!({ "index": choice, "delta": { "content": text } });
@@ -63,20 +63,39 @@ fn so_much_waits_behind_a_held_event_and_no_more() {
                 other => panic!("{other:?}"),
             }
         });
-        left.sum::<usize>()
+        let left = left.sum::<usize>();
+        (left, pipeline.into_seen().guarded.unwrap().bounds)
     };
-    assert_eq!(left(&chunks), 0);
+    assert_eq!(left(&chunks), (0, Bounds::default()));
     chunks.push(behind.as_bytes());
-    assert_eq!(left(&chunks), waiting + behind.len());
+    let reached = Bounds { held_bytes: 1, texts: 0 };
+    assert_eq!(left(&chunks), (waiting + behind.len(), reached));
+    assert_eq!(reached.reached().collect::<Vec<_>>(), [("held_bytes", 1)]);
+}
+
+#[test]
+fn so_many_texts_are_told_apart_and_each_further_one_is_counted() {
+    for action in [Action::Flag, Action::Redact] {
+        let rules = rules(&[Kind::Ssn], action);
+        for texts in [TEXTS_MAX, TEXTS_MAX + 1] {
+            let events: Vec<String> = (0..texts).map(|choice| delta(choice, "it is ")).collect();
+            let chunks: Vec<&[u8]> = events.iter().map(String::as_bytes).collect();
+            let (_, pipeline, ended) = pass(Dialect::Chat, &rules, &chunks);
+            assert_eq!(ended, None);
+            let bounds = pipeline.into_seen().guarded.unwrap().bounds;
+            let expected = u32::try_from(texts - TEXTS_MAX).unwrap();
+            assert_eq!(bounds, Bounds { held_bytes: 0, texts: expected }, "{action:?} {texts}");
+        }
+    }
 }
 
 #[test]
 fn more_texts_than_are_told_apart_are_looked_at_all_the_same() {
     let mut events: Vec<String> =
-        (0..=CHANNELS_MAX).map(|choice| delta(choice, "it is 123-4")).collect();
-    events.extend((1..=CHANNELS_MAX).map(|choice| delta(choice, "5-6789 ok")));
+        (0..=TEXTS_MAX).map(|choice| delta(choice, "it is 123-4")).collect();
+    events.extend((1..=TEXTS_MAX).map(|choice| delta(choice, "5-6789 ok")));
     let out = out(&events, &[Kind::Ssn]);
-    assert_eq!(out.matches("[REDACTED:ssn]").count(), CHANNELS_MAX);
+    assert_eq!(out.matches("[REDACTED:ssn]").count(), TEXTS_MAX);
     assert!(!out.contains("6789"));
 }
 

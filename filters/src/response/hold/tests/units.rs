@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::super::frames::{Frames, data_of, readable};
 use super::super::strings::{values_of, walk};
-use super::super::unescape::Unescape;
+use crate::guard::reading::Unescape;
 
 fn frames(pieces: &[&str]) -> Vec<String> {
     let mut frames = Frames::default();
@@ -77,7 +77,7 @@ fn escapes_read_the_same_in_any_split() {
                 assert_eq!(bytes, piece.len());
             }
             assert_eq!(text, read, "cut at {at} and {to}");
-            assert_eq!(strings, "ax\"y\\n\né\u{e9}\u{1F600}\u{FFFD}z/nA");
+            assert_eq!(strings, "{ax\"y\\n\né\u{e9}\u{1F600}\u{FFFD}z/nA");
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::guard::{Action, Cause, Findings, Refusal, Rules, What};
 
 /// Which text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
+pub(crate) enum Key {
     /// What the answer says.
     Text(u32),
     /// What the model thought.
@@ -22,13 +22,13 @@ pub(super) enum Key {
 
 /// Where a piece came from: an event, by its number, and its fragment there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Owner {
-    pub(super) event: u64,
-    pub(super) fragment: usize,
+pub(crate) struct Owner {
+    pub(crate) event: u64,
+    pub(crate) fragment: usize,
 }
 
 /// What happens to pieces.
-pub(super) trait Pieces {
+pub(crate) trait Pieces {
     /// The owner's next bytes stay.
     fn pass(&mut self, owner: Owner, bytes: usize);
     /// The owner's next bytes go.
@@ -39,10 +39,9 @@ pub(super) trait Pieces {
 
 /// One text.
 #[derive(Debug)]
-pub(super) struct Channel {
-    pub(super) key: Key,
-    /// For JSON.
-    unescape: Option<Unescape>,
+pub(crate) struct Channel {
+    pub(crate) key: Key,
+    unescape: Unescape,
     /// One for each rule that flags or blocks, in the order of the rules.
     watchers: Vec<Scanner>,
     redactor: Option<Scanner>,
@@ -82,7 +81,7 @@ impl Key {
 
     /// Whether this text is over, as far as can be known, when the other one goes on: both belong to
     /// one choice. Of tool calls nobody says to which they do; they may take turns.
-    pub(super) fn ends_with(self, other: Self) -> bool {
+    pub(crate) fn ends_with(self, other: Self) -> bool {
         match (self.choice(), other.choice()) {
             (Some(one), Some(two)) => one == two && self != other,
             (one, two) => one.is_some() || two.is_some(),
@@ -93,11 +92,11 @@ impl Key {
 // === impl Channel ===
 
 impl Channel {
-    pub(super) fn new(key: Key, rules: &Rules) -> Self {
+    pub(crate) fn new(key: Key, rules: &Rules) -> Self {
         let watches = rules.iter().filter(|rule| rule.action != Action::Redact);
         Self {
             key,
-            unescape: matches!(key, Key::Arguments(_)).then(Unescape::default),
+            unescape: Unescape::default(),
             watchers: watches.map(|_| Scanner::default()).collect(),
             redactor: (!rules.redacted().is_empty()).then(Scanner::default),
             runs: VecDeque::new(),
@@ -108,29 +107,25 @@ impl Channel {
         }
     }
 
-    /// What comes is text, and no JSON.
-    pub(super) fn is_freeform(&mut self) {
-        self.unescape = None;
-    }
-
     /// Whether something of it waits.
-    pub(super) fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         !self.runs.is_empty()
     }
 
     /// Takes a piece and looks at it. Only what is asked for by [`Channel::settle`] may leave.
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         text: &str,
         owner: Owner,
         rules: &Rules,
         findings: &mut Findings,
     ) -> Result<(), Refusal> {
-        let Some(mut unescape) = self.unescape.take() else {
+        if self.unescape.is_text() {
             let (length, bytes) = (text.len(), text.len());
             self.add(Run { owner, length, bytes, plain: true, in_string: true });
             return self.look(text, rules, findings);
-        };
+        }
+        let mut unescape = std::mem::take(&mut self.unescape);
         let mut read = std::mem::take(&mut self.read);
         read.clear();
         unescape.push(text, &mut |piece| {
@@ -139,20 +134,20 @@ impl Channel {
             let (plain, in_string) = (piece.plain, piece.in_string);
             self.add(Run { owner, length, bytes, plain, in_string });
         });
-        self.unescape = Some(unescape);
+        self.unescape = unescape;
         let looked = self.look(&read, rules, findings);
         self.read = read;
         looked
     }
 
     /// Looks at a piece that leaves whatever is found.
-    pub(super) fn watch(&mut self, text: &str, rules: &Rules, findings: &mut Findings) {
+    pub(crate) fn watch(&mut self, text: &str, rules: &Rules, findings: &mut Findings) {
         let _flags_only = self.push(text, Owner::default(), rules, findings);
         self.runs.clear();
     }
 
     /// The text that was watched is over.
-    pub(super) fn end_watch(&mut self, rules: &Rules, findings: &mut Findings) {
+    pub(crate) fn end_watch(&mut self, rules: &Rules, findings: &mut Findings) {
         for (rule, scanner) in rules.iter().zip(&mut self.watchers) {
             scanner.finish(&rule.detectors, &mut |it| {
                 findings.note(rules.finding(it.kind, rule.action, 1));
@@ -161,7 +156,7 @@ impl Channel {
     }
 
     /// Lets everything that is decided go its way.
-    pub(super) fn settle(&mut self, pieces: &mut impl Pieces) {
+    pub(crate) fn settle(&mut self, pieces: &mut impl Pieces) {
         let watched = self.watchers.iter().map(Scanner::decided).min().unwrap_or(usize::MAX);
         let redacted = self.redactor.as_ref().map_or(usize::MAX, Scanner::decided);
         let limit = watched.min(redacted);
@@ -183,7 +178,7 @@ impl Channel {
     }
 
     /// Nothing more can be waited for: all of it goes its way, as if it ended here.
-    pub(super) fn pause(
+    pub(crate) fn pause(
         &mut self,
         rules: &Rules,
         findings: &mut Findings,
