@@ -35,6 +35,8 @@ struct Member {
     end: usize,
 }
 
+/// Room for the commas behind the last members and elements of most bodies.
+const COMMAS: usize = 64;
 /// Members that are open at a time in most bodies.
 const MEMBERS: usize = 16;
 
@@ -53,7 +55,7 @@ struct Canonical {
 /// [`Unrepeatable`], where the answer to this body cannot be told again.
 pub fn canonical(endpoint: &Endpoint, body: &[u8], stream: bool) -> Result<Vec<u8>, Unrepeatable> {
     let mut canonical = Canonical {
-        out: Vec::with_capacity(body.len()),
+        out: Vec::with_capacity(body.len() + COMMAS),
         members: Vec::with_capacity(MEMBERS),
         scratch: Vec::new(),
     };

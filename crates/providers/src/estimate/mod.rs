@@ -52,8 +52,9 @@ pub struct TextCount {
     last: Last,
 }
 
-/// Bytes that are counted together: their counts fit a byte.
-const RUN_BYTES: usize = 128;
+/// Bytes that are counted together: their counts fit a byte, and behind the first one they are whole
+/// words of any machine.
+const RUN_BYTES: usize = 1 + 15 * 16;
 
 /// What the last character was, as far as it matters for the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,6 +108,10 @@ impl TextCount {
     }
 
     fn add_bytes(&mut self, bytes: &[u8]) {
+        if bytes.is_ascii() {
+            bytes.chunks(RUN_BYTES).for_each(|run| self.take_ascii(run));
+            return;
+        }
         match std::str::from_utf8(bytes) {
             Ok(text) => self.add(text),
             Err(_) => self.add(&String::from_utf8_lossy(bytes)),

@@ -12,6 +12,9 @@ use crate::detect::Counts;
 #[cfg(test)]
 mod tests;
 
+/// Bytes of a text that are looked at together for one that JSON escapes.
+const TOGETHER_BYTES: usize = 64;
+
 /// What a body turned out to have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
@@ -88,11 +91,9 @@ impl Rules {
                 Form::Repeats(true) => Cow::Borrowed("[]"),
                 Form::Repeats(false) => Cow::Borrowed("null"),
                 _ if !touched => continue,
-                Form::String => {
-                    serde_json::Value::String(self.clean(&text.text)).to_string().into()
-                }
+                Form::String => quoted(&self.redacted().redact_across(&text.text)).into(),
                 Form::Json => self.redacted().redact(&text.text),
-                Form::Plain => self.clean(&text.text).into(),
+                Form::Plain => self.redacted().redact_across(&text.text),
             };
             let before = body.get(copied..text.place.start).unwrap_or_default();
             out.extend_from_slice(before.as_bytes());
@@ -102,13 +103,19 @@ impl Rules {
         out.extend_from_slice(body.get(copied..).unwrap_or_default().as_bytes());
         out.freeze()
     }
+}
 
-    /// A text without what is redacted. What stands across the strings of JSON in it is taken out,
-    /// too: that it stays JSON is worth less.
-    fn clean(&self, text: &str) -> String {
-        let clean = self.redacted().redact(text);
-        self.redacted().redact_text(&clean).into_owned()
+/// A text as a JSON string.
+fn quoted(text: &str) -> String {
+    let is_plain = |bytes: &[u8]| {
+        // No early end, so that many are looked at together.
+        let plain = |byte: &u8| (*byte >= b' ') & (*byte != b'"') & (*byte != b'\\');
+        bytes.iter().fold(true, |all, byte| all & plain(byte))
+    };
+    if text.as_bytes().chunks(TOGETHER_BYTES).all(is_plain) {
+        return format!("\"{text}\"");
     }
+    serde_json::Value::from(text).to_string()
 }
 
 /// All texts of a JSON body, one on a line; at most `bytes_max` bytes, and whether there was more.
