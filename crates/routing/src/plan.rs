@@ -125,9 +125,14 @@ impl Plan {
 
     /// The different targets an attempt may go to, in declared order.
     pub fn targets(&self) -> Vec<&Arc<Target>> {
-        let mut seen = HashSet::new();
         let choices = self.steps.iter().flat_map(Step::eligible);
-        choices.map(|choice| &choice.target).filter(|target| seen.insert(&*target.name)).collect()
+        let mut targets: Vec<_> = choices.map(|choice| &choice.target).collect();
+        // Most plans have one, which need not be told from others.
+        if targets.len() > 1 {
+            let mut seen = HashSet::new();
+            targets.retain(|target| seen.insert(&*target.name));
+        }
+        targets
     }
 
     /// The most attempts this plan can lead to: each target once, its retries, and the degraded

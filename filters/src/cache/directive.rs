@@ -1,11 +1,13 @@
 //! `x-to11-cache` in a request: what the caller wants of the cache.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use crate::request::Rejection;
 
 /// In a request what the caller wants, in a response what was done.
 pub const CACHE_HEADER: &str = "x-to11-cache";
+/// The same as a name that need not be parsed for each look.
+static NAME: HeaderName = HeaderName::from_static(CACHE_HEADER);
 
 /// What the caller wants; nothing in particular by default. As in `Cache-Control` (RFC 9111, 5.2.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,7 +30,7 @@ impl Directive {
     /// not be kept.
     pub fn read(headers: &HeaderMap) -> Result<Self, Rejection> {
         let mut directive = Self::default();
-        for value in headers.get_all(CACHE_HEADER) {
+        for value in headers.get_all(&NAME) {
             for word in value.as_bytes().split(|byte| *byte == b',') {
                 match &*word.trim_ascii().to_ascii_lowercase() {
                     b"no-store" => directive.no_store = true,

@@ -38,23 +38,35 @@ pub fn is_natural_end(reason: &str) -> bool {
     NATURAL_ENDS.iter().any(|known| known.eq_ignore_ascii_case(reason))
 }
 
+/// Whether such a request may be looked for at all.
+pub(super) fn is_asked_for(settings: &Settings, endpoint: &Endpoint, facts: &Facts) -> bool {
+    let is_answer = endpoint.dialect().is_some() || is_exact(endpoint);
+    is_answer && (!facts.stream || settings.streams)
+}
+
 /// The key of a request that is to be looked for.
 pub(super) fn key(settings: &Settings, question: Question<'_>) -> Option<Key> {
     let Question { endpoint, facts, plan, body, key } = question;
     let mode = mode(settings, plan);
-    let is_chat = endpoint.dialect().is_some();
-    let is_exact = matches!(endpoint.kind(), EndpointKind::Embeddings | EndpointKind::Rerank);
-    if mode == Mode::Never || !(is_chat || is_exact) || (facts.stream && !settings.streams) {
+    if mode == Mode::Never || !is_asked_for(settings, endpoint, facts) {
         return None;
     }
-    // Where nothing is said, providers let chance have its part. An experiment would take one arm's
-    // answer for another's.
-    let is_certain = is_exact || facts.params.temperature == Some(0.0);
-    if mode != Mode::Force && (!is_certain || plan.strategy == Strategy::Experiment) {
+    // An experiment would take one arm's answer for another's.
+    let is_one = is_certain(endpoint, facts) && plan.strategy != Strategy::Experiment;
+    if mode != Mode::Force && !is_one {
         return None;
     }
     let body = canonical(endpoint, body, facts.stream).ok()?;
     Some(key.finish(&facts.model, &body, facts.stream))
+}
+
+/// Where nothing is said, providers let chance have its part.
+pub(super) fn is_certain(endpoint: &Endpoint, facts: &Facts) -> bool {
+    is_exact(endpoint) || facts.params.temperature == Some(0.0)
+}
+
+fn is_exact(endpoint: &Endpoint) -> bool {
+    matches!(endpoint.kind(), EndpointKind::Embeddings | EndpointKind::Rerank)
 }
 
 fn mode(settings: &Settings, plan: &Plan) -> Mode {

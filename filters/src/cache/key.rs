@@ -1,23 +1,25 @@
 //! What an entry is found by. The tenant is part of the type: there is no key without one.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, header};
 use ring::digest::{Context, Digest, SHA256, SHA256_OUTPUT_LEN, digest};
 use tollgate_providers::Endpoint;
 use tollgate_providers::endpoint::PROVIDER_HEADER;
 
 /// Headers that tell one caller from another.
-const CREDENTIALS: [&str; 8] = [
-    "x-to11-authorization",
-    "authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "proxy-authorization",
-    "cookie",
-    "x-goog-user-project",
+static CREDENTIALS: [HeaderName; 8] = [
+    HeaderName::from_static("x-to11-authorization"),
+    header::AUTHORIZATION,
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+    header::PROXY_AUTHORIZATION,
+    header::COOKIE,
+    HeaderName::from_static("x-goog-user-project"),
 ];
 /// Headers that go to the upstream and may change its answer begin with one of these.
 const API_PREFIXES: [&str; 2] = ["anthropic-", "openai-"];
+/// What the parts before the body mostly take.
+const PARTS_BYTES: usize = 256;
 
 /// Whose entries these are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,28 +38,32 @@ pub struct Key([u8; SHA256_OUTPUT_LEN]);
 
 /// A key in the making.
 ///
-/// Every part has its length before it, so that no two lists of parts are one text.
+/// Every part has its length before it, so that no two lists of parts are one text. They are few and
+/// short, and are hashed together with the body.
 #[derive(Clone)]
-pub struct KeyMaker(Context);
+pub struct KeyMaker(Vec<u8>);
 
 // === impl Tenant ===
 
 impl Tenant {
     /// The tenant of a request that no layer named a key for: its credentials, wherever they are.
     pub fn of(headers: &HeaderMap, query: Option<&str>) -> Self {
-        let mut hash = Hash::default();
-        for name in CREDENTIALS {
+        let mut parts = Vec::new();
+        for name in &CREDENTIALS {
             for value in headers.get_all(name) {
-                hash.part(name.as_bytes());
-                hash.part(value.as_bytes());
+                part(&mut parts, name.as_str().as_bytes());
+                part(&mut parts, value.as_bytes());
             }
         }
         // A key in the query counts under whatever name it comes.
         if let Some(query) = query.filter(|query| !query.is_empty()) {
-            hash.part(b"?");
-            hash.part(query.as_bytes());
+            part(&mut parts, b"?");
+            part(&mut parts, query.as_bytes());
         }
-        hash.0.map_or(Self::Anonymous, |context| Self::Credential(bytes(&context.finish())))
+        if parts.is_empty() {
+            return Self::Anonymous;
+        }
+        Self::Credential(bytes(&digest(&SHA256, &parts)))
     }
 }
 
@@ -94,23 +100,23 @@ impl KeyMaker {
         headers: &HeaderMap,
         query: Option<&str>,
     ) -> Self {
-        let mut hash = Hash::default();
+        let mut parts = Vec::with_capacity(PARTS_BYTES);
         match tenant {
             Tenant::Key(id) => {
-                hash.part(b"key");
-                hash.part(id.as_bytes());
+                part(&mut parts, b"key");
+                part(&mut parts, id.as_bytes());
             }
             Tenant::Credential(credential) => {
-                hash.part(b"credential");
-                hash.part(credential);
+                part(&mut parts, b"credential");
+                part(&mut parts, credential);
             }
-            Tenant::Anonymous => hash.part(b"anonymous"),
+            Tenant::Anonymous => part(&mut parts, b"anonymous"),
         }
-        hash.part(version);
+        part(&mut parts, version);
         // Another release may write the same answer in other bytes.
-        hash.part(env!("CARGO_PKG_VERSION").as_bytes());
-        hash.part(endpoint.route().as_bytes());
-        hash.part(query.unwrap_or_default().as_bytes());
+        part(&mut parts, env!("CARGO_PKG_VERSION").as_bytes());
+        part(&mut parts, endpoint.route().as_bytes());
+        part(&mut parts, query.unwrap_or_default().as_bytes());
         let matters = |name: &str| {
             name == PROVIDER_HEADER || API_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         };
@@ -118,39 +124,30 @@ impl KeyMaker {
         // A stable sort: of several values of one header the order may count.
         named.sort_by_key(|(name, _)| name.as_str());
         for (name, value) in named {
-            hash.part(name.as_str().as_bytes());
-            hash.part(value.as_bytes());
+            part(&mut parts, name.as_str().as_bytes());
+            part(&mut parts, value.as_bytes());
         }
-        Self(hash.context())
+        Self(parts)
     }
 
     /// The key of a request for this model with this canonical body. The model is the one that is
     /// routed, which the body need not name.
     pub fn finish(self, model: &str, body: &[u8], stream: bool) -> Key {
-        let mut hash = Hash(Some(self.0));
-        hash.part(model.as_bytes());
-        hash.part(if stream { b"stream" } else { b"plain" });
-        hash.part(body);
-        Key(bytes(&hash.context().finish()))
+        let mut parts = self.0;
+        part(&mut parts, model.as_bytes());
+        part(&mut parts, if stream { b"stream" } else { b"plain" });
+        // The body is not short: it stays where it is.
+        parts.extend_from_slice(&(body.len() as u64).to_le_bytes());
+        let mut hash = Context::new(&SHA256);
+        hash.update(&parts);
+        hash.update(body);
+        Key(bytes(&hash.finish()))
     }
 }
 
-/// Nothing yet, or a hash of parts.
-#[derive(Default)]
-struct Hash(Option<Context>);
-
-// === impl Hash ===
-
-impl Hash {
-    fn part(&mut self, part: &[u8]) {
-        let context = self.0.get_or_insert_with(|| Context::new(&SHA256));
-        context.update(&(part.len() as u64).to_le_bytes());
-        context.update(part);
-    }
-
-    fn context(self) -> Context {
-        self.0.unwrap_or_else(|| Context::new(&SHA256))
-    }
+fn part(parts: &mut Vec<u8>, part: &[u8]) {
+    parts.extend_from_slice(&(part.len() as u64).to_le_bytes());
+    parts.extend_from_slice(part);
 }
 
 fn bytes(hash: &Digest) -> [u8; SHA256_OUTPUT_LEN] {

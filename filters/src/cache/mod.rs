@@ -23,7 +23,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
+use tollgate_providers::Endpoint;
 use tollgate_routing::Layer;
+
+use crate::request::Facts;
 
 pub use admission::Admission;
 pub use answer::{Answer, Cost, Piece, Told};
@@ -105,6 +108,8 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct ResponseCache {
     settings: Settings,
+    /// Whether any request is looked for that chance has a part in.
+    forces: bool,
     entries: Entries,
     flights: Arc<Flights>,
     counts: Arc<Counts>,
@@ -185,7 +190,9 @@ impl ResponseCache {
     /// An empty cache, or one with the answers that are in `remote`.
     pub fn new(settings: Settings, counts: Arc<Counts>, remote: Option<Arc<dyn Remote>>) -> Self {
         let own = Arc::clone(&counts);
+        let forces = settings.modes.values().chain([&settings.mode]).any(|it| *it == Mode::Force);
         Self {
+            forces,
             entries: match remote {
                 Some(remote) => Entries::Shared(Shared { remote, ttl: settings.ttl, counts: own }),
                 None => Entries::Here(Memory::new(settings.bytes_max, settings.ttl, own)),
@@ -200,6 +207,12 @@ impl ResponseCache {
     /// What it works by.
     pub const fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Whether a request may be one that is looked for, whatever its plan will be.
+    pub(crate) fn may_look(&self, endpoint: &Endpoint, facts: &Facts) -> bool {
+        eligible::is_asked_for(&self.settings, endpoint, facts)
+            && (self.forces || eligible::is_certain(endpoint, facts))
     }
 
     /// How many entries there are in this process, and how many bytes they take.
@@ -221,7 +234,7 @@ impl ResponseCache {
         if directive.no_cache {
             return Found::Skip(if directive.no_store { None } else { admission(None) });
         }
-        let until = Instant::now() + self.settings.wait;
+        let mut until = None;
         loop {
             if let Some(answer) = self.get(&key).await {
                 return Self::hit(answer);
@@ -242,7 +255,8 @@ impl ResponseCache {
                 },
                 Joined::Follower(wait) => wait,
             };
-            match wait.until(until).await {
+            let until = until.get_or_insert_with(|| Instant::now() + self.settings.wait);
+            match wait.until(*until).await {
                 Heard::Landed(answer) => {
                     self.counts.shared.add();
                     return Self::hit(answer);

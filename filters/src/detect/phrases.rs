@@ -77,12 +77,12 @@ impl Phrases {
 
     /// Adds what stands in the text.
     pub(super) fn find(&self, text: &str, found: &mut Vec<Finding>) {
-        if self.sieve.as_ref().is_some_and(|sieve| !sieve.holds_back(text.as_bytes())) {
-            return;
-        }
+        let from = self.sieve.as_ref().map_or(Some(0), |sieve| sieve.first(text.as_bytes()));
+        let Some(from) = from else { return };
         let as_finding =
             |it: aho_corasick::Match| Finding { kind: Kind::Blocklist, range: it.range() };
-        found.extend(self.automaton.find_iter(text).map(as_finding));
+        let input = Input::new(text).span(from..text.len());
+        found.extend(self.automaton.find_iter(input).map(as_finding));
     }
 }
 
@@ -141,19 +141,20 @@ impl Sieve {
         Some(Self { step, bits, blocks, phrases })
     }
 
-    /// Whether a phrase is in the text.
-    fn holds_back(&self, text: &[u8]) -> bool {
+    /// Before which place no phrase begins; `None` where none is in the text.
+    fn first(&self, text: &[u8]) -> Option<usize> {
         // A phrase that begins anywhere has the block of one look among its first `step` blocks.
         let mut at = self.step - 1;
         while let Some(&[a, b, c]) = text.get(at..at + BLOCK_BYTES) {
             let hash = hash(a, b, c);
             let word = self.bits.get(hash as usize / 64).copied().unwrap_or(u64::MAX);
             if word >> (hash % 64) & 1 == 1 && self.goes_through(text, at, hash) {
-                return true;
+                // One that began earlier had gone through the look before.
+                return Some(at + 1 - self.step);
             }
             at += self.step;
         }
-        false
+        None
     }
 
     /// Whether a phrase has the block at `at`.

@@ -4,10 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
+use futures_util::future::{Either, MapOk, Ready, TryFutureExt, ready};
 use tollgate_providers::Endpoint;
 use tower::{Layer, Service};
 
-use super::{Cached, Caller, Forward, Rejection, Replay, Request, Verdict};
+use super::{Cached, Caller, Facts, Forward, Rejection, Replay, Request, Verdict};
 use crate::cache::{Directive, Found, KeyMaker, Question, ResponseCache, Status, Tenant};
 
 /// Answers from the cache ([`Verdict::Replay`]) what it has, lets equal requests wait for one
@@ -29,7 +30,17 @@ pub struct InCache<S> {
     cache: Option<Arc<ResponseCache>>,
 }
 
+/// What need not look goes on without a place for the looking.
+type Unlooked<F> = Either<Ready<Result<Verdict, Rejection>>, Either<F, MapOk<F, Mark>>>;
 type Looked = Pin<Box<dyn Future<Output = Result<Verdict, Rejection>> + Send>>;
+type Mark = fn(Verdict) -> Verdict;
+
+/// What a request is looked for by.
+struct Asked {
+    cache: Arc<ResponseCache>,
+    endpoint: Endpoint,
+    key: KeyMaker,
+}
 
 // === impl CacheLayer ===
 
@@ -57,36 +68,67 @@ where
 {
     type Response = Verdict;
     type Error = Rejection;
-    type Future = Looked;
+    type Future = Either<Unlooked<S::Future>, Looked>;
 
     fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), Rejection>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request) -> Looked {
+    fn call(&mut self, request: Request) -> Self::Future {
         let directive = match Directive::read(request.headers()) {
             Ok(directive) => directive,
-            Err(rejection) => return Box::pin(std::future::ready(Err(rejection))),
+            Err(rejection) => return Either::Left(Either::Left(ready(Err(rejection)))),
         };
-        let asked = self.cache.clone().map(|cache| {
-            let endpoint = request.extensions().get::<Endpoint>().cloned();
-            let key = endpoint.as_ref().map(|endpoint| key_maker(&cache, &request, endpoint));
-            (cache, endpoint.zip(key))
-        });
+        let asked = self.cache.as_ref().and_then(|cache| asked(cache, &request));
         let inner = self.inner.call(request);
-        Box::pin(async move {
-            let forward = match inner.await? {
-                Verdict::Forward(forward) => forward,
-                other => return Ok(other),
-            };
-            match asked {
-                Some((cache, Some((endpoint, key)))) => {
-                    look(&cache, &endpoint, key, directive, forward).await
-                }
-                _ if directive.only => Err(Rejection::NotCached),
-                _ => Ok(Verdict::Forward(forward)),
+        let Some(asked) = asked else {
+            if directive.only {
+                return Either::Right(Box::pin(only(inner)));
             }
-        })
+            let inner = match self.cache {
+                Some(_) => Either::Right(inner.map_ok(skipped as Mark)),
+                None => Either::Left(inner),
+            };
+            return Either::Left(Either::Right(inner));
+        };
+        Either::Right(Box::pin(async move {
+            match inner.await? {
+                Verdict::Forward(forward) => look(asked, directive, forward).await,
+                other => Ok(other),
+            }
+        }))
+    }
+}
+
+/// `None` where the request is not looked for, whatever its plan will be.
+fn asked(cache: &Arc<ResponseCache>, request: &Request) -> Option<Asked> {
+    let endpoint = request.extensions().get::<Endpoint>()?;
+    let facts = request.extensions().get::<Facts>()?;
+    let may_look = cache.may_look(endpoint, facts);
+    may_look.then(|| Asked {
+        cache: Arc::clone(cache),
+        endpoint: endpoint.clone(),
+        key: key_maker(cache, request, endpoint),
+    })
+}
+
+/// An entry is wanted or nothing, and there is none.
+async fn only(
+    inner: impl Future<Output = Result<Verdict, Rejection>>,
+) -> Result<Verdict, Rejection> {
+    match inner.await? {
+        Verdict::Forward(_) => Err(Rejection::NotCached),
+        other => Ok(other),
+    }
+}
+
+fn skipped(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Forward(mut forward) => {
+            forward.cache = Some(Cached { status: Status::Skip, admission: None });
+            Verdict::Forward(forward)
+        }
+        other => other,
     }
 }
 
@@ -101,14 +143,13 @@ fn key_maker(cache: &ResponseCache, request: &Request, endpoint: &Endpoint) -> K
 }
 
 async fn look(
-    cache: &Arc<ResponseCache>,
-    endpoint: &Endpoint,
-    key: KeyMaker,
+    asked: Asked,
     directive: Directive,
     mut forward: Box<Forward>,
 ) -> Result<Verdict, Rejection> {
-    let question =
-        Question { endpoint, facts: &forward.facts, plan: &forward.plan, body: &forward.body, key };
+    let Asked { cache, endpoint, key } = asked;
+    let Forward { facts, plan, body, .. } = &*forward;
+    let question = Question { endpoint: &endpoint, facts, plan, body, key };
     let (status, admission) = match cache.find(question, directive).await {
         Found::Hit(answer, age) => {
             let Forward { plan, facts, context, permit, reservation, .. } = *forward;

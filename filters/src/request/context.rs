@@ -14,7 +14,7 @@ use tower::{Layer, Service};
 use super::Request;
 use super::headers::{
     CONTEXT_HEADERS, CONVERSATION_ID, ContextHeader, DECLARED, DURATION_MS_MAX, ENVIRONMENT,
-    HeaderRole, OPERATION_NAME, PROMPT, SESSION_ID, USER_ID, value,
+    HeaderRole, OPERATION_NAME, PROMPT, SESSION_ID, USER_ID, any_said, value,
 };
 
 /// The facts of one request's headers.
@@ -116,6 +116,18 @@ impl Operation {
 impl Context {
     /// Reads the headers.
     pub fn read(headers: &HeaderMap, attributes: &[(HeaderName, Arc<str>)]) -> Self {
+        let mut context = if any_said(headers) { Self::said(headers) } else { Self::default() };
+        context.custom.extend(attributes.iter().filter_map(|(header, attribute)| {
+            Some((Arc::clone(attribute), value(headers, header)?))
+        }));
+        context
+    }
+
+    /// What the headers of the table say.
+    fn said(headers: &HeaderMap) -> Self {
+        let prompt = PROMPT
+            .iter()
+            .filter_map(|header| Some((Arc::from(header.attribute?), header.value(headers)?)));
         Self {
             user_id: USER_ID.value(headers),
             session_id: SESSION_ID.value(headers),
@@ -127,7 +139,7 @@ impl Context {
                 _ => None,
             },
             operation: ContextOperation::read(headers),
-            custom: custom(headers, attributes),
+            custom: prompt.collect(),
         }
     }
 }
@@ -158,16 +170,6 @@ impl ContextOperation {
 /// Digits alone: a number's parser would take a sign, too.
 fn whole_number(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
-}
-
-fn custom(headers: &HeaderMap, attributes: &[(HeaderName, Arc<str>)]) -> Vec<(Arc<str>, String)> {
-    let prompt = PROMPT
-        .iter()
-        .filter_map(|header| Some((Arc::from(header.attribute?), header.value(headers)?)));
-    let listed = attributes.iter().filter_map(|(header, attribute)| {
-        Some((Arc::clone(attribute), value(headers, header.as_str())?))
-    });
-    prompt.chain(listed).collect()
 }
 
 // === impl ContextLayer ===

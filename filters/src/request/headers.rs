@@ -2,6 +2,7 @@
 //! wins, and what becomes of it. `docs/telemetry.md` is made from this table.
 
 use http::HeaderMap;
+use http::header::AsHeaderName;
 
 use super::Operation;
 
@@ -9,6 +10,9 @@ use super::Operation;
 pub const CONTEXT_VALUE_CHARS_MAX: usize = 256;
 /// Longest work a caller can claim, one day: larger values are ignored.
 pub const DURATION_MS_MAX: u64 = 86_400_000;
+
+/// How the headers begin that say something of the work, whatever their spelling.
+const BEGINNINGS: [&str; 2] = ["x-to11-", "x-conversation-"];
 
 /// What the table says of a header.
 #[derive(Clone, Copy, Debug)]
@@ -184,8 +188,18 @@ impl ContextHeader {
     }
 }
 
+/// Whether any header of the table is there that says something of the work. Most requests have none,
+/// which one look at each header tells.
+pub(super) fn any_said(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| {
+        let name = name.as_str();
+        BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+            && CONTEXT_HEADERS.iter().any(|it| it.name == name || it.older == Some(name))
+    })
+}
+
 /// UTF-8, trimmed, cut to the limit; `None` when absent, empty or not text.
-pub(super) fn value(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn value(headers: &HeaderMap, name: impl AsHeaderName) -> Option<String> {
     let text = std::str::from_utf8(headers.get(name)?.as_bytes()).ok()?.trim();
     if text.is_empty() || text.chars().any(char::is_control) {
         return None;

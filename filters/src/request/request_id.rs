@@ -21,17 +21,33 @@ pub struct RequestIdLayer;
 #[derive(Clone, Debug)]
 pub struct WithRequestId<S>(S);
 
+/// Where the digits of the first number end.
+const HIGH_END: usize = "req_".len() + 16;
+
 // === impl RequestId ===
 
 impl RequestId {
     /// An id from two random numbers.
     pub fn new(high: u64, low: u64) -> Self {
-        Self(format!("req_{high:016x}{:08x}", low >> 32).into())
+        let mut text = *b"req_000000000000000000000000";
+        let (first, last) = text.split_at_mut(HIGH_END);
+        write_hex(first.iter_mut().rev().take(16), high);
+        write_hex(last.iter_mut().rev(), low >> 32);
+        Self(std::str::from_utf8(&text).unwrap_or_default().into())
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Writes a number's hexadecimal digits, the last one first.
+fn write_hex<'a>(digits: impl Iterator<Item = &'a mut u8>, mut number: u64) {
+    for digit in digits {
+        let value = (number & 0xF) as u8;
+        *digit = value + if value < 10 { b'0' } else { b'a' - 10 };
+        number >>= 4;
     }
 }
 

@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{self, Poll};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tollgate_providers::AuthStyle;
 use tollgate_providers::endpoint::{Endpoint, PROVIDER_HEADER, is_anthropic_caller};
 
@@ -14,6 +14,8 @@ use tower::Service;
 use super::caller::brings_other;
 use super::{Caller, Context, Facts, Forward, Rejection, Request, Verdict};
 
+/// A name that need not be parsed for each look.
+static PROVIDER: HeaderName = HeaderName::from_static(PROVIDER_HEADER);
 /// How much of a name that the caller made up is repeated to the caller.
 const ECHO_CHARS_MAX: usize = 128;
 
@@ -65,7 +67,7 @@ impl Route {
         facts: &Facts,
         headers: &HeaderMap,
     ) -> Result<Plan, Rejection> {
-        let asked = headers.get(PROVIDER_HEADER);
+        let asked = headers.get(&PROVIDER);
         let asked = asked.map(|value| String::from_utf8_lossy(value.as_bytes()));
         let asked = asked.as_deref();
         let plan = if endpoint.names_model() {

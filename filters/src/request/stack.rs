@@ -86,7 +86,10 @@ pub fn stack(settings: &Settings) -> Stack {
             // Before what keeps or sends the body: from here on it is what the model may read.
             .layer(option_layer(guard.clone().map(GuardLayer::new)))
             // What they change of a request, the cache must see changed.
-            .layer(layer_fn(|inner| own.around(BoxCloneSyncService::new(inner))))
+            .layer(option_layer(
+                (!own.0.is_empty())
+                    .then(|| layer_fn(|inner| own.around(BoxCloneSyncService::new(inner)))),
+            ))
             // Behind everything that refuses or changes a request: an answer is told to those alone
             // who would have got it.
             .layer(CacheLayer::new(cache.clone()))

@@ -8,6 +8,7 @@ mod rules;
 mod tests;
 
 use memchr::memchr;
+use rules::Rules;
 
 use crate::endpoint::Endpoint;
 use crate::json::{Cursor, DEPTH_MAX, Kind, unescape};
@@ -34,6 +35,11 @@ struct Member {
     end: usize,
 }
 
+/// Room for the commas behind the last members and elements of most bodies.
+const COMMAS: usize = 64;
+/// Members that are open at a time in most bodies.
+const MEMBERS: usize = 16;
+
 struct Canonical {
     out: Vec<u8>,
     /// Members of all open objects; each object knows where its own begin.
@@ -48,16 +54,22 @@ struct Canonical {
 /// # Errors
 /// [`Unrepeatable`], where the answer to this body cannot be told again.
 pub fn canonical(endpoint: &Endpoint, body: &[u8], stream: bool) -> Result<Vec<u8>, Unrepeatable> {
-    rules::check(endpoint, body)?;
-    let mut canonical =
-        Canonical { out: Vec::with_capacity(body.len()), members: Vec::new(), scratch: Vec::new() };
+    let mut canonical = Canonical {
+        out: Vec::with_capacity(body.len() + COMMAS),
+        members: Vec::with_capacity(MEMBERS),
+        scratch: Vec::new(),
+    };
     let mut cursor = Cursor::new(body);
     if cursor.kind() != Some(Kind::Object) {
         return Err(Unrepeatable::Unreadable);
     }
-    let is_left_out = |key: &[u8]| rules::says_nothing(endpoint, key, stream);
-    canonical.object(&mut cursor, 0, &is_left_out).ok_or(Unrepeatable::Unreadable)?;
-    Ok(canonical.out)
+    let mut rules = Rules::new(endpoint, stream);
+    let read = canonical.object(&mut cursor, 0, Some(&mut rules));
+    match (rules.found(), read) {
+        (Some(found), _) => Err(found),
+        (None, Some(())) => Ok(canonical.out),
+        (None, None) => Err(Unrepeatable::Unreadable),
+    }
 }
 
 // === impl Canonical ===
@@ -68,7 +80,7 @@ impl Canonical {
             return None;
         }
         match cursor.kind()? {
-            Kind::Object => self.object(cursor, depth, &|_| false),
+            Kind::Object => self.object(cursor, depth, None),
             Kind::Array => {
                 self.out.push(b'[');
                 cursor.array(|cursor| {
@@ -99,14 +111,17 @@ impl Canonical {
         &mut self,
         cursor: &mut Cursor<'_>,
         depth: usize,
-        is_left_out: &dyn Fn(&[u8]) -> bool,
+        mut rules: Option<&mut Rules<'_>>,
     ) -> Option<()> {
         let first = self.members.len();
         self.out.push(b'{');
         let from = self.out.len();
         cursor.object(|cursor, key| {
-            if is_left_out(key) {
-                return cursor.skip();
+            if let Some(rules) = &mut rules {
+                if rules.says_nothing(key) {
+                    return cursor.skip();
+                }
+                rules.check(key, *cursor)?;
             }
             let start = self.out.len();
             self.string(key);

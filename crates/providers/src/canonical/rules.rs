@@ -29,44 +29,57 @@ const STATEFUL: [&str; 5] =
 /// Tools that the caller runs. Anything else with a type is run by the provider, or may be.
 const CALLERS_TOOLS: [&[u8]; 2] = [b"function", b"custom"];
 
-/// Whether the member `key` of the body says nothing of the answer. An escaped key is none of ours.
-pub(super) fn says_nothing(endpoint: &Endpoint, key: &[u8], stream: bool) -> bool {
-    let fields: &[&[u8]] = match endpoint {
-        Endpoint::ChatCompletions | Endpoint::Completions => &OF_CHAT,
-        Endpoint::Responses => &OF_RESPONSES,
-        Endpoint::Messages => &OF_MESSAGES,
-        _ => &OF_THE_REST,
-    };
-    key == STREAM || (!stream && key == STREAM_OPTIONS) || fields.contains(&key)
+/// The rules of an API, and what breaks them in one body.
+pub(super) struct Rules<'a> {
+    says_nothing: &'a [&'a [u8]],
+    stream: bool,
+    /// Whether a call may be more than a question.
+    is_checked: bool,
+    found: Option<Unrepeatable>,
 }
 
-/// Whether the call is only a question.
-pub(super) fn check(endpoint: &Endpoint, body: &[u8]) -> Result<(), Unrepeatable> {
-    if endpoint.dialect().is_none() {
-        return Ok(());
+// === impl Rules ===
+
+impl Rules<'_> {
+    pub(super) const fn new(endpoint: &Endpoint, stream: bool) -> Self {
+        let says_nothing: &[&[u8]] = match endpoint {
+            Endpoint::ChatCompletions | Endpoint::Completions => &OF_CHAT,
+            Endpoint::Responses => &OF_RESPONSES,
+            Endpoint::Messages => &OF_MESSAGES,
+            _ => &OF_THE_REST,
+        };
+        Self { says_nothing, stream, is_checked: endpoint.dialect().is_some(), found: None }
     }
-    let mut found = None;
-    let read = Cursor::new(body).object(|cursor, key| {
-        if let Some(field) = STATEFUL.iter().find(|field| field.as_bytes() == key) {
-            if !is_empty(cursor.raw()?) {
-                found.get_or_insert(Unrepeatable::Stateful(field));
-            }
+
+    /// Whether the member `key` of the body says nothing of the answer. An escaped key is none of ours.
+    pub(super) fn says_nothing(&self, key: &[u8]) -> bool {
+        key == STREAM || (!self.stream && key == STREAM_OPTIONS) || self.says_nothing.contains(&key)
+    }
+
+    /// Whether the call is only a question, by the member `key` whose value comes next. `None` where
+    /// the value cannot be read.
+    pub(super) fn check(&mut self, key: &[u8], mut value: Cursor<'_>) -> Option<()> {
+        if !self.is_checked {
             return Some(());
         }
-        if key == b"tools" {
-            return cursor.array(|cursor| {
-                if !is_callers(cursor)? {
-                    found.get_or_insert(Unrepeatable::HostedTool);
+        if let Some(field) = STATEFUL.iter().find(|field| field.as_bytes() == key) {
+            if !is_empty(value.raw()?) {
+                self.found.get_or_insert(Unrepeatable::Stateful(field));
+            }
+        } else if key == b"tools" {
+            return value.array(|tool| {
+                if !is_callers(tool)? {
+                    self.found.get_or_insert(Unrepeatable::HostedTool);
                 }
                 Some(())
             });
         }
-        cursor.skip()
-    });
-    match (read, found) {
-        (_, Some(found)) => Err(found),
-        (None, None) => Err(Unrepeatable::Unreadable),
-        (Some(()), None) => Ok(()),
+        Some(())
+    }
+
+    /// What makes the call more than a question.
+    pub(super) const fn found(self) -> Option<Unrepeatable> {
+        self.found
     }
 }
 

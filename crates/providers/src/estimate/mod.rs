@@ -52,6 +52,10 @@ pub struct TextCount {
     last: Last,
 }
 
+/// Bytes that are counted together: their counts fit a byte, and behind the first one they are whole
+/// words of any machine.
+const RUN_BYTES: usize = 1 + 15 * 16;
+
 /// What the last character was, as far as it matters for the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Last {
@@ -61,13 +65,32 @@ enum Last {
     Blank,
 }
 
+/// What some ASCII is, at most [`RUN_BYTES`] of it.
+#[derive(Default)]
+struct Ascii {
+    words: u8,
+    letters: u8,
+    digits: u8,
+    newlines: u8,
+    blanks: u8,
+    /// Those of `blanks` that stand behind another one.
+    spaces: u8,
+}
+
 // === impl TextCount ===
 
 impl TextCount {
     /// Adds a text. Runs go on across pieces.
     pub fn add(&mut self, text: &str) {
-        for ch in text.chars() {
-            self.take(ch);
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (run, after) = rest.split_at(rest.floor_char_boundary(RUN_BYTES));
+            if run.is_ascii() {
+                self.take_ascii(run.as_bytes());
+            } else {
+                run.chars().for_each(|ch| self.take(ch));
+            }
+            rest = after;
         }
     }
 
@@ -76,12 +99,23 @@ impl TextCount {
         let mut rest = raw;
         while let Some(at) = memchr::memchr(b'\\', rest) {
             let (before, escape) = rest.split_at_checked(at).unwrap_or_default();
-            self.add(&String::from_utf8_lossy(before));
+            self.add_bytes(before);
             let (ch, used) = resolve(escape.get(1..).unwrap_or_default());
             self.take(ch);
             rest = escape.get(1 + used..).unwrap_or_default();
         }
-        self.add(&String::from_utf8_lossy(rest));
+        self.add_bytes(rest);
+    }
+
+    fn add_bytes(&mut self, bytes: &[u8]) {
+        if bytes.is_ascii() {
+            bytes.chunks(RUN_BYTES).for_each(|run| self.take_ascii(run));
+            return;
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.add(text),
+            Err(_) => self.add(&String::from_utf8_lossy(bytes)),
+        }
     }
 
     /// Adds what stands in another count.
@@ -106,29 +140,91 @@ impl TextCount {
         milli.div_ceil(1000).max(u64::from(!self.is_empty()))
     }
 
+    /// As [`TextCount::take`] for each byte. What a byte counts as is a sum of comparisons with it and the
+    /// one before it, which the compiler makes many of at once.
+    fn take_ascii(&mut self, run: &[u8]) {
+        let Some((first, rest)) = run.split_first() else { return };
+        self.take(char::from(*first));
+        let mut counts = Ascii::default();
+        for (before, byte) in run.iter().zip(rest) {
+            counts.take(*before, *byte);
+        }
+        let Ascii { words, letters, digits, newlines, blanks, spaces } = counts;
+        let all = u8::try_from(rest.len()).unwrap_or(u8::MAX);
+        let signs = all - letters - digits - newlines - blanks;
+        for (class, count) in [
+            (Class::Word, words),
+            (Class::Letter, letters),
+            (Class::Digit, digits),
+            (Class::Newline, newlines),
+            (Class::Space, spaces),
+            (Class::Punctuation, signs),
+        ] {
+            self.count(class, count);
+        }
+        if let Some(last) = rest.last() {
+            self.last = Last::of(class_of(char::from(*last)));
+        }
+    }
+
     #[inline]
     fn take(&mut self, ch: char) {
         let class = class_of(ch);
-        let last = match class {
-            Class::Letter | Class::Latin => Last::Letter,
-            Class::Space | Class::Newline => Last::Blank,
-            _ => Last::Other,
-        };
+        let last = Last::of(class);
         if last == Last::Letter && self.last != Last::Letter {
-            self.count(Class::Word);
+            self.count(Class::Word, 1);
         }
         // One blank before something belongs to it.
         if class != Class::Space || self.last == Last::Blank {
-            self.count(class);
+            self.count(class, 1);
         }
         self.last = last;
     }
 
     #[inline]
-    fn count(&mut self, class: Class) {
+    fn count(&mut self, class: Class, more: u8) {
         if let Some(slot) = self.counts.get_mut(class as usize) {
-            *slot += 1;
+            *slot += u64::from(more);
         }
+    }
+}
+
+// === impl Last ===
+
+impl Last {
+    #[inline]
+    const fn of(class: Class) -> Self {
+        match class {
+            Class::Letter | Class::Latin => Self::Letter,
+            Class::Space | Class::Newline => Self::Blank,
+            _ => Self::Other,
+        }
+    }
+}
+
+// === impl Ascii ===
+
+impl Ascii {
+    /// Counts `byte`, which stands behind `before`, without a branch.
+    #[inline]
+    const fn take(&mut self, before: u8, byte: u8) {
+        const fn is_letter(byte: u8) -> bool {
+            (byte | 0x20).wrapping_sub(b'a') < 26
+        }
+        const fn is_newline(byte: u8) -> bool {
+            (byte == b'\n') | (byte == b'\r')
+        }
+        const fn is_blank(byte: u8) -> bool {
+            (byte == b' ') | (byte == b'\t')
+        }
+        let letter = is_letter(byte);
+        let blank = is_blank(byte);
+        self.letters += letter as u8;
+        self.words += (letter & !is_letter(before)) as u8;
+        self.digits += (byte.wrapping_sub(b'0') < 10) as u8;
+        self.newlines += is_newline(byte) as u8;
+        self.blanks += blank as u8;
+        self.spaces += (blank & (is_blank(before) | is_newline(before))) as u8;
     }
 }
 

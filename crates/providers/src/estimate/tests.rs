@@ -169,6 +169,17 @@ proptest! {
     }
 
     #[test]
+    fn characters_count_alike_together_and_one_by_one(
+        text in "([ -~\n\r\t]{0,60}|[a-z 0-9é日]{0,3}|[ \n]{1,4}){0,12}",
+    ) {
+        let mut single = TextCount::default();
+        for (at, ch) in text.char_indices() {
+            single.add(&text[at..at + ch.len_utf8()]);
+        }
+        prop_assert_eq!(single, counted(&text));
+    }
+
+    #[test]
     fn more_text_is_never_fewer_tokens(text in "\\PC{0,40}", more in "\\PC{0,10}") {
         for family in FAMILIES {
             let (mut count, before) = (counted(&text), counted(&text).tokens(family));

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use crate::event::JsonStr;
 use crate::json::{Cursor, Kind};
@@ -10,8 +13,11 @@ use crate::json::{Cursor, Kind};
 pub const TOOL_RESULTS_MAX: usize = 128;
 /// The longest id of a tool call that is noted, in bytes as written.
 pub const TOOL_RESULT_ID_BYTES_MAX: usize = 256;
-/// Without any of these words there is no tool result.
-const MARKS: [&[u8]; 3] = [b"tool_call_id", b"tool_use_id", b"call_id"];
+/// Without any of these words there is no tool result: `tool_call_id` has the first in it.
+static MARKS: LazyLock<[Finder<'static>; 2]> =
+    LazyLock::new(|| ["call_id", "tool_use_id"].map(Finder::new));
+/// Without this word there is no image.
+static IMAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("image"));
 
 /// Where the value of `include_usage` stands in the body; `start` is where `raw` stands.
 pub(super) fn include_usage(raw: &str, start: usize) -> Option<Range<usize>> {
@@ -31,7 +37,7 @@ pub(super) fn include_usage(raw: &str, start: usize) -> Option<Range<usize>> {
 /// Whether a content block of messages is an image, in any dialect.
 pub(super) fn has_image(raw: &str) -> bool {
     let mut found = false;
-    if memchr::memmem::find(raw.as_bytes(), b"image").is_none() {
+    if IMAGE.find(raw.as_bytes()).is_none() {
         return false;
     }
     let _walked = Cursor::new(raw.as_bytes()).array(|message| {
@@ -61,7 +67,7 @@ pub(super) fn has_image(raw: &str) -> bool {
 /// turn were brought by an earlier request; between the calls of a turn there may be results.
 pub(super) fn tool_results(raw: &str) -> Vec<Cow<'_, str>> {
     let mut found: Vec<JsonStr<'_>> = Vec::new();
-    if !MARKS.iter().any(|mark| memchr::memmem::find(raw.as_bytes(), mark).is_some()) {
+    if !MARKS.iter().any(|mark| mark.find(raw.as_bytes()).is_some()) {
         return Vec::new();
     }
     let _walked = Cursor::new(raw.as_bytes()).array(|message| {

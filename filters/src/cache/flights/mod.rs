@@ -1,6 +1,7 @@
 //! Single flight: of equal requests at the same time one asks the upstream, the others wait.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -13,7 +14,10 @@ mod tests;
 
 /// Who asks for what right now.
 #[derive(Debug, Default)]
-pub struct Flights(Mutex<HashMap<Key, watch::Receiver<Option<Landing>>>>);
+pub struct Flights(Mutex<HashMap<Key, Flight>>);
+
+/// Where those who wait are told; nothing as long as nobody does, as in most flights.
+type Flight = Option<watch::Sender<Option<Landing>>>;
 
 /// How a flight ended.
 #[derive(Clone, Debug)]
@@ -40,7 +44,6 @@ pub enum Joined {
 pub struct Ticket {
     flights: Arc<Flights>,
     key: Key,
-    tell: watch::Sender<Option<Landing>>,
     ended: bool,
 }
 
@@ -62,14 +65,16 @@ pub(super) enum Heard {
 impl Flights {
     /// Joins the flight of `key`, or begins it.
     pub fn join(self: &Arc<Self>, key: Key) -> Joined {
-        let mut flying = self.flying();
-        if let Some(flight) = flying.get(&key) {
-            return Joined::Follower(Wait(flight.clone()));
+        match self.flying().entry(key) {
+            Entry::Occupied(mut flight) => {
+                let tell = flight.get_mut().get_or_insert_with(|| watch::Sender::new(None));
+                Joined::Follower(Wait(tell.subscribe()))
+            }
+            Entry::Vacant(place) => {
+                place.insert(None);
+                Joined::Leader(Ticket { flights: Arc::clone(self), key, ended: false })
+            }
         }
-        let (tell, hear) = watch::channel(None);
-        flying.insert(key, hear);
-        drop(flying);
-        Joined::Leader(Ticket { flights: Arc::clone(self), key, tell, ended: false })
     }
 
     /// How many there are.
@@ -77,7 +82,7 @@ impl Flights {
         self.flying().len()
     }
 
-    fn flying(&self) -> MutexGuard<'_, HashMap<Key, watch::Receiver<Option<Landing>>>> {
+    fn flying(&self) -> MutexGuard<'_, HashMap<Key, Flight>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -95,8 +100,10 @@ impl Ticket {
             return;
         }
         // First out of the way, so that whoever is told to ask again begins a flight of its own.
-        self.flights.flying().remove(&self.key);
-        self.tell.send_replace(Some(landing));
+        let tell = self.flights.flying().remove(&self.key).flatten();
+        if let Some(tell) = tell {
+            tell.send_replace(Some(landing));
+        }
     }
 }
 

@@ -127,10 +127,27 @@ impl Detectors {
         self.redact_text(text)
     }
 
+    /// As [`Detectors::redact`]; what stands across the strings of JSON is taken out, too: that it stays
+    /// JSON is worth less.
+    pub(crate) fn redact_across<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !looks_like_json(text) {
+            return self.redact_passes(text, 2 * PASSES);
+        }
+        match self.redact(text) {
+            Cow::Borrowed(text) => self.redact_text(text),
+            Cow::Owned(text) => Cow::Owned(self.redact_text(&text).into_owned()),
+        }
+    }
+
     /// The text with a mark in place of each finding, whatever it looks like.
     pub(crate) fn redact_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.redact_passes(text, PASSES)
+    }
+
+    /// At most so many passes, fewer where one finds nothing.
+    fn redact_passes<'a>(&self, text: &'a str, passes: usize) -> Cow<'a, str> {
         let mut redacted = Cow::Borrowed(text);
-        for _ in 0..PASSES {
+        for _ in 0..passes {
             let Some(next) = self.redact_once(&redacted) else { break };
             redacted = Cow::Owned(next);
         }

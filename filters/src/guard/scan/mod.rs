@@ -13,6 +13,9 @@ use crate::detect::Counts;
 #[cfg(test)]
 mod tests;
 
+/// Bytes of a text that are looked at together for one that JSON escapes.
+const TOGETHER_BYTES: usize = 64;
+
 /// What a body turned out to have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
@@ -107,19 +110,12 @@ impl Rules {
             let clean = |(text, touched): (&Text<'_>, &bool)| match text.form {
                 _ if !touched => None,
                 Form::Json => Some(self.redacted().redact(&text.text).into_owned()),
-                _ => Some(self.clean(&text.text)),
+                _ => Some(self.redacted().redact_across(&text.text).into_owned()),
             };
             let new: Vec<_> = texts.iter().zip(&touched).map(clean).collect();
             scanned.changed = Some(rewritten(body, texts, &new));
         }
         scanned
-    }
-
-    /// A text without what is redacted. What stands across the strings of JSON in it is taken out,
-    /// too: that it stays JSON is worth less.
-    fn clean(&self, text: &str) -> String {
-        let clean = self.redacted().redact(text);
-        self.redacted().redact_text(&clean).into_owned()
     }
 }
 
@@ -133,7 +129,7 @@ fn rewritten(body: &str, texts: &[Text<'_>], new: &[Option<String>]) -> Bytes {
             (Form::Repeats(true), _) => Cow::Borrowed("[]"),
             (Form::Repeats(false), _) => Cow::Borrowed("null"),
             (_, None) => continue,
-            (Form::String, Some(new)) => serde_json::Value::from(new.as_str()).to_string().into(),
+            (Form::String, Some(new)) => quoted(new).into(),
             (Form::Json | Form::Plain, Some(new)) => Cow::Borrowed(new),
         };
         let before = body.get(copied..text.place.start).unwrap_or_default();
@@ -143,6 +139,19 @@ fn rewritten(body: &str, texts: &[Text<'_>], new: &[Option<String>]) -> Bytes {
     }
     out.extend_from_slice(body.get(copied..).unwrap_or_default().as_bytes());
     out.freeze()
+}
+
+/// A text as a JSON string.
+fn quoted(text: &str) -> String {
+    let is_plain = |bytes: &[u8]| {
+        // No early end, so that many are looked at together.
+        let plain = |byte: &u8| (*byte >= b' ') & (*byte != b'"') & (*byte != b'\\');
+        bytes.iter().fold(true, |all, byte| all & plain(byte))
+    };
+    if text.as_bytes().chunks(TOGETHER_BYTES).all(is_plain) {
+        return format!("\"{text}\"");
+    }
+    serde_json::Value::from(text).to_string()
 }
 
 /// All texts of a JSON body, one on a line; at most `bytes_max` bytes, and whether there was more.

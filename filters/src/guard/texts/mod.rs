@@ -121,7 +121,11 @@ impl<'a> Walk<'a> {
         let start = self.at;
         self.at = string_end(self.json.as_bytes(), start)?;
         let inner = self.json.get(start + 1..self.at - 1)?;
-        let text = || JsonStr::new(inner.as_bytes()).decode();
+        let escaped = memchr::memchr(b'\\', inner.as_bytes()).is_some();
+        let text = || match escaped {
+            true => JsonStr::new(inner.as_bytes()).decode(),
+            false => Cow::Borrowed(inner),
+        };
         if self.is_in_object() && self.names_a_value() {
             self.key = text();
             return Some(());

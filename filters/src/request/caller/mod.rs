@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tollgate_limits::{Patterns, Rule};
 
 use super::Rejection;
@@ -16,12 +16,19 @@ mod tests;
 
 /// Where a key of ours may stand beside the provider's.
 pub const CALLER_KEY_HEADER: &str = "x-to11-authorization";
+/// The same as a name that need not be parsed for each look.
+static OWN_HEADER: HeaderName = HeaderName::from_static(CALLER_KEY_HEADER);
 /// The project, where a key is for all of them.
-const PROJECT_HEADER: &str = "x-to11-project-id";
+static PROJECT_HEADER: HeaderName = HeaderName::from_static("x-to11-project-id");
 /// How every key of ours begins.
 const MARK: &str = "tg_";
 /// Headers in which SDKs send the key that they were given.
-const SDK_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+static SDK_HEADERS: [HeaderName; 4] = [
+    header::AUTHORIZATION,
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];
 /// The query parameter in which some SDKs do.
 const SDK_PARAM: &str = "key";
 
@@ -105,7 +112,7 @@ impl CallerKeys {
             // It opens nothing, and is counted as what it is.
             Shown::Unreadable => "",
         };
-        let project = headers.get(PROJECT_HEADER).and_then(|value| value.to_str().ok());
+        let project = headers.get(&PROJECT_HEADER).and_then(|value| value.to_str().ok());
         let project = project.map(str::trim).filter(|project| !project.is_empty());
         let caller = self.callers.identify(key, project);
         caller.map(Some).map_err(|refusal| match refusal {
@@ -138,14 +145,14 @@ enum Shown<'a> {
 /// The key of ours that a request shows. What stands in our own header is one; elsewhere it is if it looks
 /// like one.
 fn shown<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Shown<'a> {
-    let mut own = headers.get_all(CALLER_KEY_HEADER).iter();
+    let mut own = headers.get_all(&OWN_HEADER).iter();
     match (own.next(), own.next()) {
         (Some(value), None) => return key_in(value).map_or(Shown::Unreadable, Shown::Key),
         // Of two it cannot be told which one is meant.
         (Some(_), Some(_)) => return Shown::Unreadable,
         (None, _) => {}
     }
-    let values = SDK_HEADERS.into_iter().flat_map(|name| headers.get_all(name));
+    let values = SDK_HEADERS.iter().flat_map(|name| headers.get_all(name));
     let in_query = || query.unwrap_or_default().split('&').find_map(key_in_param);
     values
         .filter_map(key_in)
@@ -171,17 +178,17 @@ pub fn param_is_ours(pair: &str) -> bool {
 
 /// Takes every key of ours out of the headers in which SDKs send keys.
 pub fn remove_ours(headers: &mut HeaderMap) {
-    for name in SDK_HEADERS {
+    for name in &SDK_HEADERS {
         if headers.get_all(name).iter().any(holds_ours) {
             headers.remove(name);
         }
     }
-    headers.remove(CALLER_KEY_HEADER);
+    headers.remove(&OWN_HEADER);
 }
 
 /// Whether a request brings a credential of another kind.
 pub(super) fn brings_other(headers: &HeaderMap, query: Option<&str>) -> bool {
-    let values = SDK_HEADERS.into_iter().flat_map(|name| headers.get_all(name));
+    let values = SDK_HEADERS.iter().flat_map(|name| headers.get_all(name));
     let other = |value: &HeaderValue| !holds_ours(value);
     let mut pairs = query.unwrap_or_default().split('&');
     { values }.any(other)

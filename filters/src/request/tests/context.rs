@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::request::{Context, Operation};
+use crate::request::{CONTEXT_HEADERS, Context, HeaderRole, Operation};
 
 fn read(headers: &[(&str, &str)]) -> Context {
     let mut map = HeaderMap::new();
@@ -35,6 +35,21 @@ fn session_and_user_headers_are_read_and_the_newer_spelling_wins() {
     ]);
     assert_eq!(both.environment.as_deref(), Some("new"));
     assert_eq!(both.conversation_id.as_deref(), Some("c-new"));
+}
+
+#[test]
+fn each_header_of_the_table_is_read_where_it_comes_alone() {
+    let declares = |it: &str| (it == "x-to11-context-operation").then_some("invoke_agent");
+    for header in CONTEXT_HEADERS {
+        let speaks_alone = match header.role {
+            HeaderRole::Trace | HeaderRole::Says(_) | HeaderRole::Took(_) => false,
+            HeaderRole::Session | HeaderRole::OperationName | HeaderRole::Declares => true,
+        };
+        for name in std::iter::once(header.name).chain(header.older) {
+            let context = read(&[(name, declares(name).unwrap_or("chat"))]);
+            assert_eq!(context != Context::default(), speaks_alone, "{name}");
+        }
+    }
 }
 
 #[test]

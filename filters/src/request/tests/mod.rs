@@ -4,4 +4,5 @@ mod context;
 pub(crate) mod gates;
 mod guard;
 mod limits;
+mod order;
 pub(crate) mod stack;

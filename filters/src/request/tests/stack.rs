@@ -1,4 +1,4 @@
-//! The stack as a whole: which refusal wins, and what a request that passes carries.
+//! The stack as a whole: what a request that passes carries, and what one is refused for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub(crate) fn table() -> Arc<Table> {
 }
 
 /// A blocklist of one phrase.
-fn guard() -> Arc<Policy> {
+pub(super) fn guard() -> Arc<Policy> {
     let detectors = vec![DetectorSettings {
         kinds: vec![Kind::Blocklist],
         action: Action::Block,
@@ -99,75 +99,6 @@ async fn a_request_that_passes_carries_its_plan_facts_context_and_permit() {
     assert_eq!(in_flight.count(), 1, "the place is taken until the response ends");
     drop(forward);
     assert_eq!(in_flight.count(), 0);
-}
-
-/// One reason to be refused, and the refusal it leads to. In the order in which they win.
-struct Fault {
-    /// Makes the request, or the stack, faulty.
-    cause: fn(&mut Trial),
-    /// What is answered.
-    refusal: fn(&Rejection) -> bool,
-}
-
-/// A stack and a request to it, in the making.
-struct Trial {
-    body: String,
-    headers: Vec<(&'static str, &'static str)>,
-    body_bytes_max: usize,
-    full: bool,
-}
-
-/// Every way to be refused, first to last. A layer that is added gets its line in its place.
-const FAULTS: [Fault; 6] = [
-    // In flight.
-    Fault {
-        cause: |trial| trial.full = true,
-        refusal: |it| matches!(it, Rejection::Overloaded { .. }),
-    },
-    // Body limit and facts.
-    Fault {
-        cause: |trial| trial.body_bytes_max = 10,
-        refusal: |it| matches!(it, Rejection::BodyTooLarge { .. }),
-    },
-    Fault {
-        cause: |trial| trial.headers.push(("content-encoding", "gzip")),
-        refusal: |it| matches!(it, Rejection::EncodedBody),
-    },
-    Fault {
-        cause: |trial| trial.body.insert(0, '?'),
-        refusal: |it| matches!(it, Rejection::InvalidJson { .. }),
-    },
-    // Guardrails.
-    Fault {
-        cause: |trial| trial.body = trial.body.replace("\"hi\"", "\"internal only\""),
-        refusal: |it| matches!(it, Rejection::Guardrail(_)),
-    },
-    // Routing.
-    Fault {
-        cause: |trial| trial.body = trial.body.replace("gpt-4o", "nobody"),
-        refusal: |it| matches!(it, Rejection::UnknownModel { .. }),
-    },
-];
-
-#[tokio::test]
-async fn refusals_win_in_the_order_of_the_stack() {
-    for first in 0..FAULTS.len() {
-        for last in first..FAULTS.len() {
-            let headers = Vec::new();
-            let mut trial =
-                Trial { body: BODY.to_owned(), headers, body_bytes_max: 1_000, full: false };
-            // What is broken first cannot be broken otherwise later.
-            for fault in FAULTS[first..=last].iter().rev() {
-                (fault.cause)(&mut trial);
-            }
-            let (stack, in_flight) = build(trial.body_bytes_max, 1);
-            let _place = trial.full.then(|| in_flight.acquire(1).unwrap());
-            let refused = send(&stack, request(&trial.body, &trial.headers)).await.unwrap_err();
-            assert!((FAULTS[first].refusal)(&refused), "{first} to {last}: {refused}");
-            let places = usize::from(trial.full);
-            assert_eq!(in_flight.count(), places, "a refused request keeps no place");
-        }
-    }
 }
 
 #[tokio::test]
