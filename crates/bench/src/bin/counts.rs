@@ -17,8 +17,10 @@ use tempfile::TempDir;
 use tollgate_bench::cases::{Work, every};
 use tollgate_bench::table::{self, Finding, HEADROOM_PERCENT, Row};
 
-/// What callgrind zeroes its counts before and writes them after.
+/// What callgrind zeroes its counts before.
 const COUNTED: &str = "*work_that_is_counted*";
+/// What it writes them before.
+const DONE: &str = "*work_is_done*";
 /// The argument of the run under valgrind.
 const WORK: &str = "--work";
 
@@ -94,7 +96,7 @@ fn count() -> Result<Vec<Row>, Box<dyn Error>> {
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .args(["--tool=callgrind", "--quiet", "--combine-dumps=yes"])
         .arg(format!("--zero-before={COUNTED}"))
-        .arg(format!("--dump-after={COUNTED}"))
+        .arg(format!("--dump-before={DONE}"))
         .arg(format!("--callgrind-out-file={}", out.display()))
         .arg(std::env::current_exe()?)
         .arg(WORK)
@@ -121,13 +123,13 @@ fn count() -> Result<Vec<Row>, Box<dyn Error>> {
     })
 }
 
-/// The instructions of each part that callgrind wrote when the work returned, in order.
+/// The instructions of each part that callgrind wrote when work was done, in order.
 fn totals(out: &str) -> Vec<u64> {
     let mut totals = Vec::new();
     let mut counted = false;
     for line in out.lines() {
         if let Some(reason) = line.strip_prefix("desc: Trigger: ") {
-            counted = reason.starts_with("--dump-after");
+            counted = reason.starts_with("--dump-before");
         } else if let Some(total) = line.strip_prefix("totals: ")
             && counted
         {
@@ -155,6 +157,7 @@ fn work(folder: &Path) -> Result<bool, Box<dyn Error>> {
         // What is made once in a process is there after this.
         let first = black_box(ready()?)();
         let units = work_that_is_counted(ready()?);
+        work_is_done();
         if units == 0 || units != first {
             return Err(format!("{name}: {first} units, then {units}").into());
         }
@@ -166,4 +169,9 @@ fn work(folder: &Path) -> Result<bool, Box<dyn Error>> {
 #[inline(never)]
 fn work_that_is_counted(work: Work) -> usize {
     black_box(work())
+}
+
+#[inline(never)]
+fn work_is_done() {
+    black_box(());
 }
