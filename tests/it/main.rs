@@ -58,6 +58,7 @@ mod replay;
 mod rotel;
 mod route_header;
 mod sdk;
+mod stalls;
 mod streaming;
 mod telemetry;
 mod tls;

@@ -16,16 +16,16 @@ use crate::client::{connect, post};
 use crate::harness::World;
 
 /// A certificate authority with one certificate for localhost.
-struct Authority {
-    ca_pem: String,
-    cert_pem: String,
-    key_pem: String,
-    ca: CertificateDer<'static>,
+pub(crate) struct Authority {
+    pub(crate) ca_pem: String,
+    pub(crate) cert_pem: String,
+    pub(crate) key_pem: String,
+    pub(crate) ca: CertificateDer<'static>,
     cert: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
 }
 
-fn authority() -> Authority {
+pub(crate) fn authority() -> Authority {
     let ca_key = KeyPair::generate().unwrap();
     let mut ca = CertificateParams::new(Vec::new()).unwrap();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -45,13 +45,13 @@ fn authority() -> Authority {
 }
 
 /// The mock behind TLS, in h2 or h1 as the client likes.
-fn mock_behind_tls(world: &World, authority: Authority, alpn: &[&[u8]]) -> u16 {
+pub(crate) fn mock_behind_tls(world: &World, authority: &Authority, alpn: &[&[u8]]) -> u16 {
     let provider = Arc::new(crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![authority.cert], authority.key)
+        .with_single_cert(vec![authority.cert.clone()], authority.key.clone_key())
         .unwrap();
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
     let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -60,6 +60,7 @@ fn mock_behind_tls(world: &World, authority: Authority, alpn: &[&[u8]]) -> u16 {
     let mock = Arc::clone(&world.mock);
     world.runtime().spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).unwrap();
             let (acceptor, mock) = (acceptor.clone(), mock.clone());
             tokio::spawn(async move {
                 if let Ok(stream) = acceptor.accept(stream).await {
@@ -89,7 +90,7 @@ fn an_upstream_behind_tls_is_verified_with_the_configured_authority_only() {
         let (right, wrong) = (folder.path().join("right.pem"), folder.path().join("wrong.pem"));
         std::fs::write(&right, &good.ca_pem).unwrap();
         std::fs::write(&wrong, &other.ca_pem).unwrap();
-        let port = mock_behind_tls(&world, good, alpn);
+        let port = mock_behind_tls(&world, &good, alpn);
         let expected = post(world.mock.addr(), "/v1/chat/completions", &[], BODY).body;
         let trusting = World::new(&upstream_config(port, &right));
         let answer = post(trusting.gateway, "/v1/chat/completions", &[], BODY);
@@ -112,7 +113,7 @@ fn a_changed_authority_does_not_trust_the_connections_of_the_one_before() {
         let (good, other) = (authority(), authority());
         let (good_pem, other_pem) = (good.ca_pem.clone(), other.ca_pem);
         std::fs::write(&ca, &good_pem).unwrap();
-        let port = mock_behind_tls(&world, good, alpn);
+        let port = mock_behind_tls(&world, &good, alpn);
         let gateway = World::new(&upstream_config(port, &ca));
         let status = || post(gateway.gateway, "/v1/chat/completions", &[], BODY).status;
         let connection = || world.upstream().last().unwrap().connection;

@@ -1,13 +1,9 @@
-//! One request through the whole stack, with no I/O: nothing configured, and every layer on with a
-//! hit, a miss, what is not looked for in the cache, a text that is redacted and one that is blocked.
-//! The promise: five microseconds at most.
+//! Stacks and requests for them: nothing configured, and every layer on.
 
-use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, Method};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
@@ -26,8 +22,8 @@ use tower::ServiceExt;
 
 const KEY: &str = "tg_bench_0123456789abcdef";
 
-/// A conversation of about a kilobyte, which ends like this.
-fn body(temperature: &str, end: &str) -> Bytes {
+/// A chat request with a conversation of about a kilobyte, which ends like this.
+pub fn body(temperature: &str, end: &str) -> Bytes {
     let text = "Tell me about the weather of the next days, in a few words. ".repeat(12) + end;
     let head = r#"{"model":"gpt","max_tokens":256,"stream":false,"temperature":"#;
     let system = r#"{"role":"system","content":"You are brief."}"#;
@@ -141,7 +137,8 @@ fn guard() -> Option<Arc<Policy>> {
     Policy::new(&settings).ok().map(Arc::new)
 }
 
-fn stack(all: bool) -> Stack {
+/// Every layer, or only those that cannot be switched off.
+pub fn stack(all: bool) -> Stack {
     request::stack(&request::Settings {
         body_bytes_max: 1 << 20,
         in_flight_max: 1_000,
@@ -171,7 +168,8 @@ fn cache() -> Arc<ResponseCache> {
     Arc::new(ResponseCache::new(settings, Arc::new(Counts::default()), None))
 }
 
-fn request(body: &Bytes) -> Request {
+/// A request as it comes to the stack.
+pub fn request(body: &Bytes) -> Request {
     let mut request = Request::new(body.clone());
     let mut headers = HeaderMap::new();
     for (name, value) in [
@@ -190,7 +188,8 @@ fn request(body: &Bytes) -> Request {
     request
 }
 
-fn admit(runtime: &Runtime, stack: &Stack, body: &Bytes) {
+/// Sends `body` through `stack`, and an answer into its cache.
+pub fn admit(runtime: &Runtime, stack: &Stack, body: &Bytes) {
     let verdict = runtime.block_on(stack.clone().oneshot(request(body)));
     if let Ok(Verdict::Forward(mut forward)) = verdict
         && let Some(mut admission) = forward.cache.take().and_then(|cached| cached.admission)
@@ -199,46 +198,3 @@ fn admit(runtime: &Runtime, stack: &Stack, body: &Bytes) {
         admission.admit(false, Told::default());
     }
 }
-
-fn stacks(c: &mut Criterion) {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
-        return;
-    };
-    let (sure, unsure) = (body("0", ""), body("0.7", ""));
-    let (redacted, blocked) = (body("0.7", "write to bob@example.com"), body("0", "internal only"));
-    let (warm, cold) = (stack(true), stack(true));
-    admit(&runtime, &warm, &sure);
-    let cases = [
-        ("nothing configured", &stack(false), &sure),
-        ("all layers, hit", &warm, &sure),
-        ("all layers, skip", &cold, &unsure),
-        ("all layers, redacted", &cold, &redacted),
-        ("all layers, blocked", &cold, &blocked),
-    ];
-    let mut group = c.benchmark_group("stack");
-    for (name, stack, body) in cases {
-        group.bench_function(name, |b| {
-            b.iter_batched(
-                || request(body),
-                |request| black_box(runtime.block_on(stack.clone().oneshot(request))),
-                BatchSize::SmallInput,
-            );
-        });
-    }
-    // Each asks for something else: those that are timed together would wait for one another.
-    let mut number = 0_u64;
-    group.bench_function("all layers, miss", |b| {
-        b.iter_batched(
-            || {
-                number += 1;
-                request(&body("0", &number.to_string()))
-            },
-            |request| black_box(runtime.block_on(cold.clone().oneshot(request))),
-            BatchSize::SmallInput,
-        );
-    });
-    group.finish();
-}
-
-criterion_group!(benches, stacks);
-criterion_main!(benches);

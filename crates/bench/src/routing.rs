@@ -1,19 +1,18 @@
-//! From a model's name to the first attempt, in a table of 1,000 routes. The promise: a microsecond at most.
+//! A table of 1,000 routes, and what a request does with it before its first attempt.
 
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tollgate_providers::{AuthStyle, Capabilities, Dialect, Provider, Secret};
 use tollgate_routing::live::LiveSlot;
 use tollgate_routing::{
-    Attempt, Attempts, Credential, Deadlines, EndpointKind, FailureKind, Function, Layer, Plan,
-    RetryPolicy, Route, Step, Strategy, Table, Target,
+    Attempt, Attempts, Credential, Deadlines, EndpointKind, Function, Layer, Plan, RetryPolicy,
+    Route, Step, Strategy, Table, Target,
 };
 
 /// Routes of the table; as many models are passed through.
-const ROUTES: usize = 1_000;
+pub const ROUTES: usize = 1_000;
 /// Functions of the table.
 const FUNCTIONS: usize = 100;
 /// Targets of one route.
@@ -47,7 +46,8 @@ fn target(provider: &Arc<Provider>, name: String, credential: Credential) -> Arc
     })
 }
 
-fn table() -> Table {
+/// Routes, functions and models that pass through.
+pub fn table() -> Table {
     let models = (0..ROUTES).map(|at| format!("vendor/passed-through-model-{at}"));
     let provider = provider(models.clone().map(Into::into).collect());
     let step = |at: usize, strategy: Strategy| {
@@ -61,7 +61,7 @@ fn table() -> Table {
     let strategies = [Strategy::Weighted, Strategy::Fallback];
     let routes = (0..ROUTES).map(|at| {
         let name: Arc<str> = format!("route-{at}").into();
-        let models = vec![format!("vendor/some-longer-model-name-{at}").into()];
+        let models = vec![model(at).into()];
         let steps = vec![step(at, strategies[at % 2]), step(ROUTES + at, Strategy::Fallback)];
         let plan = plan(Layer::Route, &name, steps);
         Route { name, models, endpoint: Some(EndpointKind::Chat), plan }
@@ -75,49 +75,15 @@ fn table() -> Table {
     Table::new(passthrough.collect::<Vec<_>>(), routes.collect(), functions.collect())
 }
 
+/// The model of this route.
+pub fn model(route: usize) -> String {
+    format!("vendor/some-longer-model-name-{route}")
+}
+
 /// What a request does before its first attempt.
-fn first(table: &Table, model: &str) -> Option<(Attempts, Attempt)> {
+pub fn first(table: &Table, model: &str) -> Option<(Attempts, Attempt)> {
     let plan = table.resolve_at(black_box(model), EndpointKind::Chat, None).ok()?;
     let mut attempts = Attempts::new(plan);
     let attempt = attempts.next(black_box(0.6))?;
     Some((attempts, attempt))
 }
-
-fn bench(criterion: &mut Criterion) {
-    let table = table();
-    let mut group = criterion.benchmark_group("resolve and select");
-    for (name, model, found) in [
-        ("weighted route", "vendor/some-longer-model-name-998", true),
-        ("fallback route", "vendor/some-longer-model-name-999", true),
-        ("by prefix", "route::route-998", true),
-        ("function", "function-7", true),
-        ("passthrough", "vendor/passed-through-model-999", true),
-        ("unknown", "vendor/no-such-model", false),
-    ] {
-        assert_eq!(first(&table, model).is_some(), found, "a wrong answer is not worth timing");
-        group.bench_function(name, |bencher| bencher.iter(|| first(&table, model)));
-    }
-    // Each model in its turn: nothing is still warm in the nearest cache.
-    let models = (0..ROUTES).map(|at| format!("vendor/some-longer-model-name-{at}"));
-    let models: Vec<String> = models.collect();
-    let mut turn = models.iter().cycle();
-    group.bench_function("every route in turn", |bencher| {
-        bencher.iter(|| turn.next().and_then(|model| first(&table, model)));
-    });
-    group.finish();
-    criterion.bench_function("next target after a failure", |bencher| {
-        let prepared = || first(&table, "vendor/some-longer-model-name-998");
-        bencher.iter_batched(
-            prepared,
-            |prepared| {
-                let (mut attempts, _) = prepared?;
-                attempts.failed(FailureKind::Credential.into(), 0.5);
-                attempts.next(black_box(0.6))
-            },
-            BatchSize::SmallInput,
-        );
-    });
-}
-
-criterion_group!(benches, bench);
-criterion_main!(benches);
