@@ -24,9 +24,23 @@ pub(crate) struct Results {
 // === impl Results ===
 
 impl Results {
-    pub(crate) fn new(gateways: &[Gateway]) -> Self {
-        let names = gateways.iter().map(|gateway| gateway.name.clone()).collect();
-        Self { names, scenarios: Vec::new(), bars: Vec::new(), disturbed: false }
+    pub(crate) fn new() -> Self {
+        Self { names: Vec::new(), scenarios: Vec::new(), bars: Vec::new(), disturbed: false }
+    }
+
+    /// The gateways, in the order of the table.
+    pub(crate) fn columns(&mut self, gateways: &[Gateway]) {
+        self.names = gateways.iter().map(|gateway| gateway.name.clone()).collect();
+    }
+
+    /// Adds what a scenario found that has a table of its own, and returns that; none where the machine is too small
+    /// for it.
+    pub(crate) fn add_apart(&mut self, name: &str, told: Option<(String, Value)>) -> String {
+        let Some((text, found)) = told else {
+            return format!("{name} — not here: the gateway needs a processor of its own\n\n");
+        };
+        self.scenarios.push(found);
+        text
     }
 
     /// Whether others kept the machine busy in any scenario.

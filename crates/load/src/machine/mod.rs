@@ -51,9 +51,10 @@ impl Machine {
 
     /// The share of all CPU time since [`Machine::watch`] that others took, from 0 to 1.
     pub fn taken_by_others(&self) -> f64 {
-        let busy = busy_ns(&read("/proc/stat")).saturating_sub(self.busy_ns);
+        let stat = read("/proc/stat");
+        let busy = busy_ns(&stat).saturating_sub(self.busy_ns);
         let own: u64 = self.own.iter().map(|(tree, before)| tree.used().cpu_ns_since(before)).sum();
-        let all = self.since.elapsed().as_secs_f64() * 1e9 * parallelism() as f64;
+        let all = self.since.elapsed().as_secs_f64() * 1e9 * processors_of(&stat) as f64;
         if all > 0.0 { busy.saturating_sub(own) as f64 / all } else { 0.0 }
     }
 
@@ -65,6 +66,12 @@ impl Machine {
 
 fn parallelism() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// How many processors `/proc/stat` tells of, whichever of them this thread is pinned to.
+fn processors_of(stat: &str) -> usize {
+    let digit = |line: &&str| line.as_bytes().get(3).is_some_and(u8::is_ascii_digit);
+    stat.lines().filter(|line| line.starts_with("cpu")).filter(digit).count()
 }
 
 /// What all processors have done so far, without idling and waiting for disks. Time that a

@@ -3,13 +3,14 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::{Machine, busy_ns, pinned, processors, raise_files_max};
+use super::{Machine, busy_ns, pinned, processors, processors_of, raise_files_max};
 use crate::ProcessTree;
 
 #[test]
 fn idle_and_waiting_time_is_nobodys_work() {
     assert_eq!(busy_ns("cpu  10 1 5 1000 50 2 3 4 0 0\ncpu0 1 1"), 25 * 10_000_000);
     assert_eq!(busy_ns(""), 0);
+    assert_eq!(processors_of("cpu  1 2\ncpu0 1 2\ncpu1 1 2\nintr 5"), 2);
 }
 
 #[test]
