@@ -9,6 +9,7 @@ use tollgate_filters::cache::CACHE_HEADER;
 use tollgate_filters::request::Rejection;
 use tollgate_providers::error_body::{ErrorBody, error_body};
 
+use crate::proxy::body::READ_PAUSE_MAX;
 use crate::proxy::ctx::Ctx;
 use crate::proxy::{quota, route_header};
 
@@ -63,9 +64,22 @@ pub(crate) async fn reject(
         Rejection::Exceeded(exceeded) => extra.extend(quota::headers_of_refusal(exceeded)),
         _ => {}
     }
+    leave_body(session);
     let result = fail(session, ctx, &failure, extra).await;
     ctx.rejection = Some(rejection);
     result
+}
+
+/// What was not read of the request's body is not waited for: the connection stays for the next request if the
+/// rest comes soon, and does not if the caller waits to be asked for it (RFC 9110, section 10.1.1).
+fn leave_body(session: &mut Session) {
+    if session.as_downstream_mut().is_body_done() {
+        return;
+    }
+    if session.req_header().headers.contains_key(header::EXPECT) {
+        session.set_keepalive(None);
+    }
+    session.as_downstream_mut().set_total_drain_timeout(Some(READ_PAUSE_MAX));
 }
 
 /// Writes an error answer.
