@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tollgate_load::{pinned, processors};
@@ -17,6 +18,14 @@ pub(crate) struct Apart {
     folder: TempDir,
     /// The gateway's processor.
     gateway_on: usize,
+}
+
+/// What a scenario found that has a table of its own.
+pub(crate) struct Told {
+    pub(crate) text: String,
+    pub(crate) found: Value,
+    /// The share of the machine's CPU time.
+    pub(crate) taken_by_others: f64,
 }
 
 /// Runs `work`, which gets processors of its own; nothing where there are none to share out.

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tollgate_load::{Arrivals, Load, Measured, Plan, Used};
+use tollgate_load::{Arrivals, Load, Machine, Measured, Plan, ProcessTree, Used};
 use tollgate_mock::Scenario as Answer;
 
-use crate::apart::{self, Apart};
+use crate::apart::{self, Apart, Told};
 use crate::gateways::{self, Gateway, REFERENCE};
 use crate::scenarios;
 
@@ -52,13 +52,10 @@ pub(crate) const fn seconds() -> u64 {
 }
 
 /// The table, and the same for programs; none on a machine with one processor.
-pub(crate) fn run(
-    streams: usize,
-    progress: &dyn Fn(&str),
-) -> Result<Option<(String, Value)>, String> {
+pub(crate) fn run(streams: usize, progress: &dyn Fn(&str)) -> Result<Option<Told>, String> {
     let answer = Answer::stamped_load(STREAM_EVENTS, scenarios::EVENT_BYTES, EVENT_GAP_MS);
     apart::run(vec![("slow", answer), ("json", Answer::text("warm"))], |apart| {
-        let mut crowd = Crowd { apart, streams, progress, lines: Vec::new() };
+        let mut crowd = Crowd { apart, streams, progress, lines: Vec::new(), taken_by_others: 0.0 };
         let direct = gateways::direct(&apart.mock);
         crowd.gateway(&direct, 1)?;
         crowd.gateway(&apart.start(|mock, _| gateways::bare(mock))?, 1)?;
@@ -73,6 +70,8 @@ struct Crowd<'c> {
     streams: usize,
     progress: &'c dyn Fn(&str),
     lines: Vec<(String, Round)>,
+    /// In the worst round.
+    taken_by_others: f64,
 }
 
 // === impl Crowd ===
@@ -82,7 +81,9 @@ impl Crowd<'_> {
         let at_work = self.apart.runtime.block_on(self.warm(gateway))?;
         for round in 1..=rounds {
             (self.progress)(&format!("{NAME} · {} · round {round}", gateway.name));
+            let machine = Machine::watch(gateway.tree().into_iter().chain([ProcessTree::own()]));
             let round = self.apart.runtime.block_on(self.round(gateway, &at_work))?;
+            self.taken_by_others = self.taken_by_others.max(machine.taken_by_others());
             self.lines.push((gateway.name.clone(), round));
         }
         Ok(())
@@ -150,7 +151,7 @@ impl Crowd<'_> {
         bytes as f64 / 1024.0 / self.streams as f64
     }
 
-    fn tell(&self) -> (String, Value) {
+    fn tell(&self) -> Told {
         let streams = self.streams;
         let mut text = format!(
             "{NAME} — {streams} streams at a time, {STREAM_EVENTS} events each, one each {EVENT_GAP_MS} ms; \
@@ -196,11 +197,13 @@ impl Crowd<'_> {
         ] {
             let _infallible = writeln!(text, "  {} {line}", if kept { "kept  " } else { "BROKEN" });
         }
-        text.push('\n');
-        (
-            text,
-            json!({ "name": NAME, "streams": streams, "rounds": lines, "kib_per_stream_over_reference": added }),
-        )
+        let found = json!({
+            "name": NAME,
+            "streams": streams,
+            "rounds": lines,
+            "kib_per_stream_over_reference": added,
+        });
+        Told { text, found, taken_by_others: self.taken_by_others }
     }
 }
 

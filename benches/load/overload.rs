@@ -10,10 +10,10 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tollgate_load::{Arrivals, Load, Measured, Plan};
+use tollgate_load::{Arrivals, Load, Machine, Measured, Plan, ProcessTree};
 use tollgate_mock::Scenario as Answer;
 
-use crate::apart::{self, Apart};
+use crate::apart::{self, Apart, Told};
 use crate::gateways::{self, Gateway, control};
 use crate::scenarios;
 
@@ -57,7 +57,7 @@ pub(crate) const fn seconds() -> u64 {
 }
 
 /// The table, and the same for programs; none on a machine with one processor.
-pub(crate) fn run(progress: &dyn Fn(&str)) -> Result<Option<(String, Value)>, String> {
+pub(crate) fn run(progress: &dyn Fn(&str)) -> Result<Option<Told>, String> {
     let answer = Answer {
         first_delay_ms: u64::try_from(ANSWER.as_millis()).unwrap_or(u64::MAX),
         ..Answer::text(&"An answer of some length. ".repeat(30))
@@ -66,6 +66,7 @@ pub(crate) fn run(progress: &dyn Fn(&str)) -> Result<Option<(String, Value)>, St
         let places = format!("limits: {{ in_flight_max: {PLACES} }}\n");
         let gateway =
             apart.start(|mock, folder| gateways::tollgate::usual(mock, folder, Some(&places)))?;
+        let machine = Machine::watch(gateway.tree().into_iter().chain([ProcessTree::own()]));
         progress(&format!("{NAME} · capacity"));
         let capacity = capacity(apart, &gateway)?;
         let mut steps = Vec::new();
@@ -78,7 +79,7 @@ pub(crate) fn run(progress: &dyn Fn(&str)) -> Result<Option<(String, Value)>, St
             step.goodput = good / capacity;
             steps.push(step);
         }
-        Ok(tell(capacity, &steps))
+        Ok(tell(capacity, &steps, machine.taken_by_others()))
     })
 }
 
@@ -157,7 +158,7 @@ async fn ask_how_it_is(control: SocketAddr, seen: &Mutex<Vec<Option<Duration>>>)
     }
 }
 
-fn tell(capacity: f64, steps: &[Step]) -> (String, Value) {
+fn tell(capacity: f64, steps: &[Step], taken_by_others: f64) -> Told {
     let mut text = format!(
         "{NAME} — a provider that takes {} ms, {PLACES} places: capacity {capacity:.0}/s; the gateway on a processor of its own\n\
          \x20 arrivals   offered/s   in time/s  of capacity   refused/s  refused p50  p99 ms   other failures  \
@@ -172,11 +173,13 @@ fn tell(capacity: f64, steps: &[Step]) -> (String, Value) {
     for step in steps {
         step.verdict(&mut text);
     }
-    text.push('\n');
-    (
-        text,
-        json!({ "name": NAME, "capacity_per_second": capacity, "places": PLACES, "steps": lines }),
-    )
+    let found = json!({
+        "name": NAME,
+        "capacity_per_second": capacity,
+        "places": PLACES,
+        "steps": lines,
+    });
+    Told { text, found, taken_by_others }
 }
 
 // === impl Step ===
