@@ -64,22 +64,23 @@ pub(crate) async fn reject(
         Rejection::Exceeded(exceeded) => extra.extend(quota::headers_of_refusal(exceeded)),
         _ => {}
     }
-    leave_body(session);
+    if matches!(rejection, Rejection::Overloaded { .. }) {
+        keep_connection(session);
+    }
     let result = fail(session, ctx, &failure, extra).await;
     ctx.rejection = Some(rejection);
     result
 }
 
-/// What was not read of the request's body is not waited for: the connection stays for the next request if the
-/// rest comes soon, and does not if the caller waits to be asked for it (RFC 9110, section 10.1.1).
-fn leave_body(session: &mut Session) {
-    if session.as_downstream_mut().is_body_done() {
-        return;
+/// The connection of a request that was shed unread stays for the next one: what is left of the body is read and
+/// dropped behind the answer. Not so where the caller waits to be asked for it, and may never send it (RFC 9110,
+/// section 10.1.1).
+fn keep_connection(session: &mut Session) {
+    if !session.req_header().headers.contains_key(header::EXPECT) {
+        let session = session.as_downstream_mut();
+        session.set_close_on_response_before_downstream_finish(false);
+        session.set_total_drain_timeout(Some(READ_PAUSE_MAX));
     }
-    if session.req_header().headers.contains_key(header::EXPECT) {
-        session.set_keepalive(None);
-    }
-    session.as_downstream_mut().set_total_drain_timeout(Some(READ_PAUSE_MAX));
 }
 
 /// Writes an error answer.
