@@ -12,6 +12,9 @@ pub(crate) const USUAL: &str = "tollgate";
 
 const ABILITIES: &[Ability] =
     &[Ability::Forward, Ability::Translate, Ability::FailOver, Ability::Ingest, Ability::Repeat];
+/// Of the variant that keeps content, too: what is repeated has been measured without it.
+const WITHOUT_REPEAT: &[Ability] =
+    &[Ability::Forward, Ability::Translate, Ability::FailOver, Ability::Ingest];
 const WITHOUT_STORE: &[Ability] = &[Ability::Forward, Ability::Translate, Ability::FailOver];
 /// The mock provider's, without their first part.
 const MODELS: [&str; 7] = ["json", "burst", "plain", "paced", "calm", "slow", "broken"];
@@ -57,7 +60,12 @@ const USUAL_VARIANT: Variant<'static> =
     Variant { name: USUAL, sections: DEFAULT, limits: LIMITS, stores: true, abilities: ABILITIES };
 
 pub(super) fn start(mock: &Mock, folder: &Path) -> Result<Vec<Gateway>, String> {
-    let full = Variant { name: "tollgate full", sections: FULL, ..USUAL_VARIANT };
+    let full = Variant {
+        name: "tollgate full",
+        sections: FULL,
+        abilities: WITHOUT_REPEAT,
+        ..USUAL_VARIANT
+    };
     let cache = Variant {
         name: "tollgate cache",
         sections: CACHING,
