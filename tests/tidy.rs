@@ -30,7 +30,7 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("routing", &["providers"]),
     ("telemetry", &["providers"]),
     ("mock", &["providers"]),
-    ("collector", &["keys", "store"]),
+    ("collector", &["keys", "load", "store"]),
     ("console", &["store"]),
     ("filters", &["limits", "providers", "routing"]),
     ("config", &["filters", "limits", "providers", "routing", "telemetry"]),

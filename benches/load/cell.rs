@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tollgate_load::{Load, Measured, Plan, Quantiles};
 
-use crate::gateways::Gateway;
+use crate::gateways::{Gateway, control};
 use crate::scenarios::Scenario;
 
 /// How long spans on their way to the store are waited for: their CPU is part of the price.
-const STORING: Duration = Duration::from_millis(400);
+pub(crate) const STORING: Duration = Duration::from_millis(400);
 /// How often memory is looked at during a run.
 const MEMORY_EVERY: Duration = Duration::from_millis(250);
 
@@ -48,6 +48,7 @@ pub(crate) async fn measure(
     // Counted are only whole runs: what a warm-up used would be laid on the requests after it.
     let warm = Load { target: target.clone(), plan: plan(Duration::ZERO, scenario.warm_up) };
     tollgate_load::run(&warm).await;
+    let hits_before = hits(gateway).await;
     let tree = gateway.tree();
     let before = tree.as_ref().map(tollgate_load::ProcessTree::used);
     let load = Load { target, plan: plan(Duration::ZERO, scenario.duration) };
@@ -68,8 +69,20 @@ pub(crate) async fn measure(
         let failures = measured.failures;
         return Err(format!("{}: {} answered nothing: {failures:?}", scenario.name, gateway.name));
     }
+    let asked_again = measured.requests.saturating_sub(hits(gateway).await - hits_before);
+    if gateway.caches && asked_again > 0 {
+        let name = scenario.name;
+        return Err(format!("{name}: {asked_again} of {} were no hits", measured.requests));
+    }
     let cpu = tree.zip(before).map(|(tree, before)| tree.used().since(&before));
     Ok(Cell::new(measured, cpu, rss_bytes))
+}
+
+/// Answers that came from the gateway's cache so far.
+async fn hits(gateway: &Gateway) -> u64 {
+    let Some(control) = gateway.control.filter(|_| gateway.caches) else { return 0 };
+    let metrics = control::get(control, "/metrics").await.unwrap_or_default();
+    control::sum(&metrics, "gateway_cache_lookups_total", "\"hit\"") as u64
 }
 
 // === impl Cell ===

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tollgate_load::Arrivals;
 use tollgate_mock::Scenario as Answer;
 
+use crate::cell::STORING;
 use crate::gateways::{Ability, Gateway};
 
 /// One kind of load.
@@ -25,17 +26,21 @@ pub(crate) struct Scenario {
     pub(crate) connections: usize,
     pub(crate) warm_up: Duration,
     pub(crate) duration: Duration,
+    /// How long one answer takes by its nature, and so a run beyond its duration.
+    tail: Duration,
     /// Rounds are as many as asked for, but no more than these: some take long by their nature.
     rounds_max: usize,
     /// Whether events, not requests, are the work.
     pub(crate) per_event: bool,
 }
 
-const CHAT: &str = "/v1/chat/completions";
+pub(crate) const CHAT: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
 const MANY: usize = 100;
+/// As many rounds as scenarios get that take long by their nature.
+const FEW: usize = 3;
 /// Bytes of an event on the wire, as chat streams have them.
-const EVENT_BYTES: usize = 240;
+pub(crate) const EVENT_BYTES: usize = 240;
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -52,14 +57,15 @@ const USUAL: Scenario = Scenario {
     prompt_bytes: 400,
     arrivals: Arrivals::Closed,
     connections: 32,
-    warm_up: ms(300),
-    duration: ms(1_500),
+    warm_up: ms(200),
+    duration: ms(1_000),
+    tail: Duration::ZERO,
     rounds_max: MANY,
     per_event: false,
 };
 
 /// Every scenario, in the order of the table.
-pub(crate) const SCENARIOS: [Scenario; 9] = [
+pub(crate) const SCENARIOS: [Scenario; 10] = [
     Scenario { name: "json", what: "small JSON, 32 at a time", ..USUAL },
     Scenario {
         name: "burst",
@@ -75,8 +81,10 @@ pub(crate) const SCENARIOS: [Scenario; 9] = [
         model: "mock-paced",
         stream: true,
         connections: 200,
-        warm_up: ms(1_100),
+        warm_up: ms(100),
         duration: ms(3_000),
+        tail: ms(1_000),
+        rounds_max: FEW,
         per_event: true,
         ..USUAL
     },
@@ -87,19 +95,9 @@ pub(crate) const SCENARIOS: [Scenario; 9] = [
         stream: true,
         arrivals: Arrivals::Poisson { per_second: 40.0 },
         connections: 64,
-        duration: ms(3_000),
-        ..USUAL
-    },
-    Scenario {
-        name: "slow",
-        what: "5,000 slow streams: memory",
-        model: "mock-slow",
-        stream: true,
-        connections: 5_000,
-        warm_up: Duration::ZERO,
-        duration: ms(6_000),
-        rounds_max: 1,
-        per_event: true,
+        duration: ms(2_500),
+        tail: ms(100),
+        rounds_max: FEW,
         ..USUAL
     },
     Scenario {
@@ -107,6 +105,7 @@ pub(crate) const SCENARIOS: [Scenario; 9] = [
         what: "bodies of 1 MB, 8 at a time",
         prompt_bytes: 1_000_000,
         connections: 8,
+        rounds_max: FEW,
         ..USUAL
     },
     Scenario {
@@ -127,6 +126,21 @@ pub(crate) const SCENARIOS: [Scenario; 9] = [
         ..USUAL
     },
     Scenario {
+        name: "hit",
+        what: "small JSON that was answered before, 32 at a time",
+        needs: Ability::Repeat,
+        ..USUAL
+    },
+    Scenario {
+        name: "replay",
+        what: "streams of 200 events that were sent before, 16 at a time",
+        needs: Ability::Repeat,
+        model: "mock-plain",
+        stream: true,
+        connections: 16,
+        ..USUAL
+    },
+    Scenario {
         name: "ingest",
         what: "OTLP traces, 100 spans a request, 4 at a time",
         needs: Ability::Ingest,
@@ -142,9 +156,10 @@ pub(crate) fn of_the_mock() -> Vec<(&'static str, Answer)> {
     vec![
         ("json", Answer::text(&"An answer of some length. ".repeat(30))),
         ("burst", grouped(10, Answer::stamped_load(200, EVENT_BYTES, 0))),
+        // Without the moment of sending, which says nothing when it is told again.
+        ("plain", grouped(10, Answer::load(200, EVENT_BYTES, 0))),
         ("paced", Answer::stamped_load(100, EVENT_BYTES, 10)),
         ("calm", Answer::stamped_load(20, EVENT_BYTES, 5)),
-        ("slow", Answer::stamped_load(40, EVENT_BYTES, 100)),
         ("broken", Answer::status(503)),
     ]
 }
@@ -164,13 +179,23 @@ impl Scenario {
         if self.needs == Ability::Ingest {
             return spans();
         }
-        let Self { model, stream, .. } = self;
-        let prompt = "what is the answer? ".repeat(self.prompt_bytes.div_ceil(20));
-        format!(
-            r#"{{"model":"{model}","stream":{stream},"max_tokens":500,"messages":[{{"role":"user","content":"{prompt}"}}]}}"#
-        )
-        .into_bytes()
+        chat(self.model, self.stream, self.prompt_bytes)
     }
+
+    /// About how long it takes with so many gateways.
+    pub(crate) fn time(&self, gateways: usize, wanted: usize) -> Duration {
+        let turn = self.warm_up + self.duration + self.tail * 2 + STORING;
+        turn * u32::try_from(gateways * self.rounds(wanted)).unwrap_or(u32::MAX)
+    }
+}
+
+/// A chat request with a prompt of about so many bytes.
+pub(crate) fn chat(model: &str, stream: bool, prompt_bytes: usize) -> Vec<u8> {
+    let prompt = "what is the answer? ".repeat(prompt_bytes.div_ceil(20));
+    format!(
+        r#"{{"model":"{model}","stream":{stream},"max_tokens":500,"messages":[{{"role":"user","content":"{prompt}"}}]}}"#
+    )
+    .into_bytes()
 }
 
 /// An export of a hundred GenAI spans in OTLP's JSON.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use tollgate_config::{Log, LogFormat, LogLevel};
+use tollgate_load::raise_files_max;
 use tollgate_telemetry::log;
 use tracing::{Level, warn};
 
@@ -11,11 +12,20 @@ use crate::own::Own;
 use crate::reload::Source;
 use crate::running::Running;
 
+/// Files that the process has open beside those of requests: store, listeners, exporters.
+const FILES_OWN: u64 = 128;
+
 pub(super) fn run(config: &Path, own: &Own) -> Outcome {
     let (settings, warnings) = read(config)?;
     start_log(settings.server.log).map_err(Failure::failed)?;
     for warning in warnings {
         warn!("{warning}");
+    }
+    // A caller's connection and the provider's.
+    let files_wanted = 2 * settings.limits.in_flight_max as u64 + FILES_OWN;
+    let files_max = raise_files_max();
+    if files_max < files_wanted {
+        warn!("{files_max} open files are allowed; limits.in_flight_max may need {files_wanted}");
     }
     let source = Some(Source::new(config));
     let running = Running::start_with(settings, source, own.clone()).map_err(Failure::Failed)?;

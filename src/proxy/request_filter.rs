@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, header};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
+use tollgate_config::Limits;
 use tollgate_filters::cache::Status;
 use tollgate_filters::request::{
     Context, Facts, Forward, Identity, Rejection, Verdict, unknown_path,
@@ -69,7 +70,12 @@ async fn decide(
     if gateway.shared.is_draining() {
         return Ok(Err(Rejection::ShuttingDown));
     }
-    let body_bytes_max = ctx.snapshot.settings.limits.body_bytes_max;
+    let Limits { body_bytes_max, in_flight_max, .. } = ctx.snapshot.settings.limits;
+    // The stack counts and decides; this spares a gateway that has no place left the body, and its slow callers.
+    if gateway.shared.lasting.in_flight.count() >= in_flight_max {
+        refused(session, ctx, &endpoint, &Bytes::new());
+        return Ok(Err(Rejection::Overloaded { in_flight_max }));
+    }
     // A stranger's body is not read: the stack refuses it by its headers.
     let body = match identity {
         Err(_) => Bytes::new(),

@@ -9,6 +9,7 @@ use tollgate_filters::cache::CACHE_HEADER;
 use tollgate_filters::request::Rejection;
 use tollgate_providers::error_body::{ErrorBody, error_body};
 
+use crate::proxy::body::READ_PAUSE_MAX;
 use crate::proxy::ctx::Ctx;
 use crate::proxy::{quota, route_header};
 
@@ -63,9 +64,23 @@ pub(crate) async fn reject(
         Rejection::Exceeded(exceeded) => extra.extend(quota::headers_of_refusal(exceeded)),
         _ => {}
     }
+    if matches!(rejection, Rejection::Overloaded { .. }) {
+        keep_connection(session);
+    }
     let result = fail(session, ctx, &failure, extra).await;
     ctx.rejection = Some(rejection);
     result
+}
+
+/// The connection of a request that was shed unread stays for the next one: what is left of the body is read and
+/// dropped behind the answer. Not so where the caller waits to be asked for it, and may never send it (RFC 9110,
+/// section 10.1.1).
+fn keep_connection(session: &mut Session) {
+    if !session.req_header().headers.contains_key(header::EXPECT) {
+        let session = session.as_downstream_mut();
+        session.set_close_on_response_before_downstream_finish(false);
+        session.set_total_drain_timeout(Some(READ_PAUSE_MAX));
+    }
 }
 
 /// Writes an error answer.

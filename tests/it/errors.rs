@@ -1,9 +1,11 @@
 //! Bad input: the status and code of the contract, in the caller's dialect, and no upstream byte.
 
+use std::io::{Read as _, Write as _};
+
 use tollgate_mock::{Fault, Scenario};
 
 use crate::client::{Answer, exchange, post, request};
-use crate::harness::{USUAL, World};
+use crate::harness::{USUAL, World, attribute};
 
 const PATHS: [&str; 2] = ["/v1/chat/completions", "/v1/messages"];
 
@@ -104,7 +106,7 @@ fn requests_are_taken_at_the_in_flight_limit_and_shed_above_it() {
     let held: Vec<_> = (0..2)
         .map(|_| {
             let mut stream = crate::client::connect(world.gateway);
-            std::io::Write::write_all(&mut stream, &request("POST", PATHS[0], &[], body)).unwrap();
+            stream.write_all(&request("POST", PATHS[0], &[], body)).unwrap();
             stream
         })
         .collect();
@@ -114,16 +116,41 @@ fn requests_are_taken_at_the_in_flight_limit_and_shed_above_it() {
         assert!(std::time::Instant::now() < until, "two requests are in flight");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
-    let answer = exchange(world.gateway, &request("POST", PATHS[0], &[], body));
-    assert_eq!(answer.status, 503);
-    assert_eq!(answer.header("x-to11-error-code"), Some("overloaded"));
-    assert_eq!(answer.header("retry-after"), Some("1"));
+    shed_without_a_body(&world, body);
     drop(held);
     while world.running().in_flight() > 0 {
         assert!(std::time::Instant::now() < until, "the places are given back");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     assert_eq!(exchange(world.gateway, &request("POST", PATHS[0], &[], body)).status, 200);
+}
+
+/// What is shed is told so before its body has come, on a connection that stays unless a body was offered that nobody
+/// asks for.
+fn shed_without_a_body(world: &World, body: &[u8]) {
+    let mut stream = crate::client::connect(world.gateway);
+    let whole = request("POST", PATHS[0], &[], body);
+    for _ in 0..2 {
+        let (most, rest) = whole.split_at(whole.len() - 5);
+        stream.write_all(most).unwrap();
+        let answer = crate::client::read(&mut stream, usize::MAX).unwrap();
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.header("x-to11-error-code"), Some("overloaded"));
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        let trace = answer.header("traceparent").unwrap().split('-').nth(1).unwrap();
+        let span = world.genai(trace);
+        assert_eq!(attribute(&span, "gateway.outcome"), Some("rejected"));
+        stream.write_all(rest).unwrap();
+    }
+    let head = request("POST", PATHS[0], &["expect: 100-continue", "content-length: 9"], b"");
+    stream.write_all(&head).unwrap();
+    let answer = crate::client::read(&mut stream, usize::MAX).unwrap();
+    assert_eq!((answer.status, answer.complete), (503, true));
+    assert_eq!(
+        stream.read(&mut [0; 8]).unwrap(),
+        0,
+        "the next request would be taken for the body"
+    );
 }
 
 #[test]

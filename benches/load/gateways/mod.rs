@@ -1,7 +1,8 @@
 //! The gateways that are measured, each in processes of its own.
 
+pub(crate) mod control;
 mod nginx;
-mod tollgate;
+pub(crate) mod tollgate;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -28,6 +29,8 @@ pub(crate) enum Ability {
     Translate,
     FailOver,
     Ingest,
+    /// It may have kept the answer, or asks again.
+    Repeat,
 }
 
 /// A gateway that runs, here or elsewhere.
@@ -36,9 +39,13 @@ pub(crate) struct Gateway {
     base: String,
     /// Where OTLP is taken over HTTP.
     otlp: Option<String>,
+    /// Where it tells of itself.
+    pub(crate) control: Option<SocketAddr>,
     abilities: &'static [Ability],
     /// What its callers show.
     key: Option<String>,
+    /// Answers are kept and told again.
+    pub(crate) caches: bool,
     child: Option<Child>,
 }
 
@@ -48,15 +55,7 @@ pub(crate) fn start(
     folder: &Path,
     also: &[(String, String)],
 ) -> Result<Vec<Gateway>, String> {
-    let elsewhere = |name: &str, url: &str| Gateway {
-        name: name.to_owned(),
-        base: url.trim_end_matches('/').to_owned(),
-        otlp: None,
-        abilities: &[Ability::Forward],
-        key: None,
-        child: None,
-    };
-    let mut gateways = vec![elsewhere("direct", &mock.url(""))];
+    let mut gateways = vec![direct(mock)];
     gateways.extend(nginx::start(mock, folder)?);
     gateways.push(bare(mock)?);
     gateways.extend(tollgate::start(mock, folder)?);
@@ -64,14 +63,32 @@ pub(crate) fn start(
     Ok(gateways)
 }
 
-fn bare(mock: &Mock) -> Result<Gateway, String> {
+/// The mock provider without anything between.
+pub(crate) fn direct(mock: &Mock) -> Gateway {
+    elsewhere("direct", &mock.url(""))
+}
+
+fn elsewhere(name: &str, url: &str) -> Gateway {
+    Gateway {
+        name: name.to_owned(),
+        base: url.trim_end_matches('/').to_owned(),
+        otlp: None,
+        control: None,
+        abilities: &[Ability::Forward, Ability::Repeat],
+        key: None,
+        caches: false,
+        child: None,
+    }
+}
+
+pub(crate) fn bare(mock: &Mock) -> Result<Gateway, String> {
     let addr = free_addr()?;
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(own);
     command
         .env(bare_pingora::LISTEN, addr.to_string())
         .env(bare_pingora::UPSTREAM, mock.addr().to_string());
-    Gateway::spawn(REFERENCE, addr, None, &[Ability::Forward], command)
+    Gateway::spawn(REFERENCE, addr, &[Ability::Forward, Ability::Repeat], command)
 }
 
 fn free_addr() -> Result<SocketAddr, String> {
@@ -86,7 +103,6 @@ impl Gateway {
     fn spawn(
         name: &str,
         addr: SocketAddr,
-        otlp: Option<SocketAddr>,
         abilities: &'static [Ability],
         mut command: Command,
     ) -> Result<Self, String> {
@@ -98,9 +114,11 @@ impl Gateway {
         let gateway = Self {
             name: name.to_owned(),
             base: format!("http://{addr}"),
-            otlp: otlp.map(|otlp| format!("http://{otlp}")),
+            otlp: None,
+            control: None,
             abilities,
             key: None,
+            caches: false,
             child: Some(child),
         };
         let until = Instant::now() + START_MAX;

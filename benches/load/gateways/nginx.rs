@@ -24,7 +24,7 @@ pub(super) fn start(mock: &Mock, folder: &Path) -> Result<Option<Gateway>, Strin
         .map_err(|error| error.to_string())?;
     let mut command = Command::new(program);
     command.arg("-p").arg(&home).arg("-c").arg(&file);
-    Gateway::spawn("nginx", addr, None, &[Ability::Forward], command).map(Some)
+    Gateway::spawn("nginx", addr, &[Ability::Forward], command).map(Some)
 }
 
 /// One worker without buffering or logs, with as many idle upstream connections as the others keep.

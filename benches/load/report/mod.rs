@@ -9,6 +9,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tollgate_load::{Interval, Machine, Quantiles, ratio};
 
+use crate::apart::Told;
 use crate::cell::Cell;
 use crate::gateways::{Gateway, REFERENCE};
 use crate::scenarios::Scenario;
@@ -24,9 +25,26 @@ pub(crate) struct Results {
 // === impl Results ===
 
 impl Results {
-    pub(crate) fn new(gateways: &[Gateway]) -> Self {
-        let names = gateways.iter().map(|gateway| gateway.name.clone()).collect();
-        Self { names, scenarios: Vec::new(), bars: Vec::new(), disturbed: false }
+    pub(crate) fn new() -> Self {
+        Self { names: Vec::new(), scenarios: Vec::new(), bars: Vec::new(), disturbed: false }
+    }
+
+    /// The gateways, in the order of the table.
+    pub(crate) fn columns(&mut self, gateways: &[Gateway]) {
+        self.names = gateways.iter().map(|gateway| gateway.name.clone()).collect();
+    }
+
+    /// Adds what a scenario found that has a table of its own, and returns that; none where the machine is too small
+    /// for it.
+    pub(crate) fn add_apart(&mut self, name: &str, told: Option<Told>) -> String {
+        let Some(Told { mut text, mut found, taken_by_others: others }) = told else {
+            return format!("{name} — not here: the gateway needs a processor of its own\n\n");
+        };
+        text.push_str(&self.disturbance(others));
+        text.push('\n');
+        found["taken_by_others"] = json!(others);
+        self.scenarios.push(found);
+        text
     }
 
     /// Whether others kept the machine busy in any scenario.
@@ -62,11 +80,7 @@ impl Results {
                 json!({ "rounds": rounds, "cpu_ratio_to_bare_pingora": interval }),
             );
         }
-        if Machine::is_busy(others) {
-            self.disturbed = true;
-            let _infallible =
-                writeln!(text, "  ! others took {:.0} % of the machine meanwhile", others * 100.0);
-        }
+        text.push_str(&self.disturbance(others));
         self.scenarios.push(json!({
             "name": scenario.name,
             "what": scenario.what,
@@ -75,6 +89,15 @@ impl Results {
         }));
         text.push('\n');
         text
+    }
+
+    /// What is said of others, who may have spoilt the figures.
+    fn disturbance(&mut self, others: f64) -> String {
+        if !Machine::is_busy(others) {
+            return String::new();
+        }
+        self.disturbed = true;
+        format!("  ! others took {:.0} % of the machine meanwhile\n", others * 100.0)
     }
 
     /// Writes `load.json` and `load.svg` into `folder`.

@@ -4,7 +4,8 @@
 //!   Latencies count from the moment a request was meant to be sent, so that a gateway that stalls
 //!   cannot hide it by slowing its callers down.
 //! - [`ProcessTree`] tells what a gateway's processes used of CPU and memory, from the system.
-//! - [`Machine`] tells whether anything else was running meanwhile.
+//! - [`Machine`] tells whether anything else was running meanwhile; [`pinned`] keeps what is measured and
+//!   what measures apart, [`raise_files_max`] lets a process have thousands of connections.
 //! - [`ratio`] compares paired rounds, with an interval by bootstrap.
 //!
 //! The bench `load` and `tollgate bench` are both made of it.
@@ -20,7 +21,7 @@ mod run;
 pub use arrivals::{Arrivals, Schedule};
 pub use compare::{Interval, ratio};
 pub use exchange::{BadUrl, Target};
-pub use machine::Machine;
+pub use machine::{Machine, pinned, processors, raise_files_max};
 pub use process::{ProcessTree, Used};
 pub use record::{Measured, Quantiles};
 pub use run::{Load, Plan, run};

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 use http::{HeaderName, HeaderValue};
-use tollgate_load::{Arrivals, Load, Machine, Measured, Plan, ProcessTree, Target, Used};
+use tollgate_load::{
+    Arrivals, Load, Machine, Measured, Plan, ProcessTree, Target, Used, raise_files_max,
+};
 
 use super::{Failure, Outcome, print};
 
@@ -55,6 +57,7 @@ pub(super) struct Options {
 const WARM_UP_SHARE: u32 = 10;
 
 pub(super) fn run(options: &Options) -> Outcome {
+    raise_files_max();
     let runtime = tokio::runtime::Runtime::new()?;
     let body = options.body()?;
     let mut text = format!("{}\n", Machine::describe());

@@ -20,6 +20,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use tokio::sync::mpsc;
 use tollgate_collector::{Collector, CollectorSettings, SignalKind};
+use tollgate_load::ProcessTree;
 use tollgate_store::sql::{Scope, SqlQuery};
 use tollgate_store::{SpanStore, Sqlite, SqliteSettings, TraceFilter};
 use tower::ServiceExt;
@@ -68,32 +69,9 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// The most memory that this process has had, in MiB.
-fn rss_mib_max() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0)
-        / 1024.0
-}
-
-/// The processor time of the threads of this name, in seconds: the kernel counts hundredths.
+/// The processor time of the threads of this name, in seconds.
 fn thread_seconds(name: &str) -> f64 {
-    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let ticks = tasks.filter_map(|task| {
-        let stat = std::fs::read_to_string(task.path().join("stat")).ok()?;
-        let rest = stat.split_once(&format!("({name}) "))?.1;
-        let mut fields = rest.split(' ').skip(11).map_while(|field| field.parse::<f64>().ok());
-        Some(fields.next()? + fields.next()?)
-    });
-    ticks.sum::<f64>() / 100.0
-}
-
-/// The processor time of this process, threads that have ended included, in seconds.
-fn process_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let rest = stat.rsplit_once(") ").map(|(_, rest)| rest).unwrap_or_default();
-    let fields = rest.split(' ').skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
-    fields.sum::<f64>() / 100.0
+    ProcessTree::own().used().cpu_ns.get(name).map_or(0.0, |ns| *ns as f64 / 1e9)
 }
 
 /// Takes exports at the promised pace; says how far collector and store have kept up, and what it
@@ -106,7 +84,7 @@ async fn load(store: &Arc<Sqlite>) -> Result<Vec<Line>, Box<dyn Error>> {
     let writing = collector.clone();
     tokio::spawn(async move { writing.run().await });
     let (exports, mut arriving) = mpsc::channel(1);
-    let (started, before) = (Instant::now(), process_seconds());
+    let (started, before) = (Instant::now(), ProcessTree::own().used());
     let clients = std::thread::Builder::new().name("clients".to_owned()).spawn(move || {
         exports::send(&exports, started, spans_max, SPANS_PER_SECOND);
         thread_seconds("clients")
@@ -129,7 +107,9 @@ async fn load(store: &Arc<Sqlite>) -> Result<Vec<Line>, Box<dyn Error>> {
         return Err(format!("{:?} of {spans} spans", collector.counters(SignalKind::Traces)).into());
     }
     let of_span = |seconds: f64| seconds * 1e6 / spans as f64;
-    let ours = of_span(process_seconds() - before - clients);
+    // The clients' thread has ended, and its time is no longer in the sum.
+    let used = ProcessTree::own().used();
+    let ours = of_span(used.cpu_ns_since(&before) as f64 / 1e9);
     let writer = of_span(thread_seconds("store-writer"));
     Ok(vec![
         Line::of("spans/s held (20,000 asked)", spans as f64 / seconds, "spans/s", None),
@@ -139,7 +119,7 @@ async fn load(store: &Arc<Sqlite>) -> Result<Vec<Line>, Box<dyn Error>> {
         Line::of("  of which the writer's", writer, "µs/span", None),
         Line::of("what one core would bear", 1e6 / ours, "spans/s", None),
         Line::of("slowest export of 2048", slowest.as_secs_f64() * 1e3, "ms", None),
-        Line::of("memory at most", rss_mib_max(), "MiB", Some(RSS_MIB_MAX)),
+        Line::of("memory at most", (used.rss_bytes_max >> 20) as f64, "MiB", Some(RSS_MIB_MAX)),
     ])
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct Connection {
 /// What one answer showed.
 pub(crate) struct Seen {
     pub(crate) status: u16,
+    /// The answer says when to come back.
+    retry_after: bool,
     pub(crate) ended: Instant,
     first_byte: Option<Duration>,
     first_content: Option<Duration>,
@@ -155,6 +157,7 @@ impl Connection {
         let answer = tokio::time::timeout(PATIENCE, answer).await.map_err(patient)?;
         let (head, mut body) = answer.map_err(|_| Broken::Lost)?.into_parts();
         let mut seen = Seen::new(head.status.as_u16());
+        seen.retry_after = head.headers.contains_key(header::RETRY_AFTER);
         while let Some(frame) =
             tokio::time::timeout(PATIENCE, body.frame()).await.map_err(patient)?
         {
@@ -174,6 +177,7 @@ impl Seen {
     fn new(status: u16) -> Self {
         Self {
             status,
+            retry_after: false,
             ended: Instant::now(),
             first_byte: None,
             first_content: None,
@@ -210,6 +214,10 @@ impl Seen {
     /// Adds this answer, which was meant to begin at `due`.
     pub(crate) fn record(self, due: Instant, measured: &mut Measured) {
         if !(200..300).contains(&self.status) {
+            if self.status == 503 && self.retry_after {
+                measured.refusals += 1;
+                measured.refusal.record(self.ended.saturating_duration_since(due));
+            }
             measured.fail(self.status.to_string());
             return;
         }

@@ -1,6 +1,6 @@
 //! What is read of an answer.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{BadUrl, Seen, Target, since_epoch};
 use crate::record::Measured;
@@ -28,6 +28,17 @@ fn an_answer_that_is_no_success_is_a_failure_by_its_status() {
     let mut measured = Measured::default();
     Seen::new(503).record(Instant::now(), &mut measured);
     assert_eq!((measured.requests, measured.failures["503"]), (0, 1));
+    assert_eq!(measured.refusals, 0, "it does not say when to come back");
+}
+
+#[test]
+fn a_refusal_says_when_to_come_back_and_has_a_time_of_its_own() {
+    let mut measured = Measured::default();
+    let due = Instant::now().checked_sub(Duration::from_millis(3)).unwrap();
+    Seen { retry_after: true, ..Seen::new(503) }.record(due, &mut measured);
+    Seen { retry_after: true, ..Seen::new(429) }.record(due, &mut measured);
+    assert_eq!((measured.refusals, measured.failed()), (1, 2));
+    assert!(measured.refusal().p50 >= 3_000.0 && measured.latency().max == 0.0);
 }
 
 #[tokio::test]

@@ -1,9 +1,15 @@
 //! The machine that is measured on, and whether anything else runs there.
 
+mod files;
+mod pinned;
+
 use std::fs;
 use std::time::Instant;
 
 use crate::process::{ProcessTree, Used};
+
+pub use files::raise_files_max;
+pub use pinned::{pinned, processors};
 
 #[cfg(test)]
 mod tests;
@@ -31,7 +37,7 @@ impl Machine {
         let model =
             model.map_or("unknown processor", |line| line.trim_start_matches([' ', '\t', ':']));
         let release = read("/proc/sys/kernel/osrelease");
-        format!("{} x {model}, Linux {}", processors(), release.trim())
+        format!("{} x {model}, Linux {}", parallelism(), release.trim())
     }
 
     /// Watches from now on what others do; `own` are the processes of the measurement itself.
@@ -45,9 +51,10 @@ impl Machine {
 
     /// The share of all CPU time since [`Machine::watch`] that others took, from 0 to 1.
     pub fn taken_by_others(&self) -> f64 {
-        let busy = busy_ns(&read("/proc/stat")).saturating_sub(self.busy_ns);
+        let stat = read("/proc/stat");
+        let busy = busy_ns(&stat).saturating_sub(self.busy_ns);
         let own: u64 = self.own.iter().map(|(tree, before)| tree.used().cpu_ns_since(before)).sum();
-        let all = self.since.elapsed().as_secs_f64() * 1e9 * processors() as f64;
+        let all = self.since.elapsed().as_secs_f64() * 1e9 * processors_of(&stat) as f64;
         if all > 0.0 { busy.saturating_sub(own) as f64 / all } else { 0.0 }
     }
 
@@ -57,8 +64,14 @@ impl Machine {
     }
 }
 
-fn processors() -> usize {
+fn parallelism() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// How many processors `/proc/stat` tells of, whichever of them this thread is pinned to.
+fn processors_of(stat: &str) -> usize {
+    let digit = |line: &&str| line.as_bytes().get(3).is_some_and(u8::is_ascii_digit);
+    stat.lines().filter(|line| line.starts_with("cpu")).filter(digit).count()
 }
 
 /// What all processors have done so far, without idling and waiting for disks. Time that a

@@ -20,6 +20,8 @@ pub struct Used {
     pub cpu_ns: BTreeMap<String, u64>,
     /// Memory in use now, in bytes, pages that several processes share counted in each.
     pub rss_bytes: u64,
+    /// The most that each process has had in use so far, added up, in bytes.
+    pub rss_bytes_max: u64,
 }
 
 // === impl ProcessTree ===
@@ -41,7 +43,9 @@ impl ProcessTree {
         let mut waiting = vec![self.root];
         while let Some(process) = waiting.pop() {
             let folder = PathBuf::from(format!("/proc/{process}"));
-            used.rss_bytes += rss_bytes(&read(folder.join("status")));
+            let status = read(folder.join("status"));
+            used.rss_bytes += bytes(&status, "VmRSS:");
+            used.rss_bytes_max += bytes(&status, "VmHWM:");
             let Ok(tasks) = fs::read_dir(folder.join("task")) else { continue };
             for task in tasks.flatten() {
                 let task = task.path();
@@ -80,8 +84,8 @@ fn read(path: PathBuf) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-fn rss_bytes(status: &str) -> u64 {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+fn bytes(status: &str, field: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     kib.unwrap_or_default() * 1024
 }

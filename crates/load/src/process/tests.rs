@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::{ProcessTree, rss_bytes};
+use super::{ProcessTree, bytes};
 
 #[test]
 fn work_of_a_process_and_of_its_children_is_seen() {
@@ -16,7 +16,7 @@ fn work_of_a_process_and_of_its_children_is_seen() {
     }
     let after = tree.used();
     assert!(after.cpu_ns_since(&before) > 10_000_000, "{after:?}");
-    assert!(after.rss_bytes > 1 << 20);
+    assert!(after.rss_bytes > 1 << 20 && after.rss_bytes_max >= after.rss_bytes);
     let mut child = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
     let before = tree.used();
     std::thread::sleep(Duration::from_millis(200));
@@ -34,6 +34,7 @@ fn a_process_that_is_gone_uses_nothing() {
 
 #[test]
 fn memory_is_read_in_bytes() {
-    assert_eq!(rss_bytes("Name:\tx\nVmRSS:\t    2048 kB\n"), 2 << 20);
-    assert_eq!(rss_bytes(""), 0);
+    let status = "Name:\tx\nVmHWM:\t    4096 kB\nVmRSS:\t    2048 kB\n";
+    assert_eq!((bytes(status, "VmRSS:"), bytes(status, "VmHWM:")), (2 << 20, 4 << 20));
+    assert_eq!(bytes("", "VmRSS:"), 0);
 }

@@ -28,9 +28,14 @@ pub struct Measured {
     pub bytes: u64,
     /// What went wrong, by its name: a status, or what the connection did.
     pub failures: BTreeMap<String, u64>,
+    /// Answers that told the caller to come back later: 503 with `Retry-After`. Among the failures, too.
+    pub refusals: u64,
+    /// The most requests that were under way at one time.
+    pub at_once_max: usize,
     /// How long the run took, without its warm-up.
     pub took: Duration,
     pub(crate) latency: Times,
+    pub(crate) refusal: Times,
     pub(crate) first_byte: Times,
     pub(crate) first_content: Times,
     pub(crate) event_delay: Times,
@@ -57,6 +62,16 @@ impl Measured {
     /// From the moment a request was meant to be sent to its answer's end.
     pub fn latency(&self) -> Quantiles {
         self.latency.quantiles()
+    }
+
+    /// The same for refusals.
+    pub fn refusal(&self) -> Quantiles {
+        self.refusal.quantiles()
+    }
+
+    /// How many answers came whole within `max` of the moment their request was meant to be sent.
+    pub fn answered_within(&self, max: Duration) -> u64 {
+        self.latency.count_within(max)
     }
 
     /// From sending to the first byte of the answer's body.
@@ -90,11 +105,14 @@ impl Measured {
         self.requests += other.requests;
         self.events += other.events;
         self.bytes += other.bytes;
+        self.refusals += other.refusals;
+        self.at_once_max = self.at_once_max.max(other.at_once_max);
         self.took = self.took.max(other.took);
         for (name, count) in &other.failures {
             *self.failures.entry(name.clone()).or_default() += count;
         }
         self.latency.add(&other.latency);
+        self.refusal.add(&other.refusal);
         self.first_byte.add(&other.first_byte);
         self.first_content.add(&other.first_content);
         self.event_delay.add(&other.event_delay);
@@ -112,6 +130,11 @@ impl Times {
         let ns = u64::try_from(time.as_nanos()).unwrap_or(LONGEST_NS);
         // What is longer than the longest is the longest.
         self.0.saturating_record(ns);
+    }
+
+    fn count_within(&self, max: Duration) -> u64 {
+        let ns = u64::try_from(max.as_nanos()).unwrap_or(LONGEST_NS);
+        self.0.count_between(0, ns)
     }
 
     fn add(&mut self, other: &Self) {

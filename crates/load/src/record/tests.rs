@@ -22,6 +22,9 @@ fn parts_add_up_to_the_whole() {
     assert!((latency.p50 / 50_000.0 - 1.0).abs() < 0.002, "{latency:?}");
     assert!((latency.p99 / 99_000.0 - 1.0).abs() < 0.002, "{latency:?}");
     assert!((latency.max / 100_000.0 - 1.0).abs() < 0.002, "{latency:?}");
+    assert_eq!(whole.answered_within(Duration::from_millis(25)), 25);
+    assert_eq!(whole.answered_within(Duration::from_millis(99)), 99);
+    assert_eq!(whole.answered_within(Duration::from_secs(1)), 100);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Sends what a plan says and measures what comes back.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,8 @@ struct Run {
     counts_from: Instant,
     ends_at: Instant,
     idle: Mutex<Vec<Connection>>,
+    at_once: AtomicUsize,
+    at_once_max: AtomicUsize,
 }
 
 /// Sends `load` and waits for the last answer. Requests that were begun are ended, so that the run
@@ -66,6 +69,8 @@ pub async fn run(load: &Load) -> Measured {
         counts_from,
         ends_at: counts_from + plan.duration,
         idle: Mutex::default(),
+        at_once: AtomicUsize::new(0),
+        at_once_max: AtomicUsize::new(0),
     });
     match Schedule::new(plan.arrivals, plan.seed) {
         None => closed(&run, plan, start).await,
@@ -76,6 +81,7 @@ pub async fn run(load: &Load) -> Measured {
         whole.add(&lock(part));
     }
     whole.took = plan.duration;
+    whole.at_once_max = run.at_once_max.load(Ordering::Relaxed);
     whole
 }
 
@@ -163,8 +169,11 @@ impl Run {
             Some(connection) => connection,
             None => Connection::open(&self.target).await?,
         };
-        let seen = connection.exchange(&self.target).await?;
-        Ok((seen, connection))
+        let at_once = self.at_once.fetch_add(1, Ordering::Relaxed) + 1;
+        self.at_once_max.fetch_max(at_once, Ordering::Relaxed);
+        let seen = connection.exchange(&self.target).await;
+        self.at_once.fetch_sub(1, Ordering::Relaxed);
+        Ok((seen?, connection))
     }
 }
 

@@ -56,6 +56,7 @@ async fn a_closed_loop_sends_as_much_as_the_other_side_takes() {
     assert!((20..=205).contains(&measured.requests), "{}", measured.requests);
     assert_eq!(measured.events, measured.requests);
     assert!(measured.latency().p50 >= 20_000.0);
+    assert_eq!(measured.at_once_max, 4);
 }
 
 #[tokio::test]
