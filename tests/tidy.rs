@@ -36,8 +36,15 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("config", &["filters", "limits", "providers", "routing", "telemetry"]),
 ];
 /// Where a provider's name may stand in code. Anywhere else it is knowledge in the wrong place.
-const PROVIDERS_HOMES: [&str; 6] =
-    ["crates/providers/", "crates/mock/", "crates/config/", "tests/", "benches/", "tests.rs"];
+const PROVIDERS_HOMES: [&str; 7] = [
+    "crates/providers/",
+    "crates/mock/",
+    "crates/config/",
+    "crates/bench/",
+    "tests/",
+    "benches/",
+    "tests.rs",
+];
 const PROVIDER_NAMES: [&str; 16] = [
     "\"openai\"",
     "\"anthropic\"",
