@@ -24,7 +24,7 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
         *body = None;
         return Ok(());
     }
-    let flow = feed(responding, body.take(), end_of_stream);
+    let (first, flow) = feed(responding, body.take(), end_of_stream);
     if holds.count(&responding.pipeline).is_err() {
         if !responding.has_left {
             return Err(quota::end());
@@ -33,11 +33,11 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
         return Ok(());
     }
     match flow {
-        Flow::Forward(bytes) => *body = Some(bytes),
+        Flow::Forward(rest) => *body = Some(joined(first, rest)),
         Flow::Failed(message) if may_fail_over => return fail(current, message),
         Flow::Unwritable(message) => return fail(current, message),
         Flow::Blocked(refusal) => {
-            let words = responding.pipeline.last_words();
+            let words = joined(first, responding.pipeline.last_words());
             if words.is_empty() && !responding.has_left {
                 return block(current, refusal);
             }
@@ -46,7 +46,7 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
             watch.cut(BLOCKED);
             return Ok(());
         }
-        Flow::Failed(_) => *body = Some(responding.pipeline.release()),
+        Flow::Failed(_) => *body = Some(joined(first, responding.pipeline.release())),
     }
     responding.has_left |= body.as_ref().is_some_and(|body| !body.is_empty());
     if responding.pipeline.has_content()
@@ -77,11 +77,7 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
 /// What leaves, through the operator's own filters.
 fn own_filters(own: &mut OwnChain, leaves: Bytes, end_of_stream: bool) -> Bytes {
     let leaves = own.on_chunk(leaves);
-    if !end_of_stream {
-        return leaves;
-    }
-    let rest = own.on_end();
-    if rest.is_empty() { leaves } else { [leaves, rest].concat().into() }
+    if end_of_stream { joined(leaves, own.on_end()) } else { leaves }
 }
 
 /// Ends the attempt while nothing of its answer has left.
@@ -102,7 +98,8 @@ fn block(current: &mut Current, refusal: Refusal) -> Result<()> {
     Err(error)
 }
 
-fn feed(responding: &mut Responding, chunk: Option<Bytes>, end_of_stream: bool) -> Flow {
+/// What leaves at once, and what the end of it leads to.
+fn feed(responding: &mut Responding, chunk: Option<Bytes>, end_of_stream: bool) -> (Bytes, Flow) {
     let now = Instant::now();
     if !responding.pipeline.is_stream() {
         responding.progress_at = now;
@@ -111,15 +108,20 @@ fn feed(responding: &mut Responding, chunk: Option<Bytes>, end_of_stream: bool) 
         Some(chunk) if !chunk.is_empty() => responding.pipeline.on_chunk(chunk, now),
         _ => Flow::Forward(Bytes::new()),
     };
-    if !end_of_stream {
-        return flow;
+    match flow {
+        Flow::Forward(first) if end_of_stream => {
+            responding.ended = true;
+            (first, responding.pipeline.on_end(now))
+        }
+        flow => (Bytes::new(), flow),
     }
-    let Flow::Forward(first) = flow else { return flow };
-    responding.ended = true;
-    match responding.pipeline.on_end(now) {
-        Flow::Forward(rest) if first.is_empty() => Flow::Forward(rest),
-        Flow::Forward(rest) if rest.is_empty() => Flow::Forward(first),
-        Flow::Forward(rest) => Flow::Forward([first, rest].concat().into()),
-        failed => failed,
+}
+
+/// Two pieces as one; without a copy where one is empty.
+fn joined(first: Bytes, rest: Bytes) -> Bytes {
+    match (first.is_empty(), rest.is_empty()) {
+        (true, _) => rest,
+        (_, true) => first,
+        _ => [first, rest].concat().into(),
     }
 }
