@@ -17,7 +17,7 @@ const WITHOUT_REPEAT: &[Ability] =
     &[Ability::Forward, Ability::Translate, Ability::FailOver, Ability::Ingest];
 const WITHOUT_STORE: &[Ability] = &[Ability::Forward, Ability::Translate, Ability::FailOver];
 /// The mock provider's, without their first part.
-const MODELS: [&str; 7] = ["json", "burst", "plain", "paced", "calm", "slow", "broken"];
+const MODELS: [&str; 8] = ["json", "burst", "plain", "paced", "calm", "slow", "brief", "broken"];
 
 /// Routing and nothing else.
 const BARE: &str =
