@@ -1,9 +1,9 @@
 //! Rows of the embedded store: one request's two spans each, the HTTP span and the model call.
 
-use tollgate_store::{SpanKind, SpanRow};
+use tollgate_store::{Pairs, SpanKind, SpanRow};
 
 /// What both spans of a request say of where they are from.
-fn from_gateway(at: u64, name: &str, attributes: &[(&str, &str)]) -> SpanRow {
+fn from_gateway(at: u64, name: &str, attributes: &[(&'static str, &str)]) -> SpanRow {
     let start_ns = 1_700_000_000_000_000_000 + i64::try_from(at).unwrap_or_default() * 1_000_003;
     SpanRow {
         timestamp_ns: start_ns,
@@ -80,6 +80,7 @@ fn scattered(at: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
-    list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+fn pairs<T: From<Pairs>>(list: &[(&'static str, &str)]) -> T {
+    let pair = |(name, value): &(&'static str, &str)| ((*name).into(), (*value).to_owned());
+    list.iter().map(pair).collect::<Pairs>().into()
 }
