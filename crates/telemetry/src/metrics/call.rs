@@ -65,10 +65,8 @@ impl Metrics {
         if unmade || genai.outcome == Outcome::Cached || call.http.route.is_empty() {
             return;
         }
-        if let Some(cost) = &genai.response.cost {
-            if is_money(cost) {
-                series.paid(&self.counters.cost, cost.amount, &cost.currency);
-            }
+        if let Some(cost) = genai.response.cost.as_ref().filter(|cost| is_money(cost)) {
+            series.paid(&self.counters.cost, cost.amount, &cost.currency);
         }
         // Media endpoints report the duration above and nothing else.
         if !matches!(genai.operation, "chat" | "generate_content" | "embeddings") {
