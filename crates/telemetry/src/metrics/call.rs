@@ -66,9 +66,7 @@ impl Metrics {
         if unmade || genai.outcome == Outcome::Cached || call.http.route.is_empty() {
             return;
         }
-        if let Some(cost) = &genai.response.cost
-            && is_money(cost)
-        {
+        if let Some(cost) = genai.response.cost.as_ref().filter(|cost| is_money(cost)) {
             series.paid(&self.counters.cost, cost.amount, &cost.currency);
         }
         // Media endpoints report the duration above and nothing else.
