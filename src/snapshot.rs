@@ -67,25 +67,14 @@ pub(crate) struct Authority {
 // === impl Lasting ===
 
 impl Lasting {
-    fn cache(&self, settings: &tollgate_config::Cache, version: [u8; 32]) -> Arc<ResponseCache> {
-        let shared = self.redis.clone().filter(|_| settings.kind == CacheKind::Redis);
+    fn cache(&self, cache: &tollgate_config::Cache) -> Arc<ResponseCache> {
+        let shared = self.redis.clone().filter(|_| cache.kind == CacheKind::Redis);
         let remote = shared.map(|redis| {
             let counts = Arc::clone(&self.cached);
             let answers = Answers::new(redis, Arc::new(move || counts.unwritten.add()));
             Arc::new(answers) as Arc<dyn Remote>
         });
-        let settings = cache::Settings {
-            ttl: settings.ttl,
-            bytes_max: settings.bytes_max,
-            entry_bytes_max: settings.entry_bytes_max,
-            streams: settings.streams,
-            pace: settings.pace,
-            mode: settings.mode,
-            modes: settings.modes.clone(),
-            wait: settings.wait,
-            version,
-        };
-        Arc::new(ResponseCache::new(settings, Arc::clone(&self.cached), remote))
+        Arc::new(ResponseCache::new(cache.settings.clone(), Arc::clone(&self.cached), remote))
     }
 }
 
@@ -109,7 +98,7 @@ impl Snapshot {
         let guard = guarding.then(|| Policy::new(&settings.security.guard)).transpose();
         let asked = webhook::webhooks(&settings.security.webhooks);
         let guard = guard.map_err(refused)?.map(|it| Arc::new(it.with_webhooks(asked)));
-        let cache = settings.cache.as_ref().map(|cache| lasting.cache(cache, settings.version));
+        let cache = settings.cache.as_ref().map(|cache| lasting.cache(cache));
         let stack = request::stack(&request::Settings {
             body_bytes_max: settings.limits.body_bytes_max,
             in_flight_max: settings.limits.in_flight_max,

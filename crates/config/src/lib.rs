@@ -170,6 +170,9 @@ fn compile_text(
         environment: fingerprint((vault.fingerprint(), capture_content, variables.fingerprint())),
     };
     settings.version = vault.version(text, capture_content);
+    if let Some(cache) = &mut settings.cache {
+        cache.settings.version = settings.version;
+    }
     let warnings = Problems::sorted(name, findings.warnings).list;
     let warning = |problem| Warning { file: name.to_owned(), problem };
     Ok((settings, warnings.into_iter().map(warning).collect()))

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use tollgate_filters::cache::{Mode, Modes, Pace};
-use tollgate_filters::guard;
+use tollgate_filters::{cache, guard};
 use tollgate_providers::{BaseUrl, Provider, Secret};
 use tollgate_routing::Table;
 use tollgate_telemetry::Profile;
@@ -246,22 +245,9 @@ pub enum CacheKind {
 pub struct Cache {
     /// Where entries are kept; in this process by default.
     pub kind: CacheKind,
-    /// How long an entry lives; 600 s by default.
-    pub ttl: Duration,
-    /// The size of all entries, in bytes; 256 MiB by default.
-    pub bytes_max: usize,
-    /// The size of one entry, in bytes; 1 MiB by default, or `bytes_max` if that is less.
-    pub entry_bytes_max: usize,
-    /// Whether streamed answers are cached.
-    pub streams: bool,
-    /// How fast they are told again; at once by default.
-    pub pace: Pace,
-    /// Which requests are looked for; those whose answer does not depend on chance by default.
-    pub mode: Mode,
-    /// What routes and functions say otherwise.
-    pub modes: Modes,
-    /// How long a request waits for an equal one; 30 s by default.
-    pub wait: Duration,
+    /// What it works by: 256 MiB of answers of at most 1 MiB, which live for 600 s, no streams, and 30 s
+    /// of waiting for an equal request by default.
+    pub settings: cache::Settings,
 }
 
 /// `pricing.<model>`: what a million tokens cost.

@@ -133,7 +133,8 @@ fn the_default_file_is_loaded_whole() {
 fn the_sections_of_the_default_file_arrive() {
     let (settings, _) = load("tollgate.yaml");
     assert_eq!(settings.security.guard.blocklist, ["internal only"]);
-    let cache = settings.cache.as_ref().unwrap();
+    let cache = &settings.cache.as_ref().unwrap().settings;
+    assert_eq!(cache.version, settings.version, "answers under another file are not found");
     assert_eq!((cache.ttl, cache.bytes_max), (Duration::from_secs(600), 256 << 20));
     assert_eq!(settings.pricing["gpt-4o"].cache_read, Some(1.25));
     assert!(!settings.genai.capture_content && settings.genai.enabled);

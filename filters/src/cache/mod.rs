@@ -82,7 +82,7 @@ pub enum Pace {
 pub type Modes = HashMap<(Layer, Arc<str>), Mode>;
 
 /// What the cache works by.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// How long an entry lives.
     pub ttl: Duration,

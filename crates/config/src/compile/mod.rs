@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
+use tollgate_filters::cache;
 use tollgate_providers::{AuthStyle, Capabilities, Dialect, Provider, catalog};
 use tollgate_routing::{Deadlines, Layer};
 
@@ -222,14 +223,18 @@ fn cache(document: &Document) -> Option<Cache> {
     let modes = own.filter_map(|(layer, name, mode)| Some(((layer, name.as_str().into()), mode?)));
     entry.enabled.then(|| Cache {
         kind: entry.kind.as_ref().map(|kind| kind.value).unwrap_or_default(),
-        ttl: Duration::from_secs(entry.ttl_secs.unwrap_or(CACHE_TTL_SECS)),
-        bytes_max,
-        entry_bytes_max: entry_bytes_max.unwrap_or(CACHE_ENTRY_BYTES_MAX).min(bytes_max),
-        streams: entry.streams,
-        pace: entry.replay.unwrap_or_default(),
-        mode: entry.mode.unwrap_or_default(),
-        modes: modes.collect(),
-        wait: entry.wait_ms.map_or(CACHE_WAIT, Duration::from_millis),
+        settings: cache::Settings {
+            ttl: Duration::from_secs(entry.ttl_secs.unwrap_or(CACHE_TTL_SECS)),
+            bytes_max,
+            entry_bytes_max: entry_bytes_max.unwrap_or(CACHE_ENTRY_BYTES_MAX).min(bytes_max),
+            streams: entry.streams,
+            pace: entry.replay.unwrap_or_default(),
+            mode: entry.mode.unwrap_or_default(),
+            modes: modes.collect(),
+            wait: entry.wait_ms.map_or(CACHE_WAIT, Duration::from_millis),
+            // As that of all settings, once it is known.
+            version: [0; 32],
+        },
     })
 }
 

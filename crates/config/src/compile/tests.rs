@@ -326,14 +326,15 @@ functions:
   a: { strategy: single, models: [m], cache: never }
 cache: { enabled: true, max_bytes: 1000 }";
     let cache = loaded(text).cache.unwrap();
-    assert_eq!((cache.kind, cache.mode, cache.pace), Default::default());
+    assert_eq!((cache.kind, cache.settings.mode, cache.settings.pace), Default::default());
+    let cache = &cache.settings;
     assert_eq!((cache.bytes_max, cache.entry_bytes_max), (1000, 1000), "no entry is larger");
     assert_eq!((cache.ttl, cache.wait), (Duration::from_secs(600), Duration::from_secs(30)));
     let mode = |layer, name: &str| cache.modes.get(&(layer, name.into())).copied();
     assert_eq!(mode(Layer::Route, "a"), Some(Mode::Force));
     assert_eq!(mode(Layer::Function, "a"), Some(Mode::Never));
     assert_eq!(mode(Layer::Route, "b"), None);
-    let plain = loaded(&text.replace(", max_bytes: 1000", "")).cache.unwrap();
+    let plain = loaded(&text.replace(", max_bytes: 1000", "")).cache.unwrap().settings;
     assert_eq!((plain.bytes_max, plain.entry_bytes_max), (256 << 20, 1 << 20));
 }
 
