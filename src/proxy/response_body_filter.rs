@@ -19,7 +19,10 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
     let may_fail_over = routed.may_fail_over();
     let Routed { current: Some(current), watch, holds, .. } = &mut **routed else { return Ok(()) };
     let Some(responding) = &mut current.responding else { return Ok(()) };
-    let flow = feed(responding, body.take(), end_of_stream);
+    // One reading of the clock for all that came together.
+    let now = Instant::now();
+    let had_content = responding.pipeline.has_content();
+    let flow = feed(responding, body.take(), end_of_stream, now);
     if holds.count(&responding.pipeline).is_err() {
         return Err(quota::end());
     }
@@ -30,10 +33,10 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
         Flow::Blocked(refusal) => return block(current, refusal),
         Flow::Failed(_) => *body = Some(responding.pipeline.release()),
     }
-    if responding.pipeline.has_content()
-        && let Some(flight) = &mut current.flight
-    {
-        flight.first_content(Instant::now().into_std());
+    if !had_content && responding.pipeline.has_content() {
+        if let Some(flight) = &mut current.flight {
+            flight.first_content(now.into_std());
+        }
     }
     if let Some(class) = responding.pipeline.error_class() {
         responding.class = Some(class);
@@ -49,7 +52,7 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
         *body = Some(own_filters(own, body.take().unwrap_or_default(), end_of_stream));
     }
     if let (Some(admission), Some(leaves)) = (&mut routed.admission, &*body) {
-        admission.record(leaves, Instant::now());
+        admission.record(leaves, now);
     }
     routed.arm(ctx.started);
     Ok(())
@@ -83,8 +86,12 @@ fn block(current: &mut Current, refusal: Refusal) -> Result<()> {
     Err(error)
 }
 
-fn feed(responding: &mut Responding, chunk: Option<Bytes>, end_of_stream: bool) -> Flow {
-    let now = Instant::now();
+fn feed(
+    responding: &mut Responding,
+    chunk: Option<Bytes>,
+    end_of_stream: bool,
+    now: Instant,
+) -> Flow {
     if !responding.pipeline.is_stream() {
         responding.progress_at = now;
     }
