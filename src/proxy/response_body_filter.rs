@@ -33,10 +33,11 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
         Flow::Blocked(refusal) => return block(current, refusal),
         Flow::Failed(_) => *body = Some(responding.pipeline.release()),
     }
-    if !had_content && responding.pipeline.has_content() {
-        if let Some(flight) = &mut current.flight {
-            flight.first_content(now.into_std());
-        }
+    if !had_content
+        && responding.pipeline.has_content()
+        && let Some(flight) = &mut current.flight
+    {
+        flight.first_content(now.into_std());
     }
     if let Some(class) = responding.pipeline.error_class() {
         responding.class = Some(class);

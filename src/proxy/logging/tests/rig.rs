@@ -219,5 +219,5 @@ async fn accept(
 }
 
 fn gateway_of(shared: &Arc<Shared>) -> Gateway {
-    Gateway::new(Arc::clone(shared), ConnectorOptions::new())
+    Gateway::new(Arc::clone(shared), ConnectorOptions::new(8))
 }
