@@ -123,8 +123,7 @@ pub(crate) struct Routed {
     pub(crate) watch: Arc<Watch>,
     pub(crate) installed: Option<Installed>,
     pub(crate) current: Option<Current>,
-    /// Whom the running attempt asks, until Pingora does.
-    pub(crate) peer: Option<Box<HttpPeer>>,
+    pub(crate) peer: Option<Box<HttpPeer>>, // of the running attempt, until Pingora asks for it
     pub(crate) failures: Vec<Failed>,
     /// Why no target can take the request.
     pub(crate) unsuited: Option<Untranslatable>,
