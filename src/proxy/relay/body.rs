@@ -30,18 +30,43 @@ pub(super) async fn pass(
     loop {
         let downstream = session.as_downstream_mut();
         let mut batch = wait::next(downstream, upstream, &watch, &mut timer, listening).await?;
-        let mut body = batch.take_bytes();
-        if body.is_some() || batch.ended {
-            response_body_filter::run(&mut body, batch.ended, ctx)?;
-            let at_once = write(session, ctx, body, batch.ended).await?;
+        let (body, filtered) = filter(&mut batch, ctx);
+        let ends = batch.ended && filtered.is_ok();
+        if !body.is_empty() || ends {
+            let at_once = write(session, ctx, Some(body), ends).await?;
             listening = batch.exhausted && at_once;
         }
+        filtered?;
         if let Some(error) = batch.failed {
             return fail(session, error).await;
         }
         if batch.ended {
             return Ok(());
         }
+    }
+}
+
+/// Each piece through the filters, and what leaves of all of them as one. Where a piece ends the
+/// answer, that is what left before it.
+fn filter(batch: &mut wait::Batch, ctx: &mut Ctx) -> (Bytes, Result<()>) {
+    let mut leaves = Vec::with_capacity(batch.pieces.len() + 1);
+    let ended = batch.ended.then_some(None);
+    for piece in batch.pieces.drain(..).map(Some).chain(ended) {
+        let ends = piece.is_none();
+        let mut body = piece;
+        if let Err(error) = response_body_filter::run(&mut body, ends, ctx) {
+            return (joined(leaves), Err(error));
+        }
+        leaves.extend(body.filter(|body| !body.is_empty()));
+    }
+    (joined(leaves), Ok(()))
+}
+
+fn joined(mut pieces: Vec<Bytes>) -> Bytes {
+    match pieces.len() {
+        0 => Bytes::new(),
+        1 => pieces.swap_remove(0),
+        _ => pieces.concat().into(),
     }
 }
 

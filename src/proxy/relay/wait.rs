@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v1::client::HttpSession as Upstream;
 use pingora::proxy::Session;
@@ -19,7 +19,9 @@ pub(super) const BATCH_BYTES_MAX: usize = 64 * 1024;
 /// What came of the answer's body.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    bytes: BytesMut,
+    /// As they were sent, each for itself: a limit may end the answer between two of them.
+    pub(super) pieces: Vec<Bytes>,
+    bytes: usize,
     /// Nothing follows.
     pub(super) ended: bool,
     /// The upstream broke off behind it.
@@ -82,13 +84,16 @@ impl Batch {
     /// Takes what is there.
     fn gather(&mut self, upstream: &mut Upstream, cx: &mut Context<'_>) {
         self.exhausted = false;
-        while self.bytes.len() < BATCH_BYTES_MAX && !self.ended {
+        while self.bytes < BATCH_BYTES_MAX && !self.ended {
             match pin!(upstream.read_body_ref()).poll(cx) {
                 Poll::Pending => {
                     self.exhausted = true;
                     return;
                 }
-                Poll::Ready(Ok(Some(piece))) => self.bytes.extend_from_slice(piece),
+                Poll::Ready(Ok(Some(piece))) => {
+                    self.bytes += piece.len();
+                    self.pieces.push(Bytes::copy_from_slice(piece));
+                }
                 Poll::Ready(Ok(None)) => self.ended = true,
                 Poll::Ready(Err(error)) => {
                     self.failed = Some(error.into_up());
@@ -100,10 +105,6 @@ impl Batch {
     }
 
     fn is_nothing(&self) -> bool {
-        self.bytes.is_empty() && !self.ended && self.failed.is_none()
-    }
-
-    pub(super) fn take_bytes(&mut self) -> Option<Bytes> {
-        (!self.bytes.is_empty()).then(|| self.bytes.split().freeze())
+        self.pieces.is_empty() && !self.ended && self.failed.is_none()
     }
 }
