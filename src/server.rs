@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::apps::HttpServerOptions;
+use pingora::connectors::ConnectorOptions;
 use pingora::listeners::ListenerConfig;
 use pingora::listeners::tls::TlsSettings;
 use pingora::protocols::http::v2::server::default_h2_options;
@@ -68,10 +69,12 @@ impl ProxyServer {
         options.h2c = settings.h2c;
         options.keepalive_request_limit = Some(KEEPALIVE_REQUESTS_MAX);
         options.h2_idle_timeout = Some(H2_IDLE);
-        let mut service = ProxyServiceBuilder::new(&server.configuration, Gateway { shared })
-            .name("gateway")
-            .server_options(options)
-            .build();
+        let connections = ConnectorOptions::from_server_conf(&server.configuration);
+        let mut service =
+            ProxyServiceBuilder::new(&server.configuration, Gateway::new(shared, connections))
+                .name("gateway")
+                .server_options(options)
+                .build();
         if let Some(proxy) = service.app_logic_mut() {
             let mut h2 = default_h2_options();
             h2.max_concurrent_streams(H2_STREAMS_MAX)

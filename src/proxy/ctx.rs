@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use pingora::upstreams::peer::HttpPeer;
 use tokio::time::Instant;
 use tollgate_filters::cache::{Admission, Status as CacheStatus};
 use tollgate_filters::guard::{Refusal, Told};
@@ -122,6 +123,7 @@ pub(crate) struct Routed {
     pub(crate) watch: Arc<Watch>,
     pub(crate) installed: Option<Installed>,
     pub(crate) current: Option<Current>,
+    pub(crate) peer: Option<Box<HttpPeer>>, // of the running attempt, until Pingora asks for it
     pub(crate) failures: Vec<Failed>,
     /// Why no target can take the request.
     pub(crate) unsuited: Option<Untranslatable>,
@@ -318,6 +320,7 @@ impl Routed {
             watch,
             installed: Some(installed),
             current: None,
+            peer: None,
             failures: Vec::new(),
             unsuited: None,
             repeat: false,

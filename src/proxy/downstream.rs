@@ -91,6 +91,30 @@ fn without_end(task: HttpTask) -> Option<HttpTask> {
     }
 }
 
+/// The error that ends an answer behind what was let through of it: [`Watch::cut`].
+pub(crate) fn ends_early(error: &'static str) -> Box<Error> {
+    Error::explain(ErrorType::new(error), "the answer ends before its end").into_up()
+}
+
+/// `write`, and whether it was done at once. Where the caller has to be waited for, and only there,
+/// that is timed.
+///
+/// # Errors
+/// Its own; the caller made no progress for [`WRITE_STALL_MAX`].
+pub(crate) async fn in_time<T>(write: impl Future<Output = Result<T>> + Send) -> Result<(T, bool)> {
+    let mut write = pin!(write);
+    if let Poll::Ready(written) = poll_fn(|cx| Poll::Ready(write.as_mut().poll(cx))).await {
+        return written.map(|written| (written, true));
+    }
+    match tokio::time::timeout(WRITE_STALL_MAX, write).await {
+        Ok(written) => written.map(|written| (written, false)),
+        Err(_) => {
+            let error = Error::explain(ErrorType::WriteTimedout, "the caller does not read");
+            Err(error.into_down())
+        }
+    }
+}
+
 fn placeholder() -> ServerSession {
     ServerSession::new_custom(Box::new(()))
 }
@@ -160,15 +184,7 @@ impl Watched {
     }
 
     async fn write_in_time<T>(write: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        match tokio::time::timeout(WRITE_STALL_MAX, write).await {
-            Ok(result) => result,
-            Err(_) => {
-                let mut error =
-                    Error::explain(ErrorType::WriteTimedout, "the caller does not read");
-                error.as_down();
-                Err(error)
-            }
-        }
+        in_time(write).await.map(|(written, _)| written)
     }
 }
 
@@ -218,9 +234,7 @@ impl CustomSession for Watched {
         if !tasks.is_empty() {
             Self::write_in_time(self.inner_mut().response_duplex_vec(tasks)).await?;
         }
-        let mut error = Error::explain(ErrorType::new(error), "the answer ends before its end");
-        error.as_up();
-        Err(error)
+        Err(ends_early(error))
     }
 
     fn set_read_timeout(&mut self, timeout: Option<Duration>) {

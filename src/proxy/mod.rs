@@ -17,7 +17,9 @@ mod fail_to_connect;
 mod fail_to_proxy;
 mod local;
 mod logging;
+mod proxy_upstream_filter;
 mod quota;
+mod relay;
 mod replay;
 mod request_body_filter;
 mod request_filter;
@@ -37,6 +39,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use pingora::connectors::ConnectorOptions;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
@@ -52,6 +55,15 @@ pub(crate) use resolve::Resolver;
 /// The proxy: stateless but for what all requests share.
 pub(crate) struct Gateway {
     pub(crate) shared: Arc<Shared>,
+    /// Connections of the attempts that are made in `relay/`.
+    upstreams: relay::Upstreams,
+}
+
+impl Gateway {
+    /// Its own connections are opened as `connections` say.
+    pub(crate) fn new(shared: Arc<Shared>, connections: ConnectorOptions) -> Self {
+        Self { shared, upstreams: relay::Upstreams::new(Some(connections)) }
+    }
 }
 
 #[async_trait]
@@ -66,8 +78,15 @@ impl ProxyHttp for Gateway {
         request_filter::run(self, session, ctx).await
     }
 
+    async fn proxy_upstream_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+        proxy_upstream_filter::run(self, session, ctx).await
+    }
+
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
-        upstream_peer::run(self, session, ctx).await
+        match ctx.routed.as_mut().and_then(|routed| routed.peer.take()) {
+            Some(peer) => Ok(peer),
+            None => upstream_peer::run(self, session, ctx).await,
+        }
     }
 
     fn fail_to_connect(

@@ -24,7 +24,10 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
         *body = None;
         return Ok(());
     }
-    let (first, flow) = feed(responding, body.take(), end_of_stream);
+    // One reading of the clock for all that came together.
+    let now = Instant::now();
+    let had_content = responding.pipeline.has_content();
+    let (first, flow) = feed(responding, body.take(), end_of_stream, now);
     if holds.count(&responding.pipeline).is_err() {
         if !responding.has_left {
             return Err(quota::end());
@@ -49,10 +52,11 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
         Flow::Failed(_) => *body = Some(joined(first, responding.pipeline.release())),
     }
     responding.has_left |= body.as_ref().is_some_and(|body| !body.is_empty());
-    if responding.pipeline.has_content()
+    if !had_content
+        && responding.pipeline.has_content()
         && let Some(flight) = &mut current.flight
     {
-        flight.first_content(Instant::now().into_std());
+        flight.first_content(now.into_std());
     }
     if let Some(class) = responding.pipeline.error_class() {
         responding.class = Some(class);
@@ -68,7 +72,7 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
         *body = Some(own_filters(own, body.take().unwrap_or_default(), end_of_stream));
     }
     if let (Some(admission), Some(leaves)) = (&mut routed.admission, &*body) {
-        admission.record(leaves, Instant::now());
+        admission.record(leaves, now);
     }
     routed.arm(ctx.started);
     Ok(())
@@ -99,8 +103,12 @@ fn block(current: &mut Current, refusal: Refusal) -> Result<()> {
 }
 
 /// What leaves at once, and what the end of it leads to.
-fn feed(responding: &mut Responding, chunk: Option<Bytes>, end_of_stream: bool) -> (Bytes, Flow) {
-    let now = Instant::now();
+fn feed(
+    responding: &mut Responding,
+    chunk: Option<Bytes>,
+    end_of_stream: bool,
+    now: Instant,
+) -> (Bytes, Flow) {
     if !responding.pipeline.is_stream() {
         responding.progress_at = now;
     }

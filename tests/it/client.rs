@@ -85,7 +85,7 @@ pub(crate) fn read(stream: &mut TcpStream, pieces: usize) -> io::Result<Answer> 
     let head_end = loop {
         if let Some(at) = raw.windows(4).position(|window| window == b"\r\n\r\n") {
             // An interim answer is followed by the real one.
-            if raw.starts_with(b"HTTP/1.1 100") {
+            if raw.starts_with(b"HTTP/1.1 10") {
                 raw.drain(..at + 4);
                 continue;
             }

@@ -53,6 +53,7 @@ mod planted_secrets;
 mod profiles;
 mod rag;
 mod redis_server;
+mod relay;
 mod reload;
 mod replay;
 mod rotel;

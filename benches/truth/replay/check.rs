@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate_mock::Received;
-use tollgate_store::{SpanKind, SpanRow, StatusCode};
+use tollgate_store::{Pairs, SpanKind, SpanRow, StatusCode};
 
 use super::client::Seen;
 use super::dialect::{CANARY, Counts};
@@ -271,7 +271,7 @@ impl Case<'_> {
 
 /// A span in one line.
 fn line(row: &SpanRow) -> String {
-    let texts = |all: &[(String, String)]| {
+    let texts = |all: &Pairs| {
         all.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")
     };
     let events = row.events.iter().map(|it| format!("{}[{}]", it.name, texts(&it.attributes)));

@@ -7,7 +7,10 @@
 //! Both are decided per SSE event, so that the end of an unfinished event waits for its rest;
 //! everything passes as slices of the chunks it came in.
 
+use std::sync::LazyLock;
+
 use bytes::{Bytes, BytesMut};
+use memchr::memmem::Finder;
 
 /// Most events that are held for a possible fail-over.
 pub const HELD_EVENTS_MAX: usize = 64;
@@ -100,7 +103,7 @@ impl Withhold {
 
     fn take_out(&mut self, chunk: Bytes) -> Bytes {
         let whole = self.cuts.last().is_some_and(|cut| cut.end == chunk.len());
-        let clean = self.cuts.iter().all(|cut| !cut.drop) && !has_null(&chunk);
+        let clean = self.cuts.iter().all(|cut| !cut.drop) && null_usage(&chunk).is_none();
         if self.unfinished.is_empty() && whole && clean {
             self.cuts.clear();
             return chunk;
@@ -131,21 +134,27 @@ impl Withhold {
     }
 }
 
-/// `"usage":null` as OpenAI and its copies write it, behind another member.
+/// `"usage":null` as OpenAI and its copies write it, and what is between it and the member before.
 ///
 /// It cannot stand inside a JSON string, whose quotes would be escaped.
-const NULL_USAGE: [&[u8]; 2] = [b",\"usage\":null", b", \"usage\": null"];
+const NULL_USAGE: [(&[u8], &[u8]); 2] = [(b",", b"\"usage\":null"), (b", ", b"\"usage\": null")];
+/// What all ways of writing it have in common. Made once: the search is made for every event.
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\":"));
 
-fn has_null(bytes: &[u8]) -> bool {
-    NULL_USAGE.iter().any(|member| memchr::memmem::find(bytes, member).is_some())
+/// Where the first of it begins and ends.
+fn null_usage(bytes: &[u8]) -> Option<(usize, usize)> {
+    USAGE.find_iter(bytes).find_map(|at| {
+        let (before, rest) = bytes.split_at_checked(at)?;
+        let (comma, member) = NULL_USAGE
+            .iter()
+            .find(|(comma, member)| before.ends_with(comma) && rest.starts_with(member))?;
+        Some((at - comma.len(), at + member.len()))
+    })
 }
 
 /// An event without its `"usage":null`, as slices.
 fn without_null(event: Bytes, out: &mut Vec<Bytes>) {
-    let found = NULL_USAGE.iter().find_map(|member| {
-        memchr::memmem::find(&event, member).map(|start| (start, start + member.len()))
-    });
-    match found {
+    match null_usage(&event) {
         Some((start, end)) => out.extend([event.slice(..start), event.slice(end..)]),
         None => out.push(event),
     }

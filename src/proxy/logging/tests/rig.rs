@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pingora::apps::HttpServerApp;
+use pingora::connectors::ConnectorOptions;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::l4::stream::Stream;
 use pingora::proxy::http_proxy;
@@ -97,7 +98,7 @@ impl Rig {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let gateway = listener.local_addr().unwrap();
         let (tasks, begun) = (Tasks::default(), Begun::default());
-        let faulty = Faulty(Gateway { shared: Arc::clone(&shared) }, Arc::clone(&begun));
+        let faulty = Faulty(gateway_of(&shared), Arc::clone(&begun));
         runtime.spawn(accept(listener, faulty, Arc::clone(&tasks), stopping));
         let runtime = Some(runtime);
         Self { shared, store, mock, gateway, tasks, begun, stop, runtime, _folder: folder }
@@ -215,4 +216,8 @@ async fn accept(
         });
         tasks.lock().unwrap().insert(peer, task.abort_handle());
     }
+}
+
+fn gateway_of(shared: &Arc<Shared>) -> Gateway {
+    Gateway::new(Arc::clone(shared), ConnectorOptions::new(8))
 }

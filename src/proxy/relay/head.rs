@@ -1,0 +1,58 @@
+//! The answer's head on its way down.
+
+use http::{StatusCode, Version, header};
+use pingora::http::ResponseHeader;
+use pingora::protocols::http::HttpTask;
+use pingora::protocols::http::v1::client::HttpSession as Upstream;
+use pingora::proxy::Session;
+use pingora::{Error, ErrorType, Result};
+
+use super::wait::unless_over;
+use crate::proxy::ctx::Ctx;
+use crate::proxy::{response_filter, upstream_response_filter};
+
+/// Passes heads on until one is final. `true`: no body follows.
+///
+/// # Errors
+/// Of the hooks, which may want another attempt; of either side.
+pub(super) async fn pass(
+    session: &mut Session,
+    upstream: &mut Upstream,
+    ctx: &mut Ctx,
+    mut task: HttpTask,
+) -> Result<bool> {
+    loop {
+        let HttpTask::Header(mut head, ends) = task else {
+            let what = "the answer did not begin with its head";
+            return Err(Error::explain(ErrorType::InvalidHTTPHeader, what).into_up());
+        };
+        let status = head.status;
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            let what = "the upstream changes a protocol that nobody asked it to change";
+            return Err(Error::explain(ErrorType::InvalidHTTPHeader, what).into_up());
+        }
+        upstream_response_filter::run(&head, ctx)?;
+        if !ends && !status.is_informational() {
+            frame(&mut head)?;
+        }
+        response_filter::run(session, &mut head, ctx)?;
+        let downstream = session.as_downstream_mut();
+        downstream.response_duplex_vec(vec![HttpTask::Header(head, ends)]).await?;
+        if !status.is_informational() {
+            return Ok(ends);
+        }
+        let next = async { upstream.read_response_task().await.map_err(Error::into_up) };
+        task = unless_over(session, next).await?;
+    }
+}
+
+/// A body that ends with its connection goes on in chunks, so that the caller's connection stays.
+fn frame(head: &mut ResponseHeader) -> Result<()> {
+    let framed = |name| head.headers.contains_key(name);
+    let bodiless = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if !bodiless && !framed(header::TRANSFER_ENCODING) && !framed(header::CONTENT_LENGTH) {
+        head.set_version(Version::HTTP_11);
+        head.insert_header(header::TRANSFER_ENCODING, "chunked")?;
+    }
+    Ok(())
+}

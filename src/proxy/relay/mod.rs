@@ -1,0 +1,75 @@
+//! One attempt at a stream over HTTP/1.1, from the connection to the answer's end, in one loop.
+//!
+//! Pingora runs an attempt as two halves with a channel between them, so that each event of a stream
+//! passes the request's task twice and wakes it by itself in between. Where streams are slow, that is
+//! most of what an event costs beside the kernel's share. Here one future waits for the upstream, the
+//! caller and the deadlines, and does what there is to do at once. The hooks are the same ones, called
+//! in the same order.
+
+mod body;
+mod head;
+mod request;
+mod wait;
+
+use pingora::connectors::http::Connector;
+use pingora::protocols::http::client::HttpSession;
+use pingora::protocols::http::v1::client::HttpSession as Upstream;
+use pingora::proxy::Session;
+use pingora::upstreams::peer::{HttpPeer, Peer};
+use pingora::{Error, ErrorType, Result};
+
+use crate::proxy::ctx::Ctx;
+use crate::proxy::{Gateway, connected_to_upstream, error_while_proxy, fail_to_connect};
+
+/// Connections to upstreams that are not in Pingora's own pool.
+pub(crate) type Upstreams = Connector<()>;
+
+/// Makes the attempt that `peer` is for.
+///
+/// # Errors
+/// Why there is no answer, or no more of it, as `error_while_proxy` and `fail_to_connect` put it:
+/// `retry` says whether another attempt follows.
+pub(crate) async fn attempt(
+    gateway: &Gateway,
+    session: &mut Session,
+    ctx: &mut Ctx,
+    peer: &HttpPeer,
+) -> Result<()> {
+    let (mut upstream, reused) = match gateway.upstreams.get_http_session(peer).await {
+        Ok((HttpSession::H1(upstream), reused)) => (upstream, reused),
+        Ok(_) => {
+            let what = "a plain connection speaks HTTP/1.1";
+            return Error::e_explain(ErrorType::InternalError, what);
+        }
+        Err(mut error) => {
+            error.as_up();
+            return Err(fail_to_connect::run(ctx, error).into_up());
+        }
+    };
+    connected_to_upstream::run(reused, peer, ctx);
+    upstream.write_timeout = peer.options.write_timeout;
+    match exchange(session, &mut upstream, ctx).await {
+        Ok(reusable) => {
+            if !reusable {
+                return Ok(());
+            }
+            let upstream = HttpSession::H1(upstream);
+            gateway.upstreams.release_http_session(upstream, peer, peer.idle_timeout()).await;
+            Ok(())
+        }
+        Err(error) => {
+            // Whatever is still to come of the answer, nobody wants it.
+            drop(upstream);
+            Err(error_while_proxy::run(session, error, ctx, reused))
+        }
+    }
+}
+
+/// `true`: the connection may take another request.
+async fn exchange(session: &mut Session, upstream: &mut Upstream, ctx: &mut Ctx) -> Result<bool> {
+    let (head, taken) = request::send(session, upstream, ctx).await?;
+    if !head::pass(session, upstream, ctx, head).await? {
+        body::pass(session, upstream, ctx).await?;
+    }
+    Ok(taken)
+}

@@ -1,0 +1,110 @@
+//! Waiting, with an eye on the caller and on the clock.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::http::v1::client::HttpSession as Upstream;
+use pingora::proxy::Session;
+use pingora::{Error, ErrorType, Result};
+use tokio::time::Sleep;
+
+use crate::proxy::watch::Watch;
+
+/// What is gathered of pieces that are there together, before it is passed on.
+pub(super) const BATCH_BYTES_MAX: usize = 64 * 1024;
+
+/// What came of the answer's body.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// As they were sent, each for itself: a limit may end the answer between two of them.
+    pub(super) pieces: Vec<Bytes>,
+    bytes: usize,
+    /// Nothing follows.
+    pub(super) ended: bool,
+    /// The upstream broke off behind it.
+    pub(super) failed: Option<Box<Error>>,
+    /// The upstream has no more just now, and wakes this task when it has.
+    pub(super) exhausted: bool,
+}
+
+/// `work`, unless the caller leaves or a deadline passes meanwhile.
+pub(super) async fn unless_over<T>(
+    session: &mut Session,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::select! {
+        biased;
+        result = work => result,
+        over = session.as_downstream_mut().read_body_or_idle(true) => Err(end_of(over)),
+    }
+}
+
+/// The next of the body. `listening`: the upstream had nothing a moment ago, and this task has not
+/// been away since; so it is not asked before it calls.
+pub(super) async fn next(
+    downstream: &mut ServerSession,
+    upstream: &mut Upstream,
+    watch: &Watch,
+    timer: &mut Pin<Box<Sleep>>,
+    mut listening: bool,
+) -> Result<Batch> {
+    let mut caller = pin!(downstream.read_body_or_idle(true));
+    let mut batch = Batch::default();
+    poll_fn(|cx| {
+        if !std::mem::take(&mut listening) {
+            if let Poll::Ready(over) = caller.as_mut().poll(cx) {
+                return Poll::Ready(Err(end_of(over)));
+            }
+            batch.gather(upstream, cx);
+            if !batch.is_nothing() {
+                return Poll::Ready(Ok(std::mem::take(&mut batch)));
+            }
+        }
+        watch.poll_due(timer, cx).map(|deadline| {
+            Err(Error::explain(ErrorType::ReadTimedout, deadline.field()).into_down())
+        })
+    })
+    .await
+}
+
+/// The caller has nothing more to say, so whatever it says is its end.
+fn end_of(over: Result<Option<Bytes>>) -> Box<Error> {
+    match over {
+        Err(error) => error.into_down(),
+        Ok(_) => Error::explain(ErrorType::ConnectionClosed, "the caller left").into_down(),
+    }
+}
+
+// === impl Batch ===
+
+impl Batch {
+    /// Takes what is there.
+    fn gather(&mut self, upstream: &mut Upstream, cx: &mut Context<'_>) {
+        self.exhausted = false;
+        while self.bytes < BATCH_BYTES_MAX && !self.ended {
+            match pin!(upstream.read_body_ref()).poll(cx) {
+                Poll::Pending => {
+                    self.exhausted = true;
+                    return;
+                }
+                Poll::Ready(Ok(Some(piece))) => {
+                    self.bytes += piece.len();
+                    self.pieces.push(Bytes::copy_from_slice(piece));
+                }
+                Poll::Ready(Ok(None)) => self.ended = true,
+                Poll::Ready(Err(error)) => {
+                    self.failed = Some(error.into_up());
+                    return;
+                }
+            }
+            self.ended = self.ended || upstream.is_body_done();
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.pieces.is_empty() && !self.ended && self.failed.is_none()
+    }
+}
