@@ -5,7 +5,8 @@ use tollgate_providers::translate::{Target, Untranslatable, translate_request};
 use tollgate_providers::{Dialect, Endpoint, Peek};
 use tollgate_routing::{Attempt, Flight};
 
-use crate::proxy::ctx::{Current, Routed, Started};
+use crate::proxy::ctx::{Current, Routed};
+use crate::proxy::started::Started;
 
 /// Makes `attempt` the running one.
 ///

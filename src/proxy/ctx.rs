@@ -1,7 +1,7 @@
 //! One request's state, as phases: what is known grows, and each part is there or not as a whole.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -24,6 +24,7 @@ use tollgate_telemetry::{SpanId, TraceContext};
 
 use crate::proxy::downstream::Installed;
 use crate::proxy::quota::Holds;
+use crate::proxy::started::Started;
 use crate::proxy::watch::{Deadline, Watch};
 use crate::proxy::{logging, subject};
 use crate::shared::Shared;
@@ -78,13 +79,6 @@ pub(crate) struct SpanIds {
     pub(crate) http: SpanId,
     /// The GenAI span; named in the upstream request's `traceparent`.
     pub(crate) genai: SpanId,
-}
-
-/// One moment on both clocks.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Started {
-    pub(crate) at: Instant,
-    pub(crate) unix_ns: u64,
 }
 
 /// What the request line and headers said, for the HTTP span.
@@ -187,26 +181,6 @@ pub(crate) struct Failed {
     pub(crate) started: Started,
     pub(crate) duration: Duration,
     pub(crate) error: AttemptError,
-}
-
-// === impl Started ===
-
-impl Started {
-    pub(crate) fn now() -> Self {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let unix_ns = u64::try_from(unix.as_nanos()).unwrap_or(u64::MAX);
-        Self { at: Instant::now(), unix_ns }
-    }
-
-    /// The wall clock's reading for a later instant of the steady clock.
-    pub(crate) fn unix_ns_at(&self, at: Instant) -> u64 {
-        self.unix_ns + nanos(at.saturating_duration_since(self.at))
-    }
-}
-
-/// A duration in whole nanoseconds.
-pub(crate) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 // === impl Ctx ===

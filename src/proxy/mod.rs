@@ -28,6 +28,7 @@ mod respond;
 mod response_body_filter;
 mod response_filter;
 mod route_header;
+mod started;
 pub(crate) mod subject;
 mod upstream_peer;
 mod upstream_request_filter;

@@ -1,7 +1,7 @@
-//! The last hook before Pingora's own loop of attempts: a stream that can do without that loop has
+//! The last hook before Pingora's own loop of attempts: a call that can do without that loop has
 //! its attempts here, see `relay/`.
 
-use http::{HeaderMap, Version, header};
+use http::{HeaderMap, Method, Version, header};
 use pingora::Result;
 use pingora::proxy::Session;
 
@@ -30,10 +30,12 @@ pub(crate) async fn run(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx)
     }
 }
 
-/// HTTP/1.1 on the caller's side, and nothing said of the connection but whether it stays open.
+/// A call over HTTP/1.1 on the caller's side, and nothing said of the connection but whether it stays
+/// open.
 fn is_eligible(session: &Session, ctx: &Ctx) -> bool {
     let request = session.req_header();
-    ctx.routed.as_ref().is_some_and(|routed| routed.facts.stream)
+    ctx.routed.is_some()
+        && request.method == Method::POST
         && request.version == Version::HTTP_11
         && !request.headers.contains_key(header::UPGRADE)
         && is_plain(&request.headers)

@@ -15,9 +15,10 @@ use tollgate_filters::response::{self, Body, Pipeline};
 use tollgate_providers::Endpoint;
 use tollgate_providers::media::MediaForm;
 
-use crate::proxy::ctx::{Ctx, Replayed, Started};
+use crate::proxy::ctx::{Ctx, Replayed};
 use crate::proxy::downstream::WRITE_STALL_MAX;
 use crate::proxy::respond;
+use crate::proxy::started::Started;
 use crate::proxy::upstream_peer::pause;
 use crate::proxy::upstream_response_filter::content_bytes_max;
 

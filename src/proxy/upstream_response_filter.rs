@@ -14,7 +14,8 @@ use tollgate_providers::translate::Reply;
 use tollgate_providers::{Dialect, Endpoint, EndpointKind, ErrorClass};
 use tollgate_routing::{Failure, FailureKind, parse_limit_reset, parse_retry_after};
 
-use crate::proxy::ctx::{AttemptError, Ctx, Current, Responding, Routed, Started};
+use crate::proxy::ctx::{AttemptError, Ctx, Current, Responding, Routed};
+use crate::proxy::started::Started;
 
 /// Text kept of one stream for its span (`MAX_ACCUMULATED_CONTENT_BYTES`).
 const CONTENT_BYTES_MAX: usize = 64 * 1024;

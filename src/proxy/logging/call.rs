@@ -13,8 +13,9 @@ use tollgate_telemetry::genai::{
 };
 
 use super::{End, cached, content, cost, guard, tool_calls, usage};
-use crate::proxy::ctx::{Ctx, Current, Failed, Replayed, Routed, Started};
+use crate::proxy::ctx::{Ctx, Current, Failed, Replayed, Routed};
 use crate::proxy::quota;
+use crate::proxy::started::Started;
 
 /// The call, and how it ended where it was routed.
 pub(super) fn call(

@@ -1,10 +1,10 @@
-//! One attempt at a stream over HTTP/1.1, from the connection to the answer's end, in one loop.
+//! One attempt over HTTP/1.1, from the connection to the answer's end, in one loop.
 //!
 //! Pingora runs an attempt as two halves with a channel between them, so that each event of a stream
 //! passes the request's task twice and wakes it by itself in between. Where streams are slow, that is
-//! most of what an event costs beside the kernel's share. Here one future waits for the upstream, the
-//! caller and the deadlines, and does what there is to do at once. The hooks are the same ones, called
-//! in the same order.
+//! most of what an event costs beside the kernel's share; a small request pays for it, too. Here one
+//! future waits for the upstream, the caller and the deadlines, and does what there is to do at once.
+//! The hooks are the same ones, called in the same order.
 
 mod body;
 mod head;
