@@ -35,23 +35,23 @@ static KEPT: LazyLock<Kept> = LazyLock::new(|| {
         parent_span_id: format!("{at:016x}"),
         name: MARKER.to_owned(),
         attributes: vec![
-            ("gen_ai.request.model".to_owned(), MARKER.to_owned()),
-            ("gen_ai.usage.input_tokens".to_owned(), "7".to_owned()),
+            ("gen_ai.request.model".into(), MARKER.to_owned()),
+            ("gen_ai.usage.input_tokens".into(), "7".to_owned()),
         ],
-        resource_attributes: vec![("project.id".to_owned(), MARKER.to_owned())],
+        resource_attributes: vec![("project.id".into(), MARKER.to_owned())].into(),
         events: vec![EventRow { name: MARKER.to_owned(), ..EventRow::default() }],
         ..SpanRow::default()
     });
     runtime.block_on(store.insert(rows.collect())).unwrap();
     let origin = Arc::new(Origin {
         service_name: MARKER.to_owned(),
-        resource_attributes: vec![("project.id".to_owned(), MARKER.to_owned())],
+        resource_attributes: vec![("project.id".into(), MARKER.to_owned())],
         ..Origin::default()
     });
     let point = |point| MetricRow {
         origin: Arc::clone(&origin),
         metric: Arc::new(Metric { name: MARKER.to_owned(), ..Metric::default() }),
-        attributes: vec![("k".to_owned(), MARKER.to_owned())],
+        attributes: vec![("k".into(), MARKER.to_owned())],
         start_ns: 0,
         time_ns: 1_700_000_000_000_000_000,
         flags: 0,
