@@ -4,7 +4,7 @@ use bytes::Bytes;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Instant;
 use tollgate_filters::guard::Refusal;
-use tollgate_filters::response::{Flow, OwnChain};
+use tollgate_filters::response::{Flow, OwnChain, joined};
 
 use crate::proxy::ctx::{AttemptError, Ctx, Current, Responding, Routed};
 use crate::proxy::quota;
@@ -122,14 +122,5 @@ fn feed(
             (first, responding.pipeline.on_end(now))
         }
         flow => (Bytes::new(), flow),
-    }
-}
-
-/// Two pieces as one; without a copy where one is empty.
-fn joined(first: Bytes, rest: Bytes) -> Bytes {
-    match (first.is_empty(), rest.is_empty()) {
-        (true, _) => rest,
-        (_, true) => first,
-        _ => [first, rest].concat().into(),
     }
 }

@@ -24,7 +24,7 @@ pub use decode::BODY_BYTES_MAX;
 pub use hold::{Bounds, EVENT_BYTES_MAX, Guarded, TEXTS_MAX};
 pub use meter::{Gaps, Meter, STALL_MIN, Times, is_content};
 pub use own::{AnswerHead, BodyFilter, OwnChain, OwnFilter, OwnFilters};
-pub use pipeline::{Pipeline, Seen};
+pub use pipeline::{Pipeline, Seen, joined};
 pub use settings::{Settings, Translation};
 pub use tool_calls::{ToolCallTimes, ToolCalls};
 pub use withhold::{HELD_BYTES_MAX, HELD_EVENTS_MAX, Withhold};

@@ -372,7 +372,7 @@ impl std::fmt::Debug for Pipeline {
 }
 
 /// Two pieces as one; without a copy where one is empty.
-fn joined(first: Bytes, rest: Bytes) -> Bytes {
+pub fn joined(first: Bytes, rest: Bytes) -> Bytes {
     match (first.is_empty(), rest.is_empty()) {
         (true, _) => rest,
         (_, true) => first,

@@ -33,7 +33,8 @@ fn in_pieces(detectors: &Detectors, pieces: &[&str]) -> Vec<Finding> {
     found
 }
 
-fn pieces_of<'t>(text: &'t str, sizes: &[usize]) -> Vec<&'t str> {
+/// A text in pieces of these sizes, in turn; each ends with a character.
+pub(crate) fn pieces_of<'t>(text: &'t str, sizes: &[usize]) -> Vec<&'t str> {
     let (mut pieces, mut rest) = (Vec::new(), text);
     for size in sizes.iter().cycle() {
         if rest.is_empty() {

@@ -6,7 +6,7 @@ mod near_misses;
 pub(crate) mod properties;
 mod shortcuts;
 
-pub(crate) use super::scanner::tests::SAMPLES;
+pub(crate) use super::scanner::tests::{SAMPLES, pieces_of};
 use super::{Detectors, Kind};
 
 /// What is found of one kind, as text.

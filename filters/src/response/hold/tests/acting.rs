@@ -6,7 +6,7 @@ use tollgate_providers::error_body::ErrorBody;
 
 use super::rig::{PARTS, Part, events, marked, pass, read, rules, rules_of};
 use crate::detect::Kind;
-use crate::detect::tests::SAMPLES;
+use crate::detect::tests::{SAMPLES, pieces_of};
 use crate::guard::reading::look_through;
 use crate::guard::{Action, Cause, Findings, What};
 use crate::response::Flow;
@@ -173,15 +173,7 @@ proptest! {
         let part = parts[part % parts.len()];
         let rules = rules(&Kind::ALL, Action::Redact);
         let all = written(part, &text);
-        let (mut pieces, mut rest) = (Vec::new(), &*all);
-        for size in sizes.iter().cycle() {
-            if rest.is_empty() {
-                break;
-            }
-            let (piece, later) = rest.split_at(rest.ceil_char_boundary((*size).min(rest.len())));
-            pieces.push(piece);
-            rest = later;
-        }
+        let pieces = pieces_of(&all, &sizes);
         let stream = events(dialect, part, &pieces).concat();
         let chunks: Vec<&[u8]> = stream.as_bytes().chunks(chunk).collect();
         let (out, ..) = pass(dialect, &rules, &chunks);

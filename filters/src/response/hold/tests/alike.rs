@@ -7,7 +7,7 @@ use tollgate_providers::Dialect;
 
 use super::rig::{PARTS, Part, events, pass, read, rules};
 use crate::detect::Kind;
-use crate::detect::tests::SAMPLES;
+use crate::detect::tests::{SAMPLES, pieces_of};
 use crate::guard::{Action, Findings, Refusal, Rules};
 use crate::response::Flow;
 
@@ -111,19 +111,6 @@ fn streamed(
     }
 }
 
-fn cut<'t>(text: &'t str, sizes: &[usize]) -> Vec<&'t str> {
-    let (mut pieces, mut rest) = (Vec::new(), text);
-    for size in sizes.iter().cycle() {
-        if rest.is_empty() {
-            break;
-        }
-        let (piece, later) = rest.split_at(rest.ceil_char_boundary((*size).min(rest.len())));
-        pieces.push(piece);
-        rest = later;
-    }
-    pieces
-}
-
 #[test]
 fn every_sample_in_every_dialect_and_text_comes_out_alike() {
     for (dialect, parts) in PARTS {
@@ -135,7 +122,7 @@ fn every_sample_in_every_dialect_and_text_comes_out_alike() {
                     for text in [format!("é Say {sample}, then"), json] {
                         let whole = not_streamed(dialect, *part, &rules, &text);
                         for size in [1, text.len()] {
-                            let pieces = cut(&text, &[size]);
+                            let pieces = pieces_of(&text, &[size]);
                             let stream = streamed(dialect, *part, &rules, &pieces, 1 << 20);
                             let what = format!("{dialect:?} {part:?} {action:?} {text} by {size}");
                             assert_eq!((&stream.0, &stream.2), (&whole.0, &whole.2), "{what}");
@@ -169,7 +156,7 @@ proptest! {
         let kinds = kind.map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
         let rules = rules(&kinds, Action::Redact);
         let whole = not_streamed(dialect, part, &rules, &text);
-        let stream = streamed(dialect, part, &rules, &cut(&text, &sizes), chunk_bytes);
+        let stream = streamed(dialect, part, &rules, &pieces_of(&text, &sizes), chunk_bytes);
         prop_assert_eq!(stream, whole);
     }
 }
