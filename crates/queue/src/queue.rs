@@ -54,6 +54,7 @@ pub struct Consumer<D: Disk = Folder> {
 
 struct Append {
     records: Vec<Record>,
+    /// What is reserved for it.
     bytes: u64,
     done: oneshot::Sender<Result<(), QueueError>>,
 }
@@ -71,10 +72,10 @@ impl QueueSettings {
         self.segment_bytes_max.min(self.bytes_max / SEGMENTS_OF_BOUND)
     }
 
-    /// The most that one append can have: it fits when all else is delivered.
+    /// The most that one append can have, with the header of its segment: it fits when all else is
+    /// delivered.
     fn append_bytes_max(&self) -> u64 {
-        let overhead = self.segment_bytes_max() + SEGMENT_HEADER_BYTES;
-        self.bytes_max.saturating_sub(overhead)
+        self.bytes_max.saturating_sub(self.segment_bytes_max())
     }
 }
 
@@ -120,7 +121,8 @@ impl Queue {
         if records.is_empty() {
             return Ok(());
         }
-        let bytes = records.iter().map(record_bytes).sum::<u64>();
+        // It may be what begins a segment.
+        let bytes = records.iter().map(record_bytes).sum::<u64>() + SEGMENT_HEADER_BYTES;
         let sender = self.admit(&records, bytes)?;
         let (done, durable) = oneshot::channel();
         if let Err(refused) = sender.try_send(Append { records, bytes, done }) {
@@ -162,7 +164,7 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// Bytes that wait for the disk.
+    /// Bytes that wait for the disk, as many as they can become there.
     pub fn pending_bytes(&self) -> u64 {
         self.index.lock().reserved_bytes
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::clickhouse::shim::Shim;
 use crate::harness::PATIENCE;
 
-const CLIENTS: u64 = 3;
+pub(crate) const CLIENTS: u64 = 3;
 const SPANS_OF_EXPORT: u64 = 20;
 
 /// What the clients were told, by trace.

@@ -133,11 +133,11 @@ async fn a_queue_takes_what_it_has_room_for_and_not_a_byte_more() {
     let (queue, mut consumer) = Queue::open_on(Model::new(1), settings(bytes_max)).unwrap();
     let mut taken = 0;
     // Segments of 1000 bytes: 40 + 7 * 128.
-    while queue.stats().bytes + 40 + 128 <= bytes_max {
+    while queue.stats().bytes + 2 * 40 + 128 <= bytes_max {
         queue.append(vec![record(1, 100)]).await.unwrap();
         taken += 1;
     }
-    let left = usize::try_from(bytes_max - queue.stats().bytes).unwrap() - 28;
+    let left = usize::try_from(bytes_max - queue.stats().bytes).unwrap() - 40 - 28;
     let error = queue.append(vec![record(1, left + 1)]).await.unwrap_err();
     assert!(matches!(error, QueueError::Full { bytes_max: 8_000, .. }), "{error}");
     assert!(error.is_retryable());
@@ -152,6 +152,19 @@ async fn a_queue_takes_what_it_has_room_for_and_not_a_byte_more() {
     assert_eq!(delivered, taken);
     assert!(queue.has_room());
     queue.append(vec![record(1, left + 1)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_headers_of_segments_are_within_the_bound() {
+    let bytes_max = 8_000;
+    for payload in 1..=300 {
+        let (queue, _consumer) = Queue::open_on(Model::new(1), settings(bytes_max)).unwrap();
+        while queue.append(vec![record(1, payload)]).await.is_ok() {}
+        let bytes = queue.stats().bytes;
+        assert!(bytes <= bytes_max, "payloads of {payload}: {bytes}");
+        // The next one and a header would have been too much.
+        assert!(bytes + 28 + payload as u64 + 40 > bytes_max, "payloads of {payload}: {bytes}");
+    }
 }
 
 #[tokio::test]
@@ -189,11 +202,11 @@ async fn appends_that_wait_for_the_disk_are_bounded_and_share_one_sync() {
     until(|| disk.syncs.load(Ordering::Relaxed) == syncs + 1).await;
     for id in 2..6 {
         waiting.push(append(id));
-        until(|| queue.pending_bytes() == u64::from(id) * 38).await;
+        until(|| queue.pending_bytes() == u64::from(id) * 78).await;
     }
     let error = queue.append(vec![record(6, 10)]).await.unwrap_err();
     assert!(matches!(error, QueueError::Busy { appends_max: 4 }) && error.is_retryable());
-    assert_eq!((queue.stats().refused_disk, queue.pending_bytes()), (1, 5 * 38));
+    assert_eq!((queue.stats().refused_disk, queue.pending_bytes()), (1, 5 * 78));
     assert!(waiting.iter().all(|append| !append.is_finished()), "acknowledged without a sync");
     disk.close(false);
     for append in waiting {
