@@ -25,16 +25,22 @@ struct Upstream {
 impl Upstream {
     /// Answers each request with `answer`; `closes`: and then closes the connection.
     fn start(answer: Vec<u8>, closes: bool) -> Self {
+        Self::with(move |stream, heads| serve(stream, &answer, closes, heads))
+    }
+
+    /// Does so with each connection.
+    fn with(serve: impl Fn(TcpStream, &Mutex<Vec<String>>) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let (connections, heads) = (Arc::<AtomicUsize>::default(), Arc::<Mutex<Vec<_>>>::default());
         let upstream = Self { addr, connections, heads };
         let (connections, heads) = (Arc::clone(&upstream.connections), Arc::clone(&upstream.heads));
+        let serve = Arc::new(serve);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 connections.fetch_add(1, Ordering::Relaxed);
-                let (answer, heads) = (answer.clone(), Arc::clone(&heads));
-                std::thread::spawn(move || serve(stream, &answer, closes, &heads));
+                let (serve, heads) = (Arc::clone(&serve), Arc::clone(&heads));
+                std::thread::spawn(move || serve(stream, &heads));
             }
         });
         upstream
@@ -185,4 +191,83 @@ fn a_header_that_connection_names_stays_here() {
     assert!(post(world.gateway, PATH, &headers, BODY).complete);
     let head = upstream.head();
     assert!(!head.contains("x-hop") && head.contains("x-end: 2"), "{head}");
+}
+
+#[test]
+fn an_answer_that_comes_byte_by_byte_is_the_same_answer() {
+    let answer = chunks([EVENT, "data: {\"choi", "ces\":[]}\n\n", DONE]);
+    let text = format!("{EVENT}data: {{\"choices\":[]}}\n\n{DONE}");
+    let upstream = Upstream::with(move |mut stream, _| {
+        stream.set_nodelay(true).unwrap();
+        let mut piece = [0; 16 * 1024];
+        while stream.read(&mut piece).is_ok_and(|read| read > 0) {
+            answer.iter().for_each(|byte| stream.write_all(&[*byte]).unwrap());
+        }
+    });
+    let world = upstream.world();
+    for _ in 0..2 {
+        let answer = post(world.gateway, PATH, &[], BODY);
+        assert!(answer.complete);
+        assert_eq!(answer.text(), text);
+    }
+    assert_eq!(upstream.connections.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn an_upstream_may_answer_before_it_took_the_request_and_take_no_more_of_it() {
+    const REFUSAL: &str = r#"{"error":{"message":"too much","type":"invalid_request_error"}}"#;
+    let answer =
+        format!("HTTP/1.1 413 Too Large\r\ncontent-length: {}\r\n\r\n{REFUSAL}", REFUSAL.len());
+    // Each connection stays open, and unread beyond its first bytes.
+    let open = Mutex::new(Vec::new());
+    let upstream = Upstream::with(move |mut stream, _| {
+        let read = stream.read(&mut [0; 1024]).unwrap();
+        assert!(read > 0);
+        stream.write_all(answer.as_bytes()).unwrap();
+        open.lock().unwrap().push(stream);
+    });
+    let world = upstream.world();
+    // More than all the buffers between have room for.
+    let body = BODY.replace("hi", &"long ".repeat(4 << 20));
+    for connections in 1..3 {
+        let answer = post(world.gateway, PATH, &[], &body);
+        assert_eq!((answer.status, answer.text().as_ref()), (413, REFUSAL));
+        assert_eq!(upstream.connections.load(Ordering::Relaxed), connections);
+    }
+}
+
+#[test]
+fn a_connection_with_more_in_it_than_the_answer_is_not_used_again() {
+    let plain = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    let whole = chunks([EVENT, DONE]);
+    for answer in [format!("{plain}{{}}").into_bytes(), [&whole[..], b"\r\n"].concat()] {
+        let upstream = Upstream::start(answer, false);
+        let world = upstream.world();
+        for connections in 1..3 {
+            let answer = post(world.gateway, PATH, &[], BODY);
+            assert_eq!((answer.status, answer.complete), (200, true));
+            assert_eq!(upstream.connections.load(Ordering::Relaxed), connections);
+        }
+    }
+}
+
+#[test]
+fn an_answer_whose_framing_is_broken_is_the_upstreams_fault() {
+    let json = CHUNKED.replace("text/event-stream", "application/json");
+    for answer in [
+        "SSH-2.0-OpenSSH_9.6\r\n".to_owned(),
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}".to_owned(),
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{".to_owned(),
+        format!("{json}xyz\r\n"),
+        format!("{json}2\r\n{{}}{{}}\r\n0\r\n\r\n"),
+        format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(64 * 1024)),
+    ] {
+        let upstream = Upstream::start(answer.clone().into_bytes(), true);
+        let world = upstream.world();
+        let body = BODY.replace("true", "false");
+        let told = post(world.gateway, PATH, &[], &body);
+        let about = &answer[..answer.len().min(80)];
+        assert_eq!((told.status, told.complete), (502, true), "{about:?}: {}", told.text());
+        assert!(told.text().contains("\"error\""), "{about:?}: {}", told.text());
+    }
 }

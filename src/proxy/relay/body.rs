@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use pingora::protocols::http::v1::client::HttpSession as Upstream;
 use pingora::protocols::http::{HttpTask, ServerSession};
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::sleep_until;
 
+use super::upstream::Upstream;
 use super::wait;
 use crate::proxy::ctx::Ctx;
 use crate::proxy::watch::Watch;

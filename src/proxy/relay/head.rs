@@ -3,10 +3,10 @@
 use http::{StatusCode, Version, header};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::HttpTask;
-use pingora::protocols::http::v1::client::HttpSession as Upstream;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
+use super::upstream::Upstream;
 use super::wait::unless_over;
 use crate::proxy::ctx::Ctx;
 use crate::proxy::{response_filter, upstream_response_filter};
@@ -41,8 +41,7 @@ pub(super) async fn pass(
         if !status.is_informational() {
             return Ok(ends);
         }
-        let next = async { upstream.read_response_task().await.map_err(Error::into_up) };
-        task = unless_over(session, next).await?;
+        task = unless_over(session, upstream.next_head()).await?;
     }
 }
 

@@ -9,20 +9,20 @@
 mod body;
 mod head;
 mod request;
+mod upstream;
 mod wait;
 
-use pingora::connectors::http::Connector;
-use pingora::protocols::http::client::HttpSession;
-use pingora::protocols::http::v1::client::HttpSession as Upstream;
+use pingora::Result;
+use pingora::connectors::TransportConnector;
 use pingora::proxy::Session;
 use pingora::upstreams::peer::{HttpPeer, Peer};
-use pingora::{Error, ErrorType, Result};
 
+use self::upstream::Upstream;
 use crate::proxy::ctx::Ctx;
 use crate::proxy::{Gateway, connected_to_upstream, error_while_proxy, fail_to_connect};
 
 /// Connections to upstreams that are not in Pingora's own pool.
-pub(crate) type Upstreams = Connector<()>;
+pub(crate) type Upstreams = TransportConnector;
 
 /// Makes the attempt that `peer` is for.
 ///
@@ -35,26 +35,20 @@ pub(crate) async fn attempt(
     ctx: &mut Ctx,
     peer: &HttpPeer,
 ) -> Result<()> {
-    let (mut upstream, reused) = match gateway.upstreams.get_http_session(peer).await {
-        Ok((HttpSession::H1(upstream), reused)) => (upstream, reused),
-        Ok(_) => {
-            let what = "a plain connection speaks HTTP/1.1";
-            return Error::e_explain(ErrorType::InternalError, what);
-        }
+    let (stream, reused) = match gateway.upstreams.get_stream(peer).await {
+        Ok(connected) => connected,
         Err(mut error) => {
             error.as_up();
             return Err(fail_to_connect::run(ctx, error).into_up());
         }
     };
     connected_to_upstream::run(reused, peer, ctx);
-    upstream.write_timeout = peer.options.write_timeout;
-    match exchange(session, &mut upstream, ctx).await {
-        Ok(reusable) => {
-            if !reusable {
-                return Ok(());
+    let mut upstream = Upstream::new(stream);
+    match exchange(session, &mut upstream, ctx, peer).await {
+        Ok(()) => {
+            if let Some(stream) = upstream.into_reusable() {
+                gateway.upstreams.release_stream(stream, peer.reuse_hash(), peer.idle_timeout());
             }
-            let upstream = HttpSession::H1(upstream);
-            gateway.upstreams.release_http_session(upstream, peer, peer.idle_timeout()).await;
             Ok(())
         }
         Err(error) => {
@@ -65,11 +59,15 @@ pub(crate) async fn attempt(
     }
 }
 
-/// `true`: the connection may take another request.
-async fn exchange(session: &mut Session, upstream: &mut Upstream, ctx: &mut Ctx) -> Result<bool> {
-    let (head, taken) = request::send(session, upstream, ctx).await?;
+async fn exchange(
+    session: &mut Session,
+    upstream: &mut Upstream,
+    ctx: &mut Ctx,
+    peer: &HttpPeer,
+) -> Result<()> {
+    let head = request::send(session, upstream, ctx, peer.options.write_timeout).await?;
     if !head::pass(session, upstream, ctx, head).await? {
         body::pass(session, upstream, ctx).await?;
     }
-    Ok(taken)
+    Ok(())
 }

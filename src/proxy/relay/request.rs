@@ -1,12 +1,14 @@
 //! The request on its way up, until the upstream begins to answer.
 
+use std::time::Duration;
+
 use http::{HeaderName, Version, header};
 use pingora::http::RequestHeader;
 use pingora::protocols::http::HttpTask;
-use pingora::protocols::http::v1::client::HttpSession as Upstream;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 
+use super::upstream::Upstream;
 use super::wait::unless_over;
 use crate::proxy::ctx::Ctx;
 use crate::proxy::upstream_request_filter;
@@ -23,7 +25,7 @@ const HOP_BY_HOP: [HeaderName; 6] = [
 ];
 const HOP_BY_HOP_UNNAMED: [&str; 3] = ["keep-alive", "proxy-connection", "http2-settings"];
 
-/// Sends the request; the first head of the answer, and whether all of the request was taken.
+/// Sends the request; the first head of the answer.
 ///
 /// # Errors
 /// Of the caller's, who left; of the upstream's; a deadline that passed.
@@ -31,7 +33,8 @@ pub(super) async fn send(
     session: &mut Session,
     upstream: &mut Upstream,
     ctx: &mut Ctx,
-) -> Result<(HttpTask, bool)> {
+    write_max: Option<Duration>,
+) -> Result<HttpTask> {
     let mut head = head(session.req_header());
     upstream_request_filter::run(&mut head, ctx)?;
     let Some((body, watch)) = ctx.routed.as_ref().and_then(|routed| {
@@ -40,24 +43,7 @@ pub(super) async fn send(
     }) else {
         return Error::e_explain(ErrorType::InternalError, "no attempt");
     };
-    unless_over(session, async move {
-        upstream.write_request_header(Box::new(head)).await.map_err(Error::into_up)?;
-        let written = match body.is_empty() {
-            true => Ok(None),
-            false => upstream.write_body(&body).await,
-        };
-        let written = match written {
-            Ok(_) => upstream.finish_body().await,
-            failed => failed,
-        };
-        watch.uploaded();
-        match (upstream.read_response_task().await, written) {
-            // It may not have wanted the rest, and has answered all the same.
-            (Ok(task), written) => Ok((task, written.is_ok())),
-            (Err(_), Err(error)) | (Err(error), Ok(_)) => Err(error.into_up()),
-        }
-    })
-    .await
+    unless_over(session, upstream.ask(&head, body, write_max, &watch)).await
 }
 
 fn head(request: &RequestHeader) -> RequestHeader {

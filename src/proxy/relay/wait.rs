@@ -2,19 +2,19 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use bytes::Bytes;
 use pingora::protocols::http::ServerSession;
-use pingora::protocols::http::v1::client::HttpSession as Upstream;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Sleep;
 
+use super::upstream::Upstream;
 use crate::proxy::watch::Watch;
 
 /// What is gathered of pieces that are there together, before it is passed on.
-pub(super) const BATCH_BYTES_MAX: usize = 64 * 1024;
+const BATCH_BYTES_MAX: usize = 64 * 1024;
 
 /// What came of the answer's body.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ pub(super) async fn next(
             if let Poll::Ready(over) = caller.as_mut().poll(cx) {
                 return Poll::Ready(Err(end_of(over)));
             }
-            batch.gather(upstream, cx);
+            upstream.gather(&mut batch, cx);
             if !batch.is_nothing() {
                 return Poll::Ready(Ok(std::mem::take(&mut batch)));
             }
@@ -81,27 +81,14 @@ fn end_of(over: Result<Option<Bytes>>) -> Box<Error> {
 // === impl Batch ===
 
 impl Batch {
-    /// Takes what is there.
-    fn gather(&mut self, upstream: &mut Upstream, cx: &mut Context<'_>) {
-        self.exhausted = false;
-        while self.bytes < BATCH_BYTES_MAX && !self.ended {
-            match pin!(upstream.read_body_ref()).poll(cx) {
-                Poll::Pending => {
-                    self.exhausted = true;
-                    return;
-                }
-                Poll::Ready(Ok(Some(piece))) => {
-                    self.bytes += piece.len();
-                    self.pieces.push(Bytes::copy_from_slice(piece));
-                }
-                Poll::Ready(Ok(None)) => self.ended = true,
-                Poll::Ready(Err(error)) => {
-                    self.failed = Some(error.into_up());
-                    return;
-                }
-            }
-            self.ended = self.ended || upstream.is_body_done();
-        }
+    /// Whether more may be added.
+    pub(super) const fn has_room(&self) -> bool {
+        self.bytes < BATCH_BYTES_MAX && !self.ended && self.failed.is_none()
+    }
+
+    pub(super) fn add(&mut self, piece: Bytes) {
+        self.bytes += piece.len();
+        self.pieces.push(piece);
     }
 
     fn is_nothing(&self) -> bool {
