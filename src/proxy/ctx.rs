@@ -183,6 +183,11 @@ pub(crate) struct Failed {
     pub(crate) error: AttemptError,
 }
 
+/// Whether more attempts may follow so many.
+pub(crate) fn attempts_left(plan: &Plan, made: u32) -> bool {
+    plan.path == RoutingPath::Managed && made < plan.attempts_max()
+}
+
 // === impl Ctx ===
 
 impl Ctx {
@@ -199,10 +204,22 @@ impl Ctx {
         Some(&current.attempt.target.provider.name)
     }
 
+    /// What stays here while another task goes on with the request, and ends it if need be.
+    pub(crate) fn lend(&mut self) -> Self {
+        let shared = Arc::clone(&self.shared);
+        let mut away = Self::of(shared, Arc::clone(&self.snapshot), self.started);
+        away.ended = true;
+        std::mem::replace(self, away)
+    }
+
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let started = Started::now();
+        let snapshot = shared.snapshot.load_full();
+        Self::of(shared, snapshot, Started::now())
+    }
+
+    fn of(shared: Arc<Shared>, snapshot: Arc<Snapshot>, started: Started) -> Self {
         Self {
-            snapshot: shared.snapshot.load_full(),
+            snapshot,
             shared,
             ended: false,
             id: RequestId::new(fastrand::u64(..), fastrand::u64(..)),
@@ -302,20 +319,10 @@ impl Routed {
         }
     }
 
-    /// Whether another attempt may still follow the running one.
-    pub(crate) fn may_fail_over(&self) -> bool {
-        let silent = self
-            .current
-            .as_ref()
-            .and_then(|current| current.responding.as_ref())
-            .is_none_or(|responding| responding.pipeline.holds());
-        silent && self.attempts_left()
-    }
-
     /// Whether the plan has room for another attempt. A failure may still end it early.
     pub(crate) fn attempts_left(&self) -> bool {
         let made = self.current.as_ref().map_or(0, |current| current.attempt.number);
-        self.plan.path == RoutingPath::Managed && made < self.plan.attempts_max()
+        attempts_left(&self.plan, made)
     }
 
     /// Arms the earliest deadline that applies now.

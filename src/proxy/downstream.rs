@@ -65,21 +65,27 @@ struct Watched {
 pub(crate) fn install(session: &mut Session, watch: Arc<Watch>) -> Installed {
     beat::start();
     let slot = Slot::default();
-    let inner = mem::replace(&mut *session.downstream_session, placeholder());
+    let inner = take(session);
     let timer = Box::pin(sleep_until(watch.far_future()));
-    let watched = Watched { inner: Some(inner), slot: Arc::clone(&slot), watch, timer, head: None };
+    let watched =
+        Watched { inner: Some(*inner), slot: Arc::clone(&slot), watch, timer, head: None };
     *session.downstream_session = ServerSession::new_custom(Box::new(watched));
     Installed { slot }
 }
 
 /// Puts the caller's session back. A head that is still held is dropped unsent.
-pub(crate) fn restore(session: &mut Session, installed: &Installed) {
+pub(crate) fn restore(downstream: &mut ServerSession, installed: &Installed) {
     // Dropping the stand-in hands the session inside to the slot.
-    drop(mem::replace(&mut *session.downstream_session, placeholder()));
+    drop(mem::replace(downstream, placeholder()));
     let inner = installed.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(inner) = inner {
-        *session.downstream_session = inner;
+        *downstream = inner;
     }
+}
+
+/// The caller's session, or what stands in for it, until it is put back.
+pub(crate) fn take(session: &mut Session) -> Box<ServerSession> {
+    mem::replace(&mut session.downstream_session, Box::new(placeholder()))
 }
 
 /// What is written before an end of our own.

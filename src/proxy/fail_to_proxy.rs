@@ -18,7 +18,7 @@ use crate::proxy::response_body_filter::STREAM_FAILED;
 pub(crate) async fn run(session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
     tell!(debug, ctx, cause = error.etype.as_str(), "request failed");
     if let Some(installed) = ctx.routed.as_mut().and_then(|routed| routed.installed.take()) {
-        downstream::restore(session, &installed);
+        downstream::restore(session.as_downstream_mut(), &installed);
     }
     let deadline = ctx.routed.as_ref().and_then(|routed| routed.watch.fired());
     if deadline.is_none() && *error.esource() == ErrorSource::Downstream {

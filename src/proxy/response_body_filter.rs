@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tollgate_filters::guard::Refusal;
 use tollgate_filters::response::{Flow, OwnChain, joined};
 
-use crate::proxy::ctx::{AttemptError, Ctx, Current, Responding, Routed};
+use crate::proxy::ctx::{AttemptError, Ctx, Current, Responding, Routed, attempts_left};
 use crate::proxy::quota;
 
 /// The error that ends a request whose answer a guardrail keeps back.
@@ -16,8 +16,9 @@ pub(crate) const STREAM_FAILED: &str = "StreamFailed";
 
 pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) -> Result<()> {
     let Some(routed) = &mut ctx.routed else { return Ok(()) };
-    let may_fail_over = routed.may_fail_over();
-    let Routed { current: Some(current), watch, holds, .. } = &mut **routed else { return Ok(()) };
+    let Routed { current: Some(current), watch, holds, plan, .. } = &mut **routed else {
+        return Ok(());
+    };
     let Some(responding) = &mut current.responding else { return Ok(()) };
     if watch.cut_by().is_some() {
         // What was read together with the last that leaves.
@@ -26,7 +27,7 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
     }
     // One reading of the clock for all that came together.
     let now = Instant::now();
-    let had_content = responding.pipeline.has_content();
+    let (had_content, was_held) = (responding.pipeline.has_content(), responding.pipeline.holds());
     let (first, flow) = feed(responding, body.take(), end_of_stream, now);
     if holds.count(&responding.pipeline).is_err() {
         if !responding.has_left {
@@ -37,7 +38,9 @@ pub(crate) fn run(body: &mut Option<Bytes>, end_of_stream: bool, ctx: &mut Ctx) 
     }
     match flow {
         Flow::Forward(rest) => *body = Some(joined(first, rest)),
-        Flow::Failed(message) if may_fail_over => return fail(current, message),
+        Flow::Failed(message) if was_held && attempts_left(plan, current.attempt.number) => {
+            return fail(current, message);
+        }
         Flow::Unwritable(message) => return fail(current, message),
         Flow::Blocked(refusal) => {
             let words = joined(first, responding.pipeline.last_words());

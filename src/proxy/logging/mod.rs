@@ -47,7 +47,7 @@ enum End<'e> {
 /// Pingora's last hook.
 pub(crate) fn run(session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
     if let Some(installed) = ctx.routed.as_mut().and_then(|routed| routed.installed.take()) {
-        downstream::restore(session, &installed);
+        downstream::restore(session.as_downstream_mut(), &installed);
     }
     end(ctx, End::Logged(session, error));
 }

@@ -43,31 +43,29 @@ pub(crate) async fn attempt(
         }
     };
     connected_to_upstream::run(reused, peer, ctx);
-    let mut upstream = Upstream::new(stream);
-    match exchange(session, &mut upstream, ctx, peer).await {
-        Ok(()) => {
+    match exchange(session, Upstream::new(stream), ctx, peer).await {
+        Ok(upstream) => {
             if let Some(stream) = upstream.into_reusable() {
                 gateway.upstreams.release_stream(stream, peer.reuse_hash(), peer.idle_timeout());
             }
             Ok(())
         }
-        Err(error) => {
-            // Whatever is still to come of the answer, nobody wants it.
-            drop(upstream);
-            Err(error_while_proxy::run(session, error, ctx, reused))
-        }
+        Err(error) => Err(error_while_proxy::run(session, error, ctx, reused)),
     }
 }
 
+/// Where it fails, the connection is closed: whatever is still to come of the answer, nobody wants it.
 async fn exchange(
     session: &mut Session,
-    upstream: &mut Upstream,
+    mut upstream: Upstream,
     ctx: &mut Ctx,
     peer: &HttpPeer,
-) -> Result<()> {
-    let head = request::send(session, upstream, ctx, peer.options.write_timeout).await?;
-    if !head::pass(session, upstream, ctx, head).await? {
-        body::pass(session, upstream, ctx).await?;
+) -> Result<Upstream> {
+    let write_max = peer.options.write_timeout;
+    let head = request::send(session, &mut upstream, ctx, write_max).await?;
+    if head::pass(session, &mut upstream, ctx, head).await? {
+        return Ok(upstream);
     }
-    Ok(())
+    let (upstream, passed) = body::pass(session, upstream, ctx).await;
+    passed.map(|()| upstream)
 }
