@@ -10,7 +10,7 @@ mod head;
 
 pub use body::{Body, LINE_BYTES_MAX};
 pub use framing::Framing;
-pub use head::{FIELDS_MAX, HEAD_BYTES_MAX, Head, parse};
+pub use head::{FIELDS_MAX, Fields, HEAD_BYTES_MAX, Head, parse};
 
 /// What makes an answer unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,9 +18,9 @@ pub enum Malformed {
     /// The head is no head of HTTP/1.1: the status line, a field, or too many fields.
     #[error("the answer's head is malformed: {0}")]
     Head(httparse::Error),
-    /// A field's name or the status cannot be kept.
-    #[error("the answer's head has a field or a status that cannot be")]
-    Field,
+    /// The status is none.
+    #[error("the answer's status is no status")]
+    Status,
     /// More than [`HEAD_BYTES_MAX`] and no end.
     #[error("the answer's head is longer than {HEAD_BYTES_MAX} bytes")]
     HeadTooLong,

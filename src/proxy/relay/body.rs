@@ -68,14 +68,14 @@ async fn relay(
         return Error::e_explain(ErrorType::InternalError, "no plan");
     };
     let mut timer = Box::pin(sleep_until(watch.far_future()));
-    let mut listening = false;
+    let mut pace = wait::Pace::default();
     loop {
-        let mut batch = wait::next(downstream, upstream, &watch, &mut timer, listening).await?;
+        let mut batch = wait::next(downstream, upstream, &watch, &mut timer, &mut pace).await?;
         let (body, filtered) = filter(&mut batch, ctx, &watch);
         let ends = batch.ended && filtered.is_ok();
         if !body.is_empty() || ends {
             let at_once = write(downstream, ctx, Some(body), ends).await?;
-            listening = batch.exhausted && at_once;
+            pace.listening = batch.exhausted && at_once;
         }
         filtered?;
         if let Some(error) = batch.failed {

@@ -15,6 +15,18 @@ use crate::proxy::watch::Watch;
 
 /// What is gathered of pieces that are there together, before it is passed on.
 const BATCH_BYTES_MAX: usize = 64 * 1024;
+/// After so many batches the caller is asked whether it is still there.
+const BATCHES_OF_CALLER: u32 = 8;
+
+/// Whom to ask when this task is woken.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// The upstream had nothing a moment ago, and this task has not been away since: it is not asked
+    /// before it calls.
+    pub(super) listening: bool,
+    /// Batches since the caller was asked whether it is still there.
+    batches: u32,
+}
 
 /// What came of the answer's body.
 #[derive(Debug, Default)]
@@ -42,23 +54,24 @@ pub(super) async fn unless_over<T>(
     }
 }
 
-/// The next of the body. `listening`: the upstream had nothing a moment ago, and this task has not
-/// been away since; so it is not asked before it calls.
+/// The next of the body.
 pub(super) async fn next(
     downstream: &mut ServerSession,
     upstream: &mut Upstream,
     watch: &Watch,
     timer: &mut Pin<Box<Sleep>>,
-    mut listening: bool,
+    pace: &mut Pace,
 ) -> Result<Batch> {
     let mut caller = pin!(downstream.read_body_or_idle(true));
     let mut batch = Batch::default();
     poll_fn(|cx| {
-        if !std::mem::take(&mut listening) {
-            if let Poll::Ready(over) = caller.as_mut().poll(cx) {
-                return Poll::Ready(Err(end_of(over)));
-            }
+        if !std::mem::take(&mut pace.listening) {
             upstream.gather(&mut batch, cx);
+            if batch.is_nothing() || pace.is_callers_turn() {
+                if let Poll::Ready(over) = caller.as_mut().poll(cx) {
+                    return Poll::Ready(Err(end_of(over)));
+                }
+            }
             if !batch.is_nothing() {
                 return Poll::Ready(Ok(std::mem::take(&mut batch)));
             }
@@ -75,6 +88,18 @@ fn end_of(over: Result<Option<Bytes>>) -> Box<Error> {
     match over {
         Err(error) => error.into_down(),
         Ok(_) => Error::explain(ErrorType::ConnectionClosed, "the caller left").into_down(),
+    }
+}
+
+// === impl Pace ===
+
+impl Pace {
+    /// A caller that was asked once calls by itself when it leaves. Where that is in the moment in
+    /// which the upstream calls, too, nobody would hear it: so it is asked again now and then.
+    const fn is_callers_turn(&mut self) -> bool {
+        let is = self.batches % BATCHES_OF_CALLER == 0;
+        self.batches = self.batches.wrapping_add(1);
+        is
     }
 }
 

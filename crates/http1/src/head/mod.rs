@@ -4,10 +4,8 @@
 mod tests;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, TRANSFER_ENCODING};
-use http::{HeaderMap, StatusCode, Version};
+use http::{StatusCode, Version};
 use httparse::{EMPTY_HEADER, ParserConfig, Response, Status};
-use pingora_http::{ResponseHeader, header_value_from_raw};
 
 use crate::{Framing, Malformed};
 
@@ -19,11 +17,17 @@ pub const FIELDS_MAX: usize = 256;
 const FIELDS_USUAL: usize = 48;
 
 /// The head of an answer, and what it says of what follows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Head {
-    /// Status and fields, as they were sent but for `content-length`: one at most, and none beside a
+    /// 1.0 or 1.1.
+    pub version: Version,
+    /// The status.
+    pub status: StatusCode,
+    /// The words behind it.
+    pub reason: String,
+    /// The fields, as they were sent but for `content-length`: one at most, and none beside a
     /// transfer encoding.
-    pub header: Box<ResponseHeader>,
+    pub fields: Fields,
     /// Its length in bytes, with the empty line.
     pub bytes: usize,
     /// What follows.
@@ -31,6 +35,11 @@ pub struct Head {
     /// The connection may take another request behind this answer.
     pub keeps: bool,
 }
+
+/// Fields in their order, names and values as bytes of the head: a value that goes on in a further
+/// line still has the line's end in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields(Vec<(Bytes, Bytes)>);
 
 /// Reads a head that `buffer` begins with; `None` where it has not ended yet.
 ///
@@ -54,52 +63,92 @@ fn parse_with<'b>(
     let mut config = ParserConfig::default();
     config.allow_spaces_after_header_name_in_responses(true);
     config.allow_obsolete_multiline_headers_in_responses(true);
-    let parsed = config.parse_response(&mut response, buffer).map_err(Malformed::Head)?;
-    match parsed {
+    match config.parse_response(&mut response, buffer).map_err(Malformed::Head)? {
         Status::Partial if buffer.len() >= HEAD_BYTES_MAX => Err(Malformed::HeadTooLong),
         Status::Partial => Ok(None),
         Status::Complete(bytes) if bytes > HEAD_BYTES_MAX => Err(Malformed::HeadTooLong),
-        Status::Complete(bytes) => {
-            let mut header = header(buffer, &response)?;
-            let framing = Framing::of(&mut header)?;
-            let keeps = framing != Framing::UntilClose && keeps(&header);
-            Ok(Some(Head { header: Box::new(header), bytes, framing, keeps }))
-        }
+        Status::Complete(bytes) => head(buffer, &response, bytes).map(Some),
     }
 }
 
-/// Names and values stay where they are.
-fn header(buffer: &Bytes, response: &Response<'_, '_>) -> Result<ResponseHeader, Malformed> {
-    let code = response.code.ok_or(Malformed::Field)?;
-    let mut header =
-        ResponseHeader::build(code, Some(response.headers.len())).map_err(|_| Malformed::Field)?;
+fn head(buffer: &Bytes, response: &Response<'_, '_>, bytes: usize) -> Result<Head, Malformed> {
+    let code = response.code.unwrap_or_default();
+    let status = StatusCode::from_u16(code).map_err(|_| Malformed::Status)?;
     let is_old = response.version == Some(0);
-    header.set_version(if is_old { Version::HTTP_10 } else { Version::HTTP_11 });
-    header.set_reason_phrase(response.reason).map_err(|_| Malformed::Field)?;
+    let version = if is_old { Version::HTTP_10 } else { Version::HTTP_11 };
+    let mut fields = Fields(Vec::with_capacity(response.headers.len()));
     for field in response.headers.iter() {
-        let name = buffer.slice_ref(field.name.as_bytes());
-        let value = header_value_from_raw(buffer.slice_ref(field.value));
-        header.append_header(name, value).map_err(|_| Malformed::Field)?;
+        // They stay where they are.
+        fields.add(buffer.slice_ref(field.name.as_bytes()), buffer.slice_ref(field.value));
     }
-    Ok(header)
+    let framing = Framing::of(status, &mut fields)?;
+    let keeps = framing != Framing::UntilClose
+        && status != StatusCode::SWITCHING_PROTOCOLS
+        && keeps(version, &fields);
+    let reason = response.reason.unwrap_or_default().to_owned();
+    Ok(Head { version, status, reason, fields, bytes, framing, keeps })
 }
 
 /// RFC 9112, sections 6.1 and 9.3.
-fn keeps(header: &ResponseHeader) -> bool {
-    if header.status == StatusCode::SWITCHING_PROTOCOLS {
-        return false;
+fn keeps(version: Version, fields: &Fields) -> bool {
+    let says = |option: &[u8]| {
+        fields.members("connection").any(|member| member.eq_ignore_ascii_case(option))
+    };
+    let is_old = version == Version::HTTP_10;
+    !says(b"close") && !(is_old && (!says(b"keep-alive") || fields.has("transfer-encoding")))
+}
+
+// === impl Fields ===
+
+impl Fields {
+    /// Names and values, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &(Bytes, Bytes)> {
+        self.0.iter()
     }
-    let says = |option| says(&header.headers, option);
-    match header.version {
-        Version::HTTP_11 => !says("close"),
-        _ => {
-            says("keep-alive") && !says("close") && !header.headers.contains_key(TRANSFER_ENCODING)
-        }
+
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The values of one name.
+    pub fn values<'f>(&'f self, name: &str) -> impl Iterator<Item = &'f Bytes> {
+        self.0.iter().filter(move |(known, _)| is(known, name)).map(|(_, value)| value)
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.values(name).next().is_some()
+    }
+
+    /// The members of all lists of one name.
+    pub(crate) fn members<'f>(&'f self, name: &str) -> impl Iterator<Item = &'f [u8]> {
+        let lists = self.values(name);
+        lists.flat_map(|list| list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii))
+    }
+
+    pub(crate) fn add(&mut self, name: Bytes, value: Bytes) {
+        self.0.push((name, value));
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.retain(|(known, _)| !is(known, name));
     }
 }
 
-fn says(headers: &HeaderMap, option: &str) -> bool {
-    let options = headers.get_all(CONNECTION).iter();
-    let mut options = options.flat_map(|field| field.as_bytes().split(|byte| *byte == b','));
-    options.any(|it| it.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
+fn is(known: &[u8], name: &str) -> bool {
+    known.eq_ignore_ascii_case(name.as_bytes())
+}
+
+impl IntoIterator for Fields {
+    type Item = (Bytes, Bytes);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
 }

@@ -11,11 +11,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use pingora::http::RequestHeader;
+use pingora::http::{RequestHeader, ResponseHeader, header_value_from_raw};
 use pingora::protocols::Stream;
 use pingora::protocols::http::HttpTask;
 use pingora::{Error, ErrorType, Result, RetryType};
-use tollgate_http1::{Body, Framing, Malformed};
+use tollgate_http1::{Body, Framing, Head, Malformed};
 
 use self::write::Writing;
 use super::wait::Batch;
@@ -81,10 +81,11 @@ impl Upstream {
                     Ok(Some(head)) => {
                         self.unread.advance(head.bytes);
                         self.body = Body::new(head.framing);
-                        let is_final = !head.header.status.is_informational();
+                        let is_final = !head.status.is_informational();
                         self.keeps &= head.keeps || !is_final;
                         let ends = is_final && self.body.is_done();
-                        return Poll::Ready(Ok(HttpTask::Header(head.header, ends)));
+                        let header = header(head).map(Box::new).map_err(Error::into_up);
+                        return Poll::Ready(header.map(|header| HttpTask::Header(header, ends)));
                     }
                     Err(error) => return Poll::Ready(Err(malformed(error))),
                 }
@@ -131,6 +132,17 @@ impl Upstream {
     }
 }
 
+/// As Pingora has heads.
+fn header(head: Head) -> Result<ResponseHeader> {
+    let mut header = ResponseHeader::build(head.status, Some(head.fields.len()))?;
+    header.set_version(head.version);
+    header.set_reason_phrase(Some(&head.reason))?;
+    for (name, value) in head.fields {
+        header.append_header(name, header_value_from_raw(value))?;
+    }
+    Ok(header)
+}
+
 /// `false`: there was nothing to append, and never will be.
 fn append(unread: &mut Bytes, bytes: &[u8]) -> bool {
     *unread = match unread.is_empty() {
@@ -170,7 +182,7 @@ fn copy(body: &mut Body, keeps: &mut bool, mut bytes: &[u8], batch: &mut Batch) 
         break next;
     };
     if let Some(only) = before {
-        batch.add(Bytes::copy_from_slice(only));
+        batch.add(read::keep(only));
     }
     *keeps &= bytes.is_empty();
     read.map(drop).map_err(malformed)
@@ -189,7 +201,7 @@ fn share(body: &mut Body, keeps: &mut bool, bytes: &Bytes, batch: &mut Batch) ->
 fn malformed(error: Malformed) -> Box<Error> {
     let kind = match error {
         Malformed::Truncated => ErrorType::ConnectionClosed,
-        Malformed::Head(_) | Malformed::Field | Malformed::HeadTooLong | Malformed::Length => {
+        Malformed::Head(_) | Malformed::Status | Malformed::HeadTooLong | Malformed::Length => {
             ErrorType::InvalidHTTPHeader
         }
         _ => ErrorType::ReadError,
