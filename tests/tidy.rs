@@ -27,7 +27,7 @@ const EDGES: [(&str, &[&str]); 15] = [
     ("store", &["queue"]),
     ("keys", &[]),
     ("limits", &[]),
-    ("load", &[]),
+    ("load", &["http1"]),
     ("routing", &["providers"]),
     ("telemetry", &["providers"]),
     ("mock", &["providers"]),

@@ -1,25 +1,22 @@
-//! One connection: a request goes out, an answer comes in, and when.
+//! A request goes out, an answer comes in, and when.
+
+mod connection;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::uri::{Authority, PathAndQuery, Scheme, Uri};
-use http::{HeaderName, HeaderValue, Request, header};
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
+use http::uri::{Scheme, Uri};
+use http::{HeaderName, HeaderValue};
 use memchr::memmem;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::lookup_host;
 
+pub(crate) use self::connection::Connection;
 use crate::record::Measured;
 use crate::{STAMP, STAMP_DIGITS};
 
-#[cfg(test)]
-mod tests;
-
-/// How long a connection may take to open, and an answer to get on.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Delays of one answer's events that are kept; streams of load are shorter.
 const DELAYS_MAX: usize = 100_000;
 
@@ -27,10 +24,11 @@ const DELAYS_MAX: usize = 100_000;
 #[derive(Clone, Debug)]
 pub struct Target {
     addr: SocketAddr,
-    authority: Authority,
-    path: PathAndQuery,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    /// The request line and the host.
+    head: Bytes,
     body: Bytes,
+    /// The whole request.
+    wire: Bytes,
 }
 
 /// A URL that cannot be asked.
@@ -45,11 +43,6 @@ pub enum BadUrl {
     /// No address has that name.
     #[error("the host has no address")]
     Host,
-}
-
-/// A connection that is kept.
-pub(crate) struct Connection {
-    send: SendRequest<Full<Bytes>>,
 }
 
 /// What one answer showed.
@@ -96,78 +89,21 @@ impl Target {
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         let found = lookup_host((host, authority.port_u16().unwrap_or(80))).await;
         let addr = found.ok().and_then(|mut found| found.next()).ok_or(BadUrl::Host)?;
-        let path = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let head = format!("POST {path} HTTP/1.1\r\nhost: {authority}\r\n").into();
+        let target = Self { addr, head, body: body.into(), wire: Bytes::new() };
         let json = HeaderValue::from_static("application/json");
-        Ok(Self {
-            addr,
-            authority: authority.clone(),
-            path,
-            headers: vec![(header::CONTENT_TYPE, json)],
-            body: body.into(),
-        })
+        Ok(target.with_header(http::header::CONTENT_TYPE, json))
     }
 
     /// Sends a header more with each request.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        let line = [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat();
+        self.head = [&self.head[..], &line].concat().into();
+        let length = format!("content-length: {}\r\n\r\n", self.body.len());
+        self.wire = [&self.head[..], length.as_bytes(), &self.body].concat().into();
         self
-    }
-
-    fn request(&self) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(self.body.clone()));
-        *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = Uri::from(self.path.clone());
-        let headers = request.headers_mut();
-        if let Ok(host) = HeaderValue::from_str(self.authority.as_str()) {
-            headers.insert(header::HOST, host);
-        }
-        headers.extend(self.headers.iter().cloned());
-        request
-    }
-}
-
-// === impl Connection ===
-
-impl Connection {
-    pub(crate) async fn open(target: &Target) -> Result<Self, Broken> {
-        let opening = async {
-            let stream = TcpStream::connect(target.addr).await.ok()?;
-            stream.set_nodelay(true).ok()?;
-            let (send, connection) = handshake(TokioIo::new(stream)).await.ok()?;
-            tokio::spawn(connection);
-            Some(Self { send })
-        };
-        let opened = tokio::time::timeout(PATIENCE, opening).await;
-        opened.map_err(|_| Broken::TimedOut)?.ok_or(Broken::Connect)
-    }
-
-    /// Whether another request can go out on it.
-    pub(crate) fn is_open(&self) -> bool {
-        !self.send.is_closed()
-    }
-
-    /// Sends a request and reads its answer to the end.
-    pub(crate) async fn exchange(&mut self, target: &Target) -> Result<Seen, Broken> {
-        let patient = |_| Broken::TimedOut;
-        let ready = tokio::time::timeout(PATIENCE, self.send.ready()).await.map_err(patient)?;
-        ready.map_err(|_| Broken::Lost)?;
-        let sent = Instant::now();
-        let answer = self.send.send_request(target.request());
-        let answer = tokio::time::timeout(PATIENCE, answer).await.map_err(patient)?;
-        let (head, mut body) = answer.map_err(|_| Broken::Lost)?.into_parts();
-        let mut seen = Seen::new(head.status.as_u16());
-        seen.retry_after = head.headers.contains_key(header::RETRY_AFTER);
-        while let Some(frame) =
-            tokio::time::timeout(PATIENCE, body.frame()).await.map_err(patient)?
-        {
-            let frame = frame.map_err(|_| Broken::Lost)?;
-            if let Some(data) = frame.data_ref() {
-                seen.on_data(data, sent);
-            }
-        }
-        seen.ended = Instant::now();
-        Ok(seen)
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use memchr::memmem;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::answer::{Answer, Chunk, End};
@@ -62,6 +63,12 @@ impl PacedBody {
         }
     }
 
+    /// Whether the next chunk comes later, so that the server has nothing from the body meanwhile.
+    fn pauses(&self) -> bool {
+        let now = Instant::now();
+        self.chunks.front().is_some_and(|next| self.due.unwrap_or(now) + next.wait > now)
+    }
+
     /// Ready when the first chunk in line is due.
     fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(next) = self.chunks.front() else { return Poll::Ready(()) };
@@ -91,7 +98,7 @@ impl Body for PacedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if std::mem::take(&mut self.unflushed) {
+        if std::mem::take(&mut self.unflushed) && !self.pauses() {
             // The server flushes when the body has nothing for it, and only then.
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -137,7 +144,7 @@ fn stamped(bytes: &Bytes) -> Bytes {
     let digits = format!("{:0STAMP_DIGITS$}", now.as_nanos());
     let mut copy = bytes.to_vec();
     let mut at = 0;
-    while let Some(found) = copy.get(at..).and_then(|rest| find(rest, STAMP.as_bytes())) {
+    while let Some(found) = copy.get(at..).and_then(|rest| memmem::find(rest, STAMP.as_bytes())) {
         let start = at + found + STAMP.len();
         at = start + STAMP_DIGITS;
         if let Some(place) = copy.get_mut(start..at) {
@@ -145,10 +152,6 @@ fn stamped(bytes: &Bytes) -> Bytes {
         }
     }
     copy.into()
-}
-
-fn find(bytes: &[u8], word: &[u8]) -> Option<usize> {
-    bytes.windows(word.len()).position(|window| window == word)
 }
 
 /// What a service of the server returns: it never fails.
