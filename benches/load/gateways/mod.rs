@@ -151,7 +151,7 @@ impl Gateway {
         let Some(key) = &self.key else { return Ok(target) };
         let shown = HeaderValue::try_from(format!("Bearer {key}"));
         let shown = shown.map_err(|error| error.to_string())?;
-        Ok(target.with_header(HeaderName::from_static(KEY_HEADER), shown))
+        Ok(target.with_header(&HeaderName::from_static(KEY_HEADER), &shown))
     }
 }
 

@@ -68,7 +68,7 @@ pub(super) fn run(options: &Options) -> Outcome {
             runtime.block_on(Target::new(&whole, body.clone())).map_err(|error| usage(&error))?;
         for header in &options.headers {
             let (name, value) = header_of(header)?;
-            target = target.with_header(name, value);
+            target = target.with_header(&name, &value);
         }
         let tree = options.pids.get(at).map(|pid| ProcessTree::new(*pid));
         let machine = Machine::watch(tree.iter().cloned().chain([ProcessTree::own()]));

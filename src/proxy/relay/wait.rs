@@ -67,10 +67,10 @@ pub(super) async fn next(
     poll_fn(|cx| {
         if !std::mem::take(&mut pace.listening) {
             upstream.gather(&mut batch, cx);
-            if batch.is_nothing() || pace.is_callers_turn() {
-                if let Poll::Ready(over) = caller.as_mut().poll(cx) {
-                    return Poll::Ready(Err(end_of(over)));
-                }
+            if (batch.is_nothing() || pace.is_callers_turn())
+                && let Poll::Ready(over) = caller.as_mut().poll(cx)
+            {
+                return Poll::Ready(Err(end_of(over)));
             }
             if !batch.is_nothing() {
                 return Poll::Ready(Ok(std::mem::take(&mut batch)));
@@ -97,7 +97,7 @@ impl Pace {
     /// A caller that was asked once calls by itself when it leaves. Where that is in the moment in
     /// which the upstream calls, too, nobody would hear it: so it is asked again now and then.
     const fn is_callers_turn(&mut self) -> bool {
-        let is = self.batches % BATCHES_OF_CALLER == 0;
+        let is = self.batches.is_multiple_of(BATCHES_OF_CALLER);
         self.batches = self.batches.wrapping_add(1);
         is
     }

@@ -93,12 +93,12 @@ impl Target {
         let head = format!("POST {path} HTTP/1.1\r\nhost: {authority}\r\n").into();
         let target = Self { addr, head, body: body.into(), wire: Bytes::new() };
         let json = HeaderValue::from_static("application/json");
-        Ok(target.with_header(http::header::CONTENT_TYPE, json))
+        Ok(target.with_header(&http::header::CONTENT_TYPE, &json))
     }
 
     /// Sends a header more with each request.
     #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub fn with_header(mut self, name: &HeaderName, value: &HeaderValue) -> Self {
         let line = [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat();
         self.head = [&self.head[..], &line].concat().into();
         let length = format!("content-length: {}\r\n\r\n", self.body.len());
