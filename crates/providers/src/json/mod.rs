@@ -10,6 +10,6 @@ mod text;
 mod validate;
 
 pub(crate) use condense::Condenser;
-pub(crate) use cursor::{Cursor, DEPTH_MAX, Kind, string_end};
+pub(crate) use cursor::{Cursor, DEPTH_MAX, Kind, clean_string_end, string_end};
 pub(crate) use text::{resolve, respaced, unescape};
 pub(crate) use validate::{Judgement, ObjectCheck};
