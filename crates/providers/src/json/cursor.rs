@@ -81,8 +81,9 @@ pub(crate) fn clean_string_end(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// Where the first byte stands that a JSON string cannot have as it is.
 #[inline]
-fn quote_escape_or_control(bytes: &[u8]) -> Option<usize> {
+pub(super) fn quote_escape_or_control(bytes: &[u8]) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<8>();
     let mut at = 0;
     for word in words {

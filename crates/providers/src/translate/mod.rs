@@ -29,6 +29,7 @@ mod writer;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use crate::json::write;
 use crate::provider::{Capabilities, Dialect};
 use request::{Draft, Request};
 
@@ -88,9 +89,10 @@ pub fn translate_request(
     sampling.max_tokens = sampling.max_tokens.or(target.max_tokens.map(u64::from));
     let mut draft = Draft::new(request);
     let value = encode(upstream, &mut draft, target.capabilities)?;
-    let body = serde_json::to_vec(&value)
+    let mut written = Vec::with_capacity(body.len());
+    write(&mut written, &value)
         .map_err(|_| Untranslatable::new("body", "cannot be written for the target"))?;
-    Ok(Translated { body: body.into(), dropped: draft.into_dropped() })
+    Ok(Translated { body: written.into(), dropped: draft.into_dropped() })
 }
 
 fn decode(caller: Dialect, body: Value) -> Result<Request, Untranslatable> {
