@@ -36,12 +36,16 @@ struct BlockDelta<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 enum Delta<'a> {
-    TextDelta { text: &'a str },
-    ThinkingDelta { thinking: &'a str },
-    InputJsonDelta { partial_json: &'a str },
-    SignatureDelta { signature: &'a str },
+    #[serde(rename = "text_delta")]
+    Text { text: &'a str },
+    #[serde(rename = "thinking_delta")]
+    Thinking { thinking: &'a str },
+    #[serde(rename = "input_json_delta")]
+    InputJson { partial_json: &'a str },
+    #[serde(rename = "signature_delta")]
+    Signature { signature: &'a str },
 }
 
 impl EventWriter {
@@ -93,14 +97,14 @@ impl EventWriter {
             Kind::Text | Kind::Refusal => {
                 self.refused |= *kind == Kind::Refusal;
                 self.begin_once(|| json!({ "type": "text", "text": "" }), out);
-                self.delta(Delta::TextDelta { text }, out);
+                self.delta(Delta::Text { text }, out);
             }
             Kind::Reasoning => {
                 self.begin_once(thinking, out);
-                self.delta(Delta::ThinkingDelta { thinking: text }, out);
+                self.delta(Delta::Thinking { thinking: text }, out);
             }
             Kind::ToolCall { .. } => {
-                self.delta(Delta::InputJsonDelta { partial_json: text }, out);
+                self.delta(Delta::InputJson { partial_json: text }, out);
             }
         }
     }
@@ -112,7 +116,7 @@ impl EventWriter {
             return;
         }
         self.begin_once(thinking, out);
-        self.delta(Delta::SignatureDelta { signature: &data }, out);
+        self.delta(Delta::Signature { signature: &data }, out);
     }
 
     fn begin_once(&mut self, block: impl FnOnce() -> Value, out: &mut Vec<u8>) {
