@@ -141,6 +141,11 @@ pub(crate) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     Value::Object(object)
 }
 
+/// A member of an object of few, found without a hash.
+pub(crate) fn member<'v>(object: &'v Value, name: &str) -> Option<&'v Value> {
+    object.as_object()?.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
 /// Takes a member out. Most that are asked for are not there, which is seen without a hash: bodies
 /// have few members.
 pub(crate) fn take(object: &mut Map<String, Value>, name: &str) -> Option<Value> {

@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::content::{decode_parts, encode_parts, plain_text};
 use super::whole::detail;
-use crate::translate::Untranslatable;
 use crate::translate::request::{
     Content, Draft, Message, Part, Reasoning, Role, ToolCall, ToolResult,
 };
 use crate::translate::sealed::Sealed;
+use crate::translate::{Untranslatable, member};
 
 /// Reads `messages`.
 pub(super) fn decode_messages(value: Value) -> Result<Vec<Message>, Untranslatable> {
@@ -25,12 +25,12 @@ fn decode_message(mut turn: Value) -> Result<Message, Untranslatable> {
     let content = turn.get_mut("content").map(Value::take).unwrap_or_default();
     let text = |name: &str| turn.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut parts = decode_parts("content", content)?;
-    if let Some(cache) = turn.get("cache_control").filter(|cache| cache.is_object())
+    if let Some(cache) = member(&turn, "cache_control").filter(|cache| cache.is_object())
         && let Some(last) = parts.last_mut()
     {
         last.cache = Some(cache.clone());
     }
-    let role = match turn.get("role").and_then(Value::as_str).unwrap_or_default() {
+    let role = match member(&turn, "role").and_then(Value::as_str).unwrap_or_default() {
         "system" | "developer" => Role::System,
         "user" => Role::User,
         "assistant" => {

@@ -10,7 +10,7 @@ use super::content;
 use crate::event::Opaque;
 use crate::translate::messages::{kind_of, set};
 use crate::translate::request::{Content, Draft, Message, Role};
-use crate::translate::{Untranslatable, object};
+use crate::translate::{Untranslatable, member, object};
 
 /// A turn being written: consecutive ones of one speaker become one.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ fn trim_end(blocks: &mut [Value]) {
 pub(super) fn plain(mut blocks: Vec<Value>) -> Value {
     if let [block] = blocks.as_mut_slice()
         && kind_of(block) == "text"
-        && block.get("cache_control").is_none()
+        && member(block, "cache_control").is_none()
     {
         return block.get_mut("text").map(Value::take).unwrap_or_default();
     }
