@@ -31,6 +31,18 @@ pub(crate) fn said(dialect: Dialect, payloads: &[&str]) -> Vec<String> {
     events
 }
 
+/// Without an id or a model that was told just before: a replay leaves it out.
+pub(crate) fn news(said: Vec<String>) -> Vec<String> {
+    let mut last = [String::new(), String::new()];
+    let mut is_news = |said: &String| {
+        let Some(at) = ["id ", "model "].iter().position(|name| said.starts_with(name)) else {
+            return true;
+        };
+        std::mem::replace(&mut last[at], said.clone()) != *said
+    };
+    said.into_iter().filter(|said| is_news(said)).collect()
+}
+
 /// The fold of these payloads.
 pub(crate) fn transcript(dialect: Dialect, payloads: &[&str]) -> Transcript {
     let mut transcript = Transcript::new(1024 * 1024);

@@ -113,7 +113,8 @@ impl Gaps {
 }
 
 fn bucket_of(gap: Duration) -> usize {
-    let us = u64::try_from(gap.as_micros()).unwrap_or(u64::MAX).max(8);
+    let us = gap.as_secs().saturating_mul(1_000_000);
+    let us = us.saturating_add(u64::from(gap.subsec_micros())).max(8);
     let exponent = us.ilog2();
     let eighth = (us >> (exponent - 3)) & 7;
     let index = (exponent as usize - 3) * 8 + eighth as usize;
@@ -146,23 +147,24 @@ impl Meter {
     /// An event arrived with the chunk of `at`.
     pub fn on_event(&mut self, event: &StreamEvent<'_>, at: Instant) {
         let since = || at.saturating_duration_since(self.started);
-        if matches!(event, StreamEvent::Boundary { .. }) {
-            self.times.first_event.get_or_insert_with(since);
+        match event {
+            StreamEvent::Boundary { .. } => {
+                self.times.first_event.get_or_insert_with(since);
+                return;
+            }
+            StreamEvent::Reasoning { .. } => {
+                self.times.first_reasoning.get_or_insert_with(since);
+            }
+            _ => {}
         }
-        if matches!(event, StreamEvent::Reasoning { .. }) {
-            self.times.first_reasoning.get_or_insert_with(since);
-        }
-        if !is_content(event) {
+        // What comes with content that was seen says nothing new.
+        if self.last_content_at == Some(at) || !is_content(event) {
             return;
         }
-        self.times.first_content.get_or_insert_with(since);
-        if self.last_content_at == Some(at) {
-            return;
+        match self.last_content_at.replace(at) {
+            Some(last) => self.times.gaps.record(at.saturating_duration_since(last)),
+            None => self.times.first_content = Some(since()),
         }
-        if let Some(last) = self.last_content_at.replace(at) {
-            self.times.gaps.record(at.saturating_duration_since(last));
-        }
-        self.times.last_content = Some(since());
     }
 
     /// Whether any content arrived.
@@ -177,7 +179,9 @@ impl Meter {
 
     /// What was measured.
     pub fn into_times(self) -> Times {
-        self.times
+        let last = self.last_content_at;
+        let last_content = last.map(|at| at.saturating_duration_since(self.started));
+        Times { last_content, ..self.times }
     }
 }
 

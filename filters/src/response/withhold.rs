@@ -103,14 +103,18 @@ impl Withhold {
 
     fn take_out(&mut self, chunk: Bytes) -> Bytes {
         let whole = self.cuts.last().is_some_and(|cut| cut.end == chunk.len());
-        let clean = self.cuts.iter().all(|cut| !cut.drop) && null_usage(&chunk).is_none();
-        if self.unfinished.is_empty() && whole && clean {
-            self.cuts.clear();
-            return chunk;
+        if self.unfinished.is_empty() && whole {
+            let found = null_usage(&chunk);
+            if found.is_none() && self.cuts.iter().all(|cut| !cut.drop) {
+                self.cuts.clear();
+                return chunk;
+            }
+            return self.take_out_of_whole(&chunk, found);
         }
         let mut out = Vec::with_capacity(self.cuts.len() + 1);
         let mut start = 0;
-        for cut in std::mem::take(&mut self.cuts) {
+        let mut cuts = std::mem::take(&mut self.cuts);
+        for cut in cuts.drain(..) {
             let end = cut.end.clamp(start, chunk.len());
             if cut.drop {
                 self.unfinished.clear();
@@ -121,6 +125,7 @@ impl Withhold {
             self.unfinished_bytes = 0;
             start = end;
         }
+        self.cuts = cuts;
         let rest = chunk.slice(start..);
         self.unfinished_bytes += rest.len();
         // A comment is a block of its own and never part of an event: it need not wait.
@@ -131,6 +136,31 @@ impl Withhold {
             out.append(&mut self.unfinished);
         }
         join(out)
+    }
+
+    /// The same of whole events with nothing before them: what stays is copied once, and the chunk
+    /// searched once. `found` is the first `"usage":null` in it.
+    fn take_out_of_whole(&mut self, chunk: &[u8], found: Option<(usize, usize)>) -> Bytes {
+        // As a rule all events have it or none; room for just what stays needs no other to share it.
+        let less = found.map_or(0, |(start, end)| (end - start) * self.cuts.len());
+        let mut out = Vec::with_capacity(chunk.len().saturating_sub(less));
+        let (mut start, mut found) = (0, found);
+        for Cut { end, drop } in self.cuts.drain(..) {
+            let end = end.clamp(start, chunk.len());
+            let here = found.filter(|(_, behind)| *behind <= end);
+            if !drop {
+                let (until, from) = here.unwrap_or((end, end));
+                for kept in [chunk.get(start..until), chunk.get(from..end)] {
+                    out.extend_from_slice(kept.unwrap_or_default());
+                }
+            }
+            if here.is_some() {
+                let next = null_usage(chunk.get(end..).unwrap_or_default());
+                found = next.map(|(start, behind)| (end + start, end + behind));
+            }
+            start = end;
+        }
+        out.into()
     }
 }
 

@@ -11,6 +11,7 @@ mod family;
 mod request;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use family::Family;
 pub use request::request_text;
@@ -56,6 +57,9 @@ pub struct TextCount {
 /// words of any machine.
 const RUN_BYTES: usize = 1 + 15 * 16;
 
+/// Up to here bytes are looked at eight at a time; sixteen and more at a time need a longer start.
+const SHORT_BYTES: usize = 24;
+
 /// What the last character was, as far as it matters for the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Last {
@@ -96,6 +100,10 @@ impl TextCount {
 
     /// Adds the content of a JSON string as it is written, escapes and all. Nothing is copied.
     pub fn add_escaped(&mut self, raw: &[u8]) {
+        // Most pieces of a stream are a word or two.
+        if raw.len() <= SHORT_BYTES && words::all_plain(raw) {
+            return self.take_words(raw);
+        }
         let mut rest = raw;
         while let Some(at) = memchr::memchr(b'\\', rest) {
             let (before, escape) = rest.split_at_checked(at).unwrap_or_default();
@@ -143,6 +151,9 @@ impl TextCount {
     /// As [`TextCount::take`] for each byte. What a byte counts as is a sum of comparisons with it and the
     /// one before it, which the compiler makes many of at once.
     fn take_ascii(&mut self, run: &[u8]) {
+        if run.len() <= SHORT_BYTES {
+            return self.take_words(run);
+        }
         let Some((first, rest)) = run.split_first() else { return };
         self.take(char::from(*first));
         let mut counts = Ascii::default();
@@ -165,6 +176,31 @@ impl TextCount {
         if let Some(last) = rest.last() {
             self.last = Last::of(class_of(char::from(*last)));
         }
+    }
+
+    /// As [`TextCount::take_ascii`], for a few bytes.
+    #[inline]
+    fn take_words(&mut self, run: &[u8]) {
+        let (mut letter, mut blank) = (self.last == Last::Letter, self.last == Last::Blank);
+        words::of(run, |word| {
+            let counts = word.counts(letter, blank);
+            for (class, count) in [
+                (Class::Word, counts.words),
+                (Class::Letter, counts.letters),
+                (Class::Digit, counts.digits),
+                (Class::Newline, counts.newlines),
+                (Class::Space, counts.spaces),
+                (Class::Punctuation, counts.signs),
+            ] {
+                self.count(class, count);
+            }
+            (letter, blank) = (counts.ends_in_letter, counts.ends_in_blank);
+        });
+        self.last = match (letter, blank) {
+            (true, _) => Last::Letter,
+            (_, true) => Last::Blank,
+            _ => Last::Other,
+        };
     }
 
     #[inline]

@@ -16,9 +16,9 @@ pub struct JsonStr<'a>(&'a [u8]);
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "each variant is described as a whole")]
 pub enum StreamEvent<'a> {
-    /// The response's id; the first non-empty one counts.
+    /// The response's id; the first non-empty one counts. What was said last may be left out.
     Id(JsonStr<'a>),
-    /// The model that answers; the last non-empty one counts.
+    /// The model that answers; the last non-empty one counts. What was said last may be left out.
     Model(JsonStr<'a>),
     /// Visible text of one choice.
     Text { choice: u32, text: JsonStr<'a> },

@@ -9,3 +9,4 @@ mod tests;
 mod usage;
 
 pub(crate) use reader::GeminiReader;
+pub(crate) use usage::read_usage;

@@ -4,7 +4,7 @@
 use crate::event::Usage;
 use crate::json::Cursor;
 
-pub(super) fn read_usage(cursor: &mut Cursor<'_>) -> Option<Usage> {
+pub(crate) fn read_usage(cursor: &mut Cursor<'_>) -> Option<Usage> {
     let mut usage = Usage { output_excludes_reasoning: true, ..Usage::default() };
     let mut tool_use = None;
     cursor.object(|cursor, key| {

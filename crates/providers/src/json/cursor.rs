@@ -66,6 +66,39 @@ pub(crate) fn string_end(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// As [`string_end`]; `None` also where a control character stands before it, as a line's end is one.
+/// JSON has none in its strings.
+#[inline]
+pub(crate) fn clean_string_end(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += quote_escape_or_control(bytes.get(at..)?)?;
+        match *bytes.get(at)? {
+            b'"' => return Some(at),
+            b'\\' if *bytes.get(at + 1)? >= b' ' => at += 2,
+            _ => return None,
+        }
+    }
+}
+
+/// Where the first byte stands that a JSON string cannot have as it is.
+#[inline]
+pub(super) fn quote_escape_or_control(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut at = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let controls = word.wrapping_sub(splat(b' ')) & !word & splat(0x80);
+        let hits = zero_bytes(word ^ splat(b'"')) | zero_bytes(word ^ splat(b'\\')) | controls;
+        if hits != 0 {
+            return Some(at + hits.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    let found = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..b' '));
+    found.map(|n| at + n)
+}
+
 impl<'a> Cursor<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }

@@ -142,7 +142,32 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+fn values() -> impl Strategy<Value = serde_json::Value> {
+    let text = "[a-z\"\\\\/\\x00-\\x20\\x7fé😀]{0,20}|[a-z ]{0,40}";
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_map(Into::into),
+        text.prop_map(Into::into),
+    ];
+    leaf.prop_recursive(3, 30, 5, move |inner| {
+        let members = proptest::collection::vec((text, inner.clone()), 0..5);
+        prop_oneof![
+            proptest::collection::vec(inner, 0..5).prop_map(serde_json::Value::Array),
+            members.prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
 proptest! {
+    #[test]
+    fn a_value_is_written_as_serde_json_writes_it(value in values()) {
+        let mut written = Vec::new();
+        super::write(&mut written, &value).unwrap();
+        prop_assert_eq!(String::from_utf8(written).unwrap(), value.to_string());
+    }
+
     #[test]
     fn any_string_survives_its_escapes(text in ".{0,60}") {
         let quoted = Value::from(text.clone()).to_string();

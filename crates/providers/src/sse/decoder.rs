@@ -14,6 +14,7 @@ pub const MAX_EVENT_BYTES: usize = 64 * 1024;
 pub(super) const IDLE_BYTES_MAX: usize = 2 * 1024;
 /// How the lines begin that matter most.
 const DATA_NAME: &[u8] = b"data:";
+const EVENT_NAME: &[u8] = b"event:";
 
 /// An event that carried data.
 pub(crate) struct SseEvent<'a> {
@@ -88,9 +89,23 @@ impl SseDecoder {
     }
 
     /// Reads the next bytes.
-    #[inline]
     pub(crate) fn feed(&mut self, chunk: &[u8], sink: &mut impl FnMut(SseEvent<'_>)) {
         let mut at = 0;
+        while at < chunk.len() {
+            at = self.feed_block(chunk, at, sink);
+        }
+    }
+
+    /// Reads on in the chunk from byte `from`, no further than to the next blank line. Returns how far
+    /// it came.
+    #[inline]
+    pub(crate) fn feed_block(
+        &mut self,
+        chunk: &[u8],
+        from: usize,
+        sink: &mut impl FnMut(SseEvent<'_>),
+    ) -> usize {
+        let mut at = from;
         // The first data line of the event at hand, while it lies in this chunk alone.
         let mut first: Option<&[u8]> = None;
         while let Some(rest) = chunk.get(at..).filter(|rest| !rest.is_empty()) {
@@ -101,7 +116,7 @@ impl SseDecoder {
             let Some(length) = line_len(rest) else {
                 self.keep_first(&mut first);
                 self.hold(rest);
-                return;
+                return chunk.len();
             };
             let line = rest.get(..length).unwrap_or_default();
             at += length + 1;
@@ -112,11 +127,28 @@ impl SseDecoder {
             if self.line.is_empty() && !self.condensing_line {
                 let line = strip_bom(line, &mut self.at_start);
                 self.on_line(line, &mut first, at, sink);
+                if line.is_empty() {
+                    return at;
+                }
             } else {
                 self.on_split_line(line, &mut first, at, sink);
             }
         }
         self.keep_first(&mut first);
+        at
+    }
+
+    /// Whether an event may begin here, of which nothing was read yet: the same bytes mean the same
+    /// wherever this holds.
+    #[inline]
+    pub(crate) const fn is_between_events(&self) -> bool {
+        let begun = self.has_data | self.is_error | self.condensing_line;
+        self.line.is_empty() && !(begun | self.after_cr | self.at_start)
+    }
+
+    /// How long the data of an event may be to be read whole, in bytes.
+    pub(crate) const fn event_bytes_max(&self) -> usize {
+        self.event_bytes_max
     }
 
     /// The stream is over: an event without its blank line counts.
@@ -298,6 +330,9 @@ fn line_len(bytes: &[u8]) -> Option<usize> {
 fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     if let Some(value) = line.strip_prefix(DATA_NAME) {
         return Some((b"data", value.strip_prefix(b" ").unwrap_or(value)));
+    }
+    if let Some(value) = line.strip_prefix(EVENT_NAME) {
+        return Some((b"event", value.strip_prefix(b" ").unwrap_or(value)));
     }
     let Some(colon) = memchr::memchr(b':', line) else { return Some((line, &[])) };
     if colon == 0 {

@@ -3,8 +3,8 @@
 use crate::anthropic::MessagesReader;
 use crate::cohere::CohereReader;
 use crate::event::StreamEvent;
-use crate::gemini::GeminiReader;
-use crate::openai::chat::ChatReader;
+use crate::gemini::{self, GeminiReader};
+use crate::openai::chat::{self, ChatReader};
 use crate::openai::responses::ResponsesReader;
 use crate::provider::Dialect;
 use crate::sse::{SseDecoder, SseEvent};
@@ -13,7 +13,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-use template::{Lesson, Template};
+use template::{Lesson, Template, UsageKey};
 
 /// Reads one streamed response in place.
 ///
@@ -66,7 +66,24 @@ impl StreamReader {
     /// Reads the next bytes.
     pub fn feed(&mut self, chunk: &[u8], sink: &mut dyn FnMut(StreamEvent<'_>)) {
         let Self { decoder, parser } = self;
-        decoder.feed(chunk, &mut |event| parser.read(&event, sink));
+        let mut at = 0;
+        while at < chunk.len() {
+            let from = at;
+            let is_start = decoder.is_between_events();
+            if is_start
+                && let Some(end) =
+                    parser.template.replay_framed(chunk, at, decoder.event_bytes_max(), sink)
+            {
+                at = end;
+                continue;
+            }
+            at = decoder.feed_block(chunk, at, &mut |event| {
+                parser.read(&event, sink);
+                if is_start {
+                    parser.template.frame(chunk, from, event.data, event.end);
+                }
+            });
+        }
     }
 
     /// The response is over: what is unfinished counts as it is.
@@ -106,7 +123,7 @@ impl Parser {
         is_error: bool,
         sink: &mut dyn FnMut(StreamEvent<'_>),
     ) -> bool {
-        let mut lesson = Lesson::new(data);
+        let mut lesson = Lesson::new(data, self.reader.usage_key());
         let usage_only = self.reader.read(data, is_error, &mut |event| {
             lesson.note(&event);
             sink(event);
@@ -119,6 +136,15 @@ impl Parser {
 // === impl Reader ===
 
 impl Reader {
+    /// Where an event that says more says what was used up so far, and who reads it there.
+    const fn usage_key(&self) -> Option<UsageKey> {
+        match self {
+            Self::Chat(_) => Some((b"\"usage\"", chat::read_usage)),
+            Self::Gemini(_) => Some((b"\"usageMetadata\"", gemini::read_usage)),
+            Self::Messages(_) | Self::Responses(_) | Self::Cohere(_) => None,
+        }
+    }
+
     /// Returns whether the event holds usage and nothing else. What is no JSON says nothing.
     fn read(&mut self, data: &[u8], is_error: bool, sink: &mut dyn FnMut(StreamEvent<'_>)) -> bool {
         match self {

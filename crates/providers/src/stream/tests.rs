@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{Reader, StreamReader};
 use crate::Dialect;
-use crate::fixtures::{events_of, sse, transcript, written};
+use crate::fixtures::{events_of, news, sse, transcript, written};
 use crate::sse::MAX_EVENT_BYTES;
 
 const CHAT: &str = concat!(
@@ -147,7 +147,7 @@ fn unlearnt(dialect: Dialect, payloads: &[&str]) -> Vec<String> {
 }
 
 /// Payloads that are alike, and some that are almost.
-const ALIKE: [(Dialect, &[&str]); 3] = [
+const ALIKE: [(Dialect, &[&str]); 4] = [
     (
         Dialect::Chat,
         &[
@@ -195,18 +195,99 @@ const ALIKE: [(Dialect, &[&str]); 3] = [
             r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"function_call","id":"i","call_id":"c","name":"f","arguments":"xx"}}"#,
         ],
     ),
+    (
+        Dialect::Gemini,
+        &[
+            r#"{"candidates":[{"content":{"parts":[{"text":"a"}]}}],"usageMetadata":{"promptTokenCount":9,"totalTokenCount":9},"modelVersion":"m","responseId":"r"}"#,
+            r#"{"candidates":[{"content":{"parts":[{"text":"b\\"}]}}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":2,"totalTokenCount":11},"modelVersion":"m","responseId":"r"}"#,
+            r#"{"candidates":[{"content":{"parts":[{"text":"c"}]}}],"usageMetadata":{"promptTokenCount":9,"details":[{"x":"}"}]},"modelVersion":"m","responseId":"r"}"#,
+            r#"{"candidates":[{"content":{"parts":[{"text":"d"}]}}],"usageMetadata":null,"modelVersion":"m","responseId":"r"}"#,
+            r#"{"candidates":[{"content":{"parts":[{"text":"e"}]}}],"usageMetadata":{},"modelVersion":"n","responseId":"r"}"#,
+            r#"{"candidates":[{"content":{"parts":[{"text":"f"}]},"usageMetadata":{"promptTokenCount":1}}],"usageMetadata" : {"promptTokenCount":2},"modelVersion":"m","responseId":"r"}"#,
+            r#"{"candidates":[{"content":{"parts":[{"text":"g"}]},"usageMetadata":{"promptTokenCount":1}}],"usageMetadata" : {"promptTokenCount":3},"modelVersion":"m","responseId":"r"}"#,
+            r#"{"candidates":[{"content":{"parts":[{"text":"h \"usageMetadata"}]}}],"usageMetadata": {"promptTokenCount":4},"modelVersion":"m","responseId":"r"}"#,
+            r#"{"candidates":[{"content":{"parts":[{"text":"i"}]}}],"usageMetadata":{"promptTokenCount":"modelVersion":"m","responseId":"r"}"#,
+        ],
+    ),
 ];
+/// Lines before the data of an event, and what ends the lines.
+const FRAMES: [(&str, &str); 6] = [
+    ("", "\n"),
+    ("event: delta\n", "\n"),
+    ("event: delta\r\n", "\r\n"),
+    ("id: 1\n", "\r"),
+    (": hello\n\nretry: 9\n", "\n"),
+    ("event: other\nevent: delta\n", "\n"),
+];
+
+/// These payloads as events in one frame or another.
+fn in_frames(payloads: &[&str], frames: &[usize]) -> String {
+    let frames = frames.iter().map(|at| FRAMES[*at]);
+    let framed = payloads.iter().zip(frames.cycle());
+    framed.map(|(payload, (before, end))| format!("{before}data: {payload}{end}{end}")).collect()
+}
+
+#[test]
+fn a_line_that_ends_inside_of_a_value_ends_the_data_however_the_stream_is_cut() {
+    for end in ["\n", "\r", "\r\n", "\\\n", "\n\n", "\u{1}"] {
+        let chat = r#"{"choices":[{"index":0,"delta":{"content":"a b"}}],"usage":{"x": 1}}"#;
+        let gemini =
+            r#"{"candidates":[{"content":{"parts":[{"text":"a b"}]}}],"usageMetadata":{"x": 1}}"#;
+        for (dialect, payload) in [(Dialect::Chat, chat), (Dialect::Gemini, gemini)] {
+            for place in [" b", " 1"] {
+                let other = payload.replace(place, &format!("{end}{}", place.trim()));
+                let stream = sse(&[payload, payload, &other, payload]);
+                let whole = events_of(dialect, [stream.as_bytes()]);
+                assert_eq!(events_of(dialect, stream.as_bytes().chunks(1)), whole, "{other:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_event_in_a_known_frame_is_condensed_from_the_same_length_on() {
+    let payload = |len: usize| {
+        let text = "x".repeat(len);
+        format!(r#"{{"choices":[{{"index":0,"delta":{{"content":"{text}"}}}}]}}"#)
+    };
+    let frame = payload(0).len();
+    for (len, lost) in [(MAX_EVENT_BYTES, false), (MAX_EVENT_BYTES + 1, true)] {
+        let mut reader = StreamReader::new(Dialect::Chat);
+        let payloads = [payload(1), payload(1), payload(len - frame)];
+        let payloads: Vec<&str> = payloads.iter().map(String::as_str).collect();
+        reader.feed(sse(&payloads).as_bytes(), &mut |_| {});
+        assert_eq!(reader.lost(), lost, "{len}");
+    }
+}
+
+#[test]
+fn what_was_learnt_is_used() {
+    let payloads = ALIKE[3].1;
+    let stream = sse(&[payloads[0]]).repeat(3) + &sse(&payloads[1..2]);
+    let mut reader = StreamReader::new(Dialect::Gemini);
+    let mut said = Vec::new();
+    reader.feed(stream.as_bytes(), &mut |event| said.push(written(&event)));
+    let ids = said.iter().filter(|said| said.starts_with("id ")).count();
+    // The first event follows no other, so that only the second one shows its frame.
+    assert_eq!(ids, 1, "{said:?}");
+    let usages = said.iter().filter(|said| said.starts_with("usage ")).count();
+    assert_eq!(usages, 4, "{said:?}");
+}
 
 proptest! {
     #[test]
     fn what_is_told_by_comparing_is_what_parsing_tells(
         which in 0..ALIKE.len(),
         order in proptest::collection::vec(0..15usize, 1..40),
+        frames in proptest::collection::vec(0..FRAMES.len(), 1..3),
+        size in 1..2_000usize,
     ) {
         let (dialect, payloads) = ALIKE[which];
         let payloads: Vec<_> = order.iter().map(|at| payloads[at % payloads.len()]).collect();
-        let fast = events_of(dialect, [sse(&payloads).as_bytes()]);
-        prop_assert_eq!(fast, unlearnt(dialect, &payloads));
+        let stream = in_frames(&payloads, &frames);
+        let fast = events_of(dialect, [stream.as_bytes()]);
+        prop_assert_eq!(&fast, &events_of(dialect, stream.as_bytes().chunks(size)));
+        prop_assert_eq!(news(fast), news(unlearnt(dialect, &payloads)));
     }
 
     #[test]

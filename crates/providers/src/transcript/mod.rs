@@ -35,7 +35,7 @@ pub struct Transcript {
     texts: Vec<String>,
     reasoning: String,
     refusal: String,
-    first: Vec<(&'static str, u64)>,
+    first: Vec<(First, u64)>,
     /// The dialect has no event that opens a call: its first fragment is as good as any.
     opens_by_fragment: bool,
     /// Where a call's first arguments stand, until it is known that the call goes on after them.
@@ -45,6 +45,18 @@ pub struct Transcript {
     done: bool,
     output_bytes: u64,
     output_text: TextCount,
+}
+
+/// What came first at some event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum First {
+    Text,
+    Reasoning,
+    Refusal,
+    Audio,
+    Image,
+    Tool,
+    ToolStart,
 }
 
 /// One tool call.
@@ -85,17 +97,17 @@ impl Transcript {
             }
             StreamEvent::Text { choice, text } => self.on_text(*choice, *text),
             StreamEvent::Reasoning { text, .. } => {
-                self.on_first("reasoning");
+                self.on_first(First::Reasoning);
                 let kept = self.on_generated(*text);
                 self.reasoning.push_str(&kept);
             }
             StreamEvent::Refusal { text, .. } => {
-                self.on_first("refusal");
+                self.on_first(First::Refusal);
                 let kept = self.on_generated(*text);
                 self.refusal.push_str(&kept);
             }
-            StreamEvent::Media { medium: Medium::Audio, .. } => self.on_first("audio"),
-            StreamEvent::Media { medium: Medium::Image, .. } => self.on_first("image"),
+            StreamEvent::Media { medium: Medium::Audio, .. } => self.on_first(First::Audio),
+            StreamEvent::Media { medium: Medium::Image, .. } => self.on_first(First::Image),
             StreamEvent::ToolCallStart { call, id, name } => self.on_call(*call, *id, *name),
             StreamEvent::ToolCallArguments { call, fragment } => {
                 self.first_arguments.get_or_insert(self.events);
@@ -118,7 +130,7 @@ impl Transcript {
             StreamEvent::Done => self.done = true,
             StreamEvent::Boundary { .. } => {
                 if self.first_arguments == Some(self.events) {
-                    self.on_first("tool");
+                    self.on_first(First::Tool);
                 }
                 self.events += 1;
             }
@@ -195,7 +207,7 @@ impl Transcript {
 
     /// Whether there were words of refusal, kept or not.
     pub fn is_refused(&self) -> bool {
-        self.first.iter().any(|(kind, _)| *kind == "refusal")
+        self.first.iter().any(|(kind, _)| *kind == First::Refusal)
     }
 
     /// The refusal, as far as it was kept.
@@ -238,7 +250,8 @@ impl Transcript {
             .collect();
         // A plain answer comes all at once.
         let first = self.first.iter().filter(|_| self.events > 0);
-        let first: Map<_, _> = first.map(|(kind, at)| ((*kind).to_owned(), json!(at))).collect();
+        let first: Map<_, _> =
+            first.map(|(kind, at)| (kind.name().to_owned(), json!(at))).collect();
         let reasons: Vec<_> = self.finish_reasons().collect();
         json!({
             "id": self.id,
@@ -256,7 +269,7 @@ impl Transcript {
     }
 
     fn on_text(&mut self, choice: u32, text: JsonStr<'_>) {
-        self.on_first("text");
+        self.on_first(First::Text);
         let text = self.on_generated(text);
         let choice = (choice as usize).min(CALLS_MAX);
         if self.content_bytes_max == 0 {
@@ -278,7 +291,7 @@ impl Transcript {
     }
 
     fn on_call(&mut self, call: u32, id: JsonStr<'_>, called: JsonStr<'_>) {
-        self.on_first(if self.opens_by_fragment { "tool" } else { "tool_start" });
+        self.on_first(if self.opens_by_fragment { First::Tool } else { First::ToolStart });
         if call as usize >= CALLS_MAX {
             return;
         }
@@ -309,7 +322,7 @@ impl Transcript {
         }
     }
 
-    fn on_first(&mut self, kind: &'static str) {
+    fn on_first(&mut self, kind: First) {
         if self.first.iter().all(|(known, _)| *known != kind) {
             self.first.push((kind, self.events));
         }
@@ -325,6 +338,23 @@ impl Transcript {
         }
         self.truncated |= self.content_bytes_max > 0;
         Cow::Owned(text.get(..kept).unwrap_or_default().to_owned())
+    }
+}
+
+// === impl First ===
+
+impl First {
+    /// As `tollgate inspect` prints it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Reasoning => "reasoning",
+            Self::Refusal => "refusal",
+            Self::Audio => "audio",
+            Self::Image => "image",
+            Self::Tool => "tool",
+            Self::ToolStart => "tool_start",
+        }
     }
 }
 

@@ -27,8 +27,9 @@ mod tests;
 mod writer;
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::json::write;
 use crate::provider::{Capabilities, Dialect};
 use request::{Draft, Request};
 
@@ -88,7 +89,10 @@ pub fn translate_request(
     sampling.max_tokens = sampling.max_tokens.or(target.max_tokens.map(u64::from));
     let mut draft = Draft::new(request);
     let value = encode(upstream, &mut draft, target.capabilities)?;
-    Ok(Translated { body: value.to_string().into(), dropped: draft.into_dropped() })
+    let mut written = Vec::with_capacity(body.len());
+    write(&mut written, &value)
+        .map_err(|_| Untranslatable::new("body", "cannot be written for the target"))?;
+    Ok(Translated { body: written.into(), dropped: draft.into_dropped() })
 }
 
 fn decode(caller: Dialect, body: Value) -> Result<Request, Untranslatable> {
@@ -120,6 +124,35 @@ impl Untranslatable {
     pub(crate) fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { field: field.into(), reason: reason.into() }
     }
+
+    /// The same of a field that stands inside of `place`. Places are written only where one is told.
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        self.field.insert_str(0, place);
+        self
+    }
+}
+
+/// An object of these members; the values are not copied, as `json!` does.
+pub(crate) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    let mut object = Map::with_capacity(N);
+    for (name, value) in members {
+        object.insert(name.to_owned(), value);
+    }
+    Value::Object(object)
+}
+
+/// A member of an object of few, found without a hash.
+pub(crate) fn member<'v>(object: &'v Value, name: &str) -> Option<&'v Value> {
+    object.as_object()?.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
+/// Takes a member out. Most that are asked for are not there, which is seen without a hash: bodies
+/// have few members.
+pub(crate) fn take(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    if object.keys().all(|known| known != name) {
+        return None;
+    }
+    object.remove(name)
 }
 
 /// Sets a member of an object that is being written.

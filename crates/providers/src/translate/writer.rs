@@ -96,7 +96,12 @@ impl Writer {
     /// Takes the next event and appends what the caller is told.
     pub fn on_event(&mut self, event: &StreamEvent<'_>, out: &mut Vec<u8>) {
         let Self { blocks, codec, .. } = self;
-        blocks.on_event(event, &mut |step| codec.write(&step, out));
+        blocks.on_event(event, &mut |step| {
+            if out.is_empty() && !matches!(codec, Codec::Whole(_)) {
+                out.reserve(EVENT_BYTES);
+            }
+            codec.write(&step, out);
+        });
     }
 
     /// The upstream's response ended by itself: the rest of the answer, or all of a plain one.
@@ -152,7 +157,7 @@ impl Whole {
             Dialect::Responses => responses::whole(answer, reply),
             Dialect::Chat | Dialect::Cohere | Dialect::Gemini => chat::whole(answer, reply),
         };
-        out.extend(value.to_string().into_bytes());
+        put_json(out, &value);
         Ok(())
     }
 }
@@ -175,6 +180,11 @@ pub(crate) fn put_error(
     out.extend(error_event(dialect, &body));
 }
 
+/// Before the data of an event.
+pub(crate) const DATA: &[u8] = b"data: ";
+/// Room that a piece of an answer is written into, in bytes: most events fit.
+const EVENT_BYTES: usize = 512;
+
 /// Appends one SSE event; `name` where the dialect names its events.
 pub(crate) fn put_event(out: &mut Vec<u8>, name: Option<&str>, data: &impl Serialize) {
     if let Some(name) = name {
@@ -182,12 +192,17 @@ pub(crate) fn put_event(out: &mut Vec<u8>, name: Option<&str>, data: &impl Seria
         out.extend_from_slice(name.as_bytes());
         out.push(b'\n');
     }
-    out.extend_from_slice(b"data: ");
+    out.extend_from_slice(DATA);
+    put_json(out, data);
+    out.extend_from_slice(b"\n\n");
+}
+
+/// Appends a value.
+pub(crate) fn put_json(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     let before = out.len();
-    if serde_json::to_writer(&mut *out, data).is_err() {
+    if serde_json::to_writer(&mut *out, value).is_err() {
         // Values that we make can be written; should one not be, the event stays valid JSON.
         out.truncate(before);
         out.extend_from_slice(b"null");
     }
-    out.extend_from_slice(b"\n\n");
 }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::messages::decode_messages;
-use crate::translate::Untranslatable;
 use crate::translate::request::{Format, ReasoningBudget, Request, Sampling, Tool, ToolChoice};
+use crate::translate::{Untranslatable, take};
 
 /// Parameters whose loss would change what is answered.
 const REFUSED: [(&str, &str); 2] = [
@@ -18,53 +18,54 @@ pub(in crate::translate) fn decode(body: Value) -> Result<Request, Untranslatabl
         return Err(Untranslatable::new("body", "must be an object"));
     };
     for (field, reason) in REFUSED {
-        if body.get(field).is_some_and(|value| !value.is_null()) {
+        if body.iter().any(|(name, value)| name == field && !value.is_null()) {
             return Err(Untranslatable::new(field, reason));
         }
     }
     let audio = |value: &Value| value.as_array().is_some_and(|all| all.contains(&"audio".into()));
-    if body.remove("modalities").is_some_and(|value| audio(&value)) {
+    if take(&mut body, "modalities").is_some_and(|value| audio(&value)) {
         return Err(Untranslatable::new("modalities", "the target answers in text"));
     }
-    let messages = decode_messages(body.remove("messages").unwrap_or_default())?;
+    let messages = decode_messages(take(&mut body, "messages").unwrap_or_default())?;
     let mut request = Request {
         messages,
         tools: tools(&mut body)?,
         tool_choice: tool_choice(&mut body)?,
-        parallel_tool_calls: body.remove("parallel_tool_calls").and_then(|value| value.as_bool()),
-        format: format(body.remove("response_format"))?,
+        parallel_tool_calls: take(&mut body, "parallel_tool_calls")
+            .and_then(|value| value.as_bool()),
+        format: format(take(&mut body, "response_format"))?,
         sampling: sampling(&mut body)?,
         reasoning: reasoning(&mut body),
-        stream: body.remove("stream").and_then(|value| value.as_bool()).unwrap_or_default(),
+        stream: take(&mut body, "stream").and_then(|value| value.as_bool()).unwrap_or_default(),
         user: text(&mut body, "user"),
         ..Request::default()
     };
-    let options = body.remove("stream_options").unwrap_or_default();
+    let options = take(&mut body, "stream_options").unwrap_or_default();
     request.include_usage = options.get("include_usage").and_then(Value::as_bool) == Some(true);
-    body.remove("model");
+    take(&mut body, "model");
     body.retain(|_, value| !value.is_null());
     request.extra = body;
     Ok(request)
 }
 
 fn text(body: &mut Map<String, Value>, name: &str) -> Option<String> {
-    match body.remove(name) {
+    match take(body, name) {
         Some(Value::String(text)) => Some(text),
         _ => None,
     }
 }
 
 fn sampling(body: &mut Map<String, Value>) -> Result<Sampling, Untranslatable> {
-    let mut number = |name: &str| body.remove(name).and_then(|value| value.as_f64());
+    let mut number = |name: &str| take(body, name).and_then(|value| value.as_f64());
     let temperature = number("temperature");
     let top_p = number("top_p");
     let frequency_penalty = number("frequency_penalty");
     let presence_penalty = number("presence_penalty");
-    let mut count = |name: &str| body.remove(name).and_then(|value| value.as_u64());
+    let mut count = |name: &str| take(body, name).and_then(|value| value.as_u64());
     // Both names may be given; the newer one wins.
     let (older, newer) = (count("max_tokens"), count("max_completion_tokens"));
     let (top_k, n) = (count("top_k"), count("n"));
-    let stop = match body.remove("stop") {
+    let stop = match take(body, "stop") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::String(one)) => vec![one],
         Some(several) => serde_json::from_value(several)
@@ -77,7 +78,7 @@ fn sampling(body: &mut Map<String, Value>) -> Result<Sampling, Untranslatable> {
         top_k,
         frequency_penalty,
         presence_penalty,
-        seed: body.remove("seed").and_then(|value| value.as_i64()),
+        seed: take(body, "seed").and_then(|value| value.as_i64()),
         stop,
         n,
     })
@@ -86,7 +87,7 @@ fn sampling(body: &mut Map<String, Value>) -> Result<Sampling, Untranslatable> {
 /// `reasoning_effort`, and `reasoning` as OpenRouter has it.
 fn reasoning(body: &mut Map<String, Value>) -> Option<ReasoningBudget> {
     let effort = text(body, "reasoning_effort");
-    let object = body.remove("reasoning").unwrap_or_default();
+    let object = take(body, "reasoning").unwrap_or_default();
     let inner = object.get("effort").and_then(Value::as_str).map(str::to_owned);
     let tokens = object.get("max_tokens").and_then(Value::as_u64);
     let budget = ReasoningBudget { effort: effort.or(inner), tokens, ..Default::default() };
@@ -96,7 +97,7 @@ fn reasoning(body: &mut Map<String, Value>) -> Option<ReasoningBudget> {
 /// `tools`, or the legacy `functions`.
 fn tools(body: &mut Map<String, Value>) -> Result<Vec<Tool>, Untranslatable> {
     let wrong = |at: usize| Untranslatable::new(format!("tools[{at}]"), "is no tool of this API");
-    let (listed, legacy) = (body.remove("tools"), body.remove("functions"));
+    let (listed, legacy) = (take(body, "tools"), take(body, "functions"));
     let mut tools = Vec::new();
     for (at, tool) in elements(listed, "tools")?.into_iter().enumerate() {
         let cache = tool.get("cache_control").filter(|cache| !cache.is_null()).cloned();
@@ -143,7 +144,7 @@ fn custom(tool: &Value) -> Option<Tool> {
 }
 
 fn tool_choice(body: &mut Map<String, Value>) -> Result<Option<ToolChoice>, Untranslatable> {
-    let (current, legacy) = (body.remove("tool_choice"), body.remove("function_call"));
+    let (current, legacy) = (take(body, "tool_choice"), take(body, "function_call"));
     let choice = current.or(legacy).unwrap_or_default();
     let name = ["function", "custom"].iter().find_map(|kind| choice.get(kind)?.get("name"));
     let name = name.or_else(|| choice.get("name")).and_then(Value::as_str);

@@ -4,35 +4,37 @@ use serde_json::{Map, Value, json};
 
 use super::content::{decode_parts, encode_parts, plain_text};
 use super::whole::detail;
-use crate::translate::Untranslatable;
 use crate::translate::request::{
     Content, Draft, Message, Part, Reasoning, Role, ToolCall, ToolResult,
 };
 use crate::translate::sealed::Sealed;
+use crate::translate::{Untranslatable, member};
 
 /// Reads `messages`.
 pub(super) fn decode_messages(value: Value) -> Result<Vec<Message>, Untranslatable> {
     let Value::Array(turns) = value else {
         return Err(Untranslatable::new("messages", "must be a list"));
     };
-    turns.into_iter().enumerate().map(|(at, turn)| decode_message(at, turn)).collect()
+    let decode = |(at, turn)| {
+        decode_message(turn).map_err(|error| error.within(&format!("messages[{at}].")))
+    };
+    turns.into_iter().enumerate().map(decode).collect()
 }
 
-fn decode_message(at: usize, mut turn: Value) -> Result<Message, Untranslatable> {
-    let place = format!("messages[{at}]");
+fn decode_message(mut turn: Value) -> Result<Message, Untranslatable> {
     let content = turn.get_mut("content").map(Value::take).unwrap_or_default();
     let text = |name: &str| turn.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut parts = decode_parts(&format!("{place}.content"), content)?;
-    if let Some(cache) = turn.get("cache_control").filter(|cache| cache.is_object())
+    let mut parts = decode_parts("content", content)?;
+    if let Some(cache) = member(&turn, "cache_control").filter(|cache| cache.is_object())
         && let Some(last) = parts.last_mut()
     {
         last.cache = Some(cache.clone());
     }
-    let role = match text("role").as_str() {
+    let role = match member(&turn, "role").and_then(Value::as_str).unwrap_or_default() {
         "system" | "developer" => Role::System,
         "user" => Role::User,
         "assistant" => {
-            parts = assistant(&place, &turn, parts)?;
+            parts = assistant(&turn, parts)?;
             Role::Assistant
         }
         "tool" | "function" => {
@@ -43,16 +45,16 @@ fn decode_message(at: usize, mut turn: Value) -> Result<Message, Untranslatable>
             parts = vec![Part { content: Content::ToolResult(result), cache }];
             Role::User
         }
-        _ => return Err(Untranslatable::new(format!("{place}.role"), "is no role of this API")),
+        _ => return Err(Untranslatable::new("role", "is no role of this API")),
     };
     Ok(Message { role, parts })
 }
 
 /// What an assistant's turn has beside its content: thoughts before it, calls behind it.
-fn assistant(place: &str, turn: &Value, said: Vec<Part>) -> Result<Vec<Part>, Untranslatable> {
+fn assistant(turn: &Value, said: Vec<Part>) -> Result<Vec<Part>, Untranslatable> {
     if turn.get("audio").is_some_and(|audio| !audio.is_null()) {
         let reason = "an answer in audio is kept by the provider that gave it";
-        return Err(Untranslatable::new(format!("{place}.audio"), reason));
+        return Err(Untranslatable::new("audio", reason));
     }
     let mut parts = thoughts(turn);
     parts.extend(said);
@@ -63,7 +65,7 @@ fn assistant(place: &str, turn: &Value, said: Vec<Part>) -> Result<Vec<Part>, Un
         turn.get("tool_calls").and_then(Value::as_array).into_iter().flatten().enumerate()
     {
         let call = decode_call(call).ok_or_else(|| {
-            Untranslatable::new(format!("{place}.tool_calls[{at}]"), "is no call of a tool")
+            Untranslatable::new(format!("tool_calls[{at}]"), "is no call of a tool")
         })?;
         parts.push(Part::new(Content::ToolCall(call)));
     }

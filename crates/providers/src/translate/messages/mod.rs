@@ -9,7 +9,7 @@ mod writer;
 
 use serde_json::Value;
 
-use super::set;
+use super::{member, set};
 
 pub(super) use decode::decode;
 pub(super) use encode::encode;
@@ -18,5 +18,5 @@ pub(super) use writer::EventWriter;
 
 /// The `type` of a block.
 fn kind_of(block: &Value) -> &str {
-    block.get("type").and_then(Value::as_str).unwrap_or_default()
+    member(block, "type").and_then(Value::as_str).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! A streamed answer: `message_start`, blocks one after the other, `message_delta`, `message_stop`.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::set;
@@ -23,6 +24,28 @@ pub(in crate::translate) struct EventWriter {
     /// The block that is open upstream has been begun here too.
     begun: bool,
     refused: bool,
+}
+
+/// A piece of the open block.
+#[derive(Serialize)]
+struct BlockDelta<'a> {
+    index: u32,
+    delta: Delta<'a>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type")]
+enum Delta<'a> {
+    #[serde(rename = "text_delta")]
+    Text { text: &'a str },
+    #[serde(rename = "thinking_delta")]
+    Thinking { thinking: &'a str },
+    #[serde(rename = "input_json_delta")]
+    InputJson { partial_json: &'a str },
+    #[serde(rename = "signature_delta")]
+    Signature { signature: &'a str },
 }
 
 impl EventWriter {
@@ -74,14 +97,14 @@ impl EventWriter {
             Kind::Text | Kind::Refusal => {
                 self.refused |= *kind == Kind::Refusal;
                 self.begin_once(|| json!({ "type": "text", "text": "" }), out);
-                self.delta(&json!({ "type": "text_delta", "text": text }), out);
+                self.delta(Delta::Text { text }, out);
             }
             Kind::Reasoning => {
                 self.begin_once(thinking, out);
-                self.delta(&json!({ "type": "thinking_delta", "thinking": text }), out);
+                self.delta(Delta::Thinking { thinking: text }, out);
             }
             Kind::ToolCall { .. } => {
-                self.delta(&json!({ "type": "input_json_delta", "partial_json": text }), out);
+                self.delta(Delta::InputJson { partial_json: text }, out);
             }
         }
     }
@@ -93,7 +116,7 @@ impl EventWriter {
             return;
         }
         self.begin_once(thinking, out);
-        self.delta(&json!({ "type": "signature_delta", "signature": data }), out);
+        self.delta(Delta::Signature { signature: &data }, out);
     }
 
     fn begin_once(&mut self, block: impl FnOnce() -> Value, out: &mut Vec<u8>) {
@@ -108,9 +131,9 @@ impl EventWriter {
         put(out, "content_block_start", json!({ "index": index, "content_block": block }));
     }
 
-    fn delta(&self, delta: &Value, out: &mut Vec<u8>) {
-        let delta = json!({ "index": self.next_index, "delta": delta });
-        put(out, "content_block_delta", delta);
+    fn delta(&self, delta: Delta<'_>, out: &mut Vec<u8>) {
+        let kind = "content_block_delta";
+        put_event(out, Some(kind), &BlockDelta { index: self.next_index, delta, kind });
     }
 
     fn close(&mut self, out: &mut Vec<u8>) {

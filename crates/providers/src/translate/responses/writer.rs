@@ -1,6 +1,7 @@
 //! A streamed answer: `response.created`, each item from `added` to `done`, and the whole answer
 //! once more at the end.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::set;
@@ -29,6 +30,23 @@ pub(in crate::translate) struct EventWriter {
     over: bool,
     /// The open item.
     item: String,
+}
+
+/// A piece of the open item.
+#[derive(Serialize)]
+struct Piece<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    sequence_number: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_index: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary_index: Option<u32>,
+    delta: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<[u32; 0]>,
+    item_id: &'a str,
+    output_index: u32,
 }
 
 impl EventWriter {
@@ -110,14 +128,9 @@ impl EventWriter {
     }
 
     fn delta(&mut self, index: u32, kind: &Kind, text: &str, out: &mut Vec<u8>) {
-        let (name, data) = match kind {
-            Kind::Text => (
-                "response.output_text.delta",
-                json!({ "content_index": 0, "delta": text, "logprobs": [] }),
-            ),
-            Kind::Refusal => {
-                ("response.refusal.delta", json!({ "content_index": 0, "delta": text }))
-            }
+        let name = match kind {
+            Kind::Text => "response.output_text.delta",
+            Kind::Refusal => "response.refusal.delta",
             Kind::Reasoning => {
                 // The part opens with its first text: a summary may stay empty.
                 let first = self.answer.blocks.last().is_some_and(|b| b.text.len() == text.len());
@@ -126,17 +139,22 @@ impl EventWriter {
                     let added = self.piece(index, added);
                     self.event("response.reasoning_summary_part.added", added, out);
                 }
-                (
-                    "response.reasoning_summary_text.delta",
-                    json!({ "summary_index": 0, "delta": text }),
-                )
+                "response.reasoning_summary_text.delta"
             }
-            Kind::ToolCall { .. } => {
-                ("response.function_call_arguments.delta", json!({ "delta": text }))
-            }
+            Kind::ToolCall { .. } => "response.function_call_arguments.delta",
         };
-        let data = self.piece(index, data);
-        self.event(name, data, out);
+        let piece = Piece {
+            kind: name,
+            sequence_number: self.sequence,
+            content_index: matches!(kind, Kind::Text | Kind::Refusal).then_some(0),
+            summary_index: matches!(kind, Kind::Reasoning).then_some(0),
+            delta: text,
+            logprobs: matches!(kind, Kind::Text).then_some([]),
+            item_id: &self.item,
+            output_index: index,
+        };
+        self.sequence += 1;
+        put_event(out, Some(name), &piece);
     }
 
     fn close(&mut self, index: u32, kind: &Kind, out: &mut Vec<u8>) {

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::base64;
 use super::turns::plain;
 use crate::event::Opaque;
-use crate::translate::Untranslatable;
 use crate::translate::messages::set;
 use crate::translate::request::{
     Content, Draft, Part, Reasoning, Role, Source, ToolCall, ToolResult,
 };
+use crate::translate::{Untranslatable, object};
 
 /// Writes one part; `None` for what is left out: empty text, which the API refuses, and thoughts
 /// that it cannot read.
@@ -26,9 +26,7 @@ pub(super) fn encode(
             draft.drop_if(cache.is_some(), "cache_control");
             return Ok(None);
         }
-        (Content::Text(text) | Content::Refusal(text), _) => {
-            json!({ "type": "text", "text": text })
-        }
+        (Content::Text(text) | Content::Refusal(text), _) => text_block(text),
         (Content::Reasoning(reasoning), Role::Assistant) => {
             draft.drop_if(cache.is_some(), "cache_control");
             let thought = thought(&reasoning);
@@ -44,6 +42,10 @@ pub(super) fn encode(
         _ => return misplaced("anything but text"),
     };
     Ok(Some(marked(block, cache)))
+}
+
+fn text_block(text: String) -> Value {
+    object([("type", "text".into()), ("text", text.into())])
 }
 
 fn marked(mut block: Value, cache: Option<Value>) -> Value {
@@ -107,7 +109,7 @@ fn tool_result(
                 if text.trim().is_empty() {
                     draft.drop_if(cache.is_some(), "cache_control");
                 } else {
-                    blocks.push(marked(json!({ "type": "text", "text": text }), cache));
+                    blocks.push(marked(text_block(text), cache));
                 }
             }
             other => blocks.push(marked(media(draft, place, other)?, cache)),

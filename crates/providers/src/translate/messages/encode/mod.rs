@@ -13,13 +13,16 @@ use crate::provider::Capabilities;
 use crate::translate::Untranslatable;
 use crate::translate::request::{Draft, Role};
 
+/// What a body has room for from the beginning: most have fewer members.
+const MEMBERS: usize = 7;
+
 /// Writes the body.
 pub(in crate::translate) fn encode(
     draft: &mut Draft,
     capabilities: Capabilities,
 ) -> Result<Value, Untranslatable> {
     draft.one_answer()?;
-    let mut body = Map::new();
+    let mut body = Map::with_capacity(MEMBERS);
     body.insert("model".into(), draft.request.model.as_str().into());
     // Both ask how the conversation goes, and writing it consumes it.
     let prefilled =

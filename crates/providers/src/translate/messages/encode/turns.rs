@@ -4,13 +4,13 @@
 //! system prompt goes into `system`, in order. It stays an instruction and loses only its place: as
 //! a turn of the user's it would lose its authority.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::content;
 use crate::event::Opaque;
-use crate::translate::Untranslatable;
 use crate::translate::messages::{kind_of, set};
 use crate::translate::request::{Content, Draft, Message, Role};
+use crate::translate::{Untranslatable, member, object};
 
 /// A turn being written: consecutive ones of one speaker become one.
 #[derive(Debug)]
@@ -29,8 +29,9 @@ pub(super) fn encode(
         let Message { role, parts } = message;
         let mut blocks = Vec::with_capacity(parts.len());
         for (part_at, part) in parts.into_iter().enumerate() {
-            let place = format!("messages[{at}].content[{part_at}]");
-            blocks.extend(content::encode(draft, &place, role, part)?);
+            let block = content::encode(draft, "", role, part);
+            let place = || format!("messages[{at}].content[{part_at}]");
+            blocks.extend(block.map_err(|error| error.within(&place()))?);
         }
         match turns.last_mut() {
             _ if role == Role::System => system.append(&mut blocks),
@@ -74,11 +75,11 @@ fn written(turn: Turn) -> Value {
         if !blocks.first().is_some_and(is_thought) {
             blocks.sort_by_key(|block| !is_thought(block));
         }
-        return json!({ "role": "assistant", "content": plain(blocks) });
+        return object([("role", "assistant".into()), ("content", plain(blocks))]);
     }
     // Results of tools come before what else the user says.
     blocks.sort_by_key(|block| kind_of(block) != "tool_result");
-    json!({ "role": "user", "content": plain(blocks) })
+    object([("role", "user".into()), ("content", plain(blocks))])
 }
 
 fn is_thought(block: &Value) -> bool {
@@ -95,12 +96,12 @@ fn trim_end(blocks: &mut [Value]) {
 }
 
 /// A plain string where there is but one text.
-pub(super) fn plain(blocks: Vec<Value>) -> Value {
-    if let [block] = blocks.as_slice()
+pub(super) fn plain(mut blocks: Vec<Value>) -> Value {
+    if let [block] = blocks.as_mut_slice()
         && kind_of(block) == "text"
-        && block.get("cache_control").is_none()
+        && member(block, "cache_control").is_none()
     {
-        return block.get("text").cloned().unwrap_or_default();
+        return block.get_mut("text").map(Value::take).unwrap_or_default();
     }
     blocks.into()
 }
