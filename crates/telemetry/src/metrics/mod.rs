@@ -5,6 +5,7 @@ mod cache;
 mod call;
 pub mod catalog;
 mod collector;
+mod gaps;
 mod guardrails;
 mod instruments;
 mod limits;
@@ -31,6 +32,7 @@ use reloads::Reloads;
 use series::{BoundSeries, BoundWords};
 
 pub use cache::CacheCounts;
+pub(crate) use gaps::Gaps;
 pub use limits::LimitCounts;
 pub use reloads::Reload;
 pub use store_queue::StoreQueueCounts;
@@ -74,6 +76,7 @@ pub struct Metrics {
     series: BoundSeries,
     finished: BoundWords,
     histograms: Histograms,
+    gaps: Gaps,
     counters: Counters,
     reloads: Reloads,
 }
@@ -102,6 +105,9 @@ impl Metrics {
         readers: Vec<MetricsReader>,
     ) -> Result<Self, String> {
         let registry = prometheus::Registry::new();
+        let gaps = Gaps::new()?;
+        registry.register(Box::new(gaps.clone())).map_err(|error| error.to_string())?;
+        readers.iter().for_each(|reader| reader.push_besides(&gaps));
         let reader = opentelemetry_prometheus::exporter()
             .with_registry(registry.clone())
             .without_target_info()
@@ -112,8 +118,8 @@ impl Metrics {
             .with_resource(opentelemetry_sdk::Resource::builder_empty().build())
             .with_reader(reader)
             .with_view(series_limit);
-        let provider =
-            readers.into_iter().fold(provider, MeterProviderBuilder::with_reader).build();
+        let readers = readers.into_iter().map(MetricsReader::into_periodic);
+        let provider = readers.fold(provider, MeterProviderBuilder::with_reader).build();
         let meter = provider.meter(METER);
         observe_gauges(&meter, in_flight, exporters);
         Ok(Self {
@@ -124,6 +130,7 @@ impl Metrics {
             series: BoundSeries::default(),
             finished: BoundWords::default(),
             histograms: Histograms::new(&meter),
+            gaps,
             counters: Counters::new(&meter),
             reloads: Reloads::new(&meter),
             provider,

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use opentelemetry::metrics::{BoundCounter, BoundHistogram, Counter, Histogram};
 use opentelemetry::{KeyValue, StringValue};
 
+use super::gaps::{GapSeries, Gaps};
 use crate::genai::attributes as a;
 
 /// Sets of dimensions that are kept bound. With one more, all are let go and the next calls bind
@@ -40,7 +41,7 @@ pub(super) struct Series {
     pub(super) first_token: Seconds,
     pub(super) time_per_output_token: Seconds,
     pub(super) throughput: Seconds,
-    pub(super) gaps: Seconds,
+    gaps: OnceLock<Arc<GapSeries>>,
     pub(super) input_tokens: Tokens,
     pub(super) output_tokens: Tokens,
     finish_reasons: RwLock<HashMap<Arc<str>, BoundCounter<u64>>>,
@@ -110,6 +111,11 @@ impl Series {
         kind: &'static str,
     ) -> &'s BoundHistogram<u64> {
         place.get_or_init(|| histogram.bind(&self.with(KeyValue::new(a::TOKEN_TYPE, kind))))
+    }
+
+    /// The gaps of this series' streams.
+    pub(super) fn gaps(&self, gaps: &Gaps) -> &GapSeries {
+        self.gaps.get_or_init(|| gaps.of(&self.labels))
     }
 
     /// One more answer ended for this reason, which is one of a bounded number of labels.
