@@ -86,7 +86,7 @@ fn http(ctx: &Ctx) -> Http {
         path: ctx.http.path.clone(),
         route: ctx.endpoint.as_ref().map_or("", Endpoint::route),
         status: ctx.status.map(|status| status.as_u16()),
-        client: ctx.http.client.map(|client| client.ip().to_string()),
+        client: ctx.http.client.map(|client| address(client.ip())),
         user_agent: ctx.http.user_agent.clone(),
         version: if ctx.http.version == http::Version::HTTP_2 { "2" } else { "1.1" },
         request_id: ctx.id.as_str().to_owned(),
@@ -100,6 +100,13 @@ fn http(ctx: &Ctx) -> Http {
         }),
         limit: ctx.rejection.as_ref().and_then(quota::limit_of),
     }
+}
+
+/// An address as it is written. Most are four numbers, which a formatter takes long for.
+fn address(ip: IpAddr) -> String {
+    let IpAddr::V4(ip) = ip else { return ip.to_string() };
+    let [a, b, c, d] = ip.octets().map(|number| number.to_string());
+    [a, b, c, d].join(".")
 }
 
 /// How a request ended of which only HTTP is known.

@@ -11,6 +11,7 @@ mod instruments;
 mod limits;
 mod metric;
 mod names;
+mod quick_hash;
 mod redis;
 mod reloads;
 mod series;

@@ -8,6 +8,7 @@ use opentelemetry::metrics::{BoundCounter, BoundHistogram, Counter, Histogram};
 use opentelemetry::{KeyValue, StringValue};
 
 use super::gaps::{GapSeries, Gaps};
+use super::quick_hash::Quick;
 use crate::genai::attributes as a;
 
 /// Sets of dimensions that are kept bound. With one more, all are let go and the next calls bind
@@ -28,7 +29,7 @@ pub(super) struct Dimensions {
 /// What was bound so far.
 #[derive(Default)]
 pub(super) struct BoundSeries {
-    by_dimensions: RwLock<HashMap<Dimensions, Arc<Series>>>,
+    by_dimensions: RwLock<HashMap<Dimensions, Arc<Series>, Quick>>,
 }
 
 /// The instruments of one set of dimensions. Each is bound when it is first used: what is bound has a
@@ -44,15 +45,15 @@ pub(super) struct Series {
     gaps: OnceLock<Arc<GapSeries>>,
     pub(super) input_tokens: Tokens,
     pub(super) output_tokens: Tokens,
-    finish_reasons: RwLock<HashMap<Arc<str>, BoundCounter<u64>>>,
+    finish_reasons: RwLock<HashMap<Arc<str>, BoundCounter<u64>, Quick>>,
     /// By currency, of which a configuration has few.
-    cost: RwLock<HashMap<Arc<str>, BoundCounter<f64>>>,
+    cost: RwLock<HashMap<Arc<str>, BoundCounter<f64>, Quick>>,
 }
 
 /// A counter whose labels are all words of our own, bound for each set of them.
 #[derive(Default)]
 pub(super) struct BoundWords {
-    by_words: RwLock<HashMap<Words, BoundCounter<u64>>>,
+    by_words: RwLock<HashMap<Words, BoundCounter<u64>, Quick>>,
 }
 
 /// An outcome, and the operation that had it where there was one.
