@@ -31,7 +31,7 @@ pub(super) fn call(
             let kept_back = guard::judge(ctx.rejection.as_ref()).map(|(outcome, _)| outcome);
             http.outcome = Some(kept_back.unwrap_or_else(|| plain_outcome(routed, how)));
             let genai = genai_of_routed(ctx, routed, how, end);
-            routed.holds.settle(genai.as_ref());
+            routed.holds.settle(genai.as_deref());
             genai
         }
         None => {
@@ -68,7 +68,7 @@ pub(super) fn broken(ctx: &Ctx, routed: Option<&Routed>) -> (Call, Option<Outcom
     (whole(ctx, http(ctx), genai, end).broken(), None)
 }
 
-fn whole(ctx: &Ctx, http: Http, genai: Option<GenAi>, end: Instant) -> Call {
+fn whole(ctx: &Ctx, http: Http, genai: Option<Box<GenAi>>, end: Instant) -> Call {
     Call {
         trace: ctx.trace.clone(),
         http_span: ctx.spans.http,
@@ -139,14 +139,19 @@ fn outcome_of_unrouted(ctx: &Ctx, end: End<'_>) -> Option<Outcome> {
 }
 
 /// What a span says of the request, routed or not.
-pub(super) fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant) -> Option<GenAi> {
+pub(super) fn request(
+    ctx: &Ctx,
+    facts: &Facts,
+    context: &Context,
+    end: Instant,
+) -> Option<Box<GenAi>> {
     let endpoint = ctx.endpoint.as_ref()?;
     let mut operation = endpoint.operation()?;
     if operation == "chat" {
         let detected = if facts.has_image { "generate_content" } else { "chat" };
         operation = context.operation_name.unwrap_or(detected);
     }
-    let mut genai = GenAi {
+    let mut genai = Box::new(GenAi {
         start_ns: ctx.started.unix_ns,
         end_ns: ctx.started.unix_ns_at(end),
         operation,
@@ -167,7 +172,7 @@ pub(super) fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant)
             links: Vec::new(),
         }),
         ..GenAi::default()
-    };
+    });
     guard::tell(&mut genai, &guard::found(ctx));
     Some(genai)
 }
@@ -179,7 +184,7 @@ fn genai_of_unrouted(
     outcome: Option<Outcome>,
     how: End<'_>,
     end: Instant,
-) -> Option<GenAi> {
+) -> Option<Box<GenAi>> {
     let mut genai = match ctx.refused.as_deref() {
         Some((facts, context)) => request(ctx, facts, context, end)?,
         None => request(ctx, &Facts::default(), &Context::default(), end)?,
@@ -209,7 +214,12 @@ fn refusal(rejection: &Rejection) -> CallError {
     }
 }
 
-fn genai_of_routed(ctx: &Ctx, routed: &mut Routed, how: End<'_>, end: Instant) -> Option<GenAi> {
+fn genai_of_routed(
+    ctx: &Ctx,
+    routed: &mut Routed,
+    how: End<'_>,
+    end: Instant,
+) -> Option<Box<GenAi>> {
     let mut genai = request(ctx, &routed.facts, &routed.context, end)?;
     genai.cache = cached::cache_use(ctx);
     genai.failed_attempts = routed.failures.iter().map(failed_attempt).collect();
