@@ -1,5 +1,6 @@
 //! A request's state as the facts of its spans.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::time::Instant;
