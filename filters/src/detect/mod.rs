@@ -252,16 +252,23 @@ fn scan(bytes: &[u8], take: &mut impl FnMut(Kind, Range<usize>)) {
         if !any_begins(block) {
             continue;
         }
-        let (words, _) = block.as_chunks::<WORD_BYTES>();
-        for (word, start) in words.iter().zip((number * BLOCK_BYTES..).step_by(WORD_BYTES)) {
-            let mut places = begins(u64::from_le_bytes(*word));
-            while places != 0 {
-                look(bytes, start + places.trailing_zeros() as usize / 8, take);
-                places &= places - 1;
-            }
+        scan_words(bytes, block, number * BLOCK_BYTES, take);
+    }
+    scan_words(bytes, rest, bytes.len() - rest.len(), take);
+}
+
+/// The part of `bytes` that begins at `start`.
+fn scan_words(bytes: &[u8], part: &[u8], start: usize, take: &mut impl FnMut(Kind, Range<usize>)) {
+    let (words, rest) = part.as_chunks::<WORD_BYTES>();
+    for (word, start) in words.iter().zip((start..).step_by(WORD_BYTES)) {
+        let mut places = begins(u64::from_le_bytes(*word));
+        while places != 0 {
+            look(bytes, start + places.trailing_zeros() as usize / 8, take);
+            places &= places - 1;
         }
     }
-    for at in bytes.len() - rest.len()..bytes.len() {
+    let end = start + part.len();
+    for at in end - rest.len()..end {
         look(bytes, at, take);
     }
 }

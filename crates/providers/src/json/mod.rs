@@ -10,6 +10,7 @@ mod text;
 mod validate;
 
 pub(crate) use condense::Condenser;
+pub use cursor::quote_or_escape;
 pub(crate) use cursor::{Cursor, DEPTH_MAX, Kind, string_end};
 pub(crate) use text::{resolve, respaced, unescape};
 pub(crate) use validate::{Judgement, ObjectCheck};

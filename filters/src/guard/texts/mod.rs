@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use tollgate_providers::JsonStr;
+use tollgate_providers::{JsonStr, quote_or_escape};
 
 use crate::capture::is_base64;
 
@@ -25,9 +25,6 @@ const FREE: [&str; 6] = ["arguments", "args", "parameters", "input_schema", "sch
 const FREE_OBJECT: &str = "input";
 /// What repeats a text in pieces.
 const REPEATS: &str = "logprobs";
-
-/// Bytes of a string that are looked at one by one.
-const SHORT_BYTES: usize = 12;
 
 /// One text of a body.
 #[derive(Debug, PartialEq, Eq)]
@@ -157,14 +154,6 @@ fn string_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
         escaped = true;
         end += 2;
     }
-}
-
-/// Most strings of a body are names and short: their few bytes cost less than the set-up of `memchr`.
-fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
-    let (short, long) = bytes.split_at(bytes.len().min(SHORT_BYTES));
-    let stops = |byte: &u8| matches!(byte, b'"' | b'\\');
-    let found = short.iter().position(stops);
-    found.or_else(|| memchr::memchr2(b'"', b'\\', long).map(|at| at + short.len()))
 }
 
 /// Behind the object or list that begins at `at`; `None` where it does not end.

@@ -168,7 +168,14 @@ pub fn is_ours(credential: &str) -> bool {
 
 /// Whether a header of this value holds a key of ours.
 pub fn holds_ours(value: &HeaderValue) -> bool {
-    key_in(value).is_some_and(is_ours)
+    let text = value.as_bytes().trim_ascii();
+    let key = match memchr::memchr(b' ', text).map(|at| text.split_at(at)) {
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case(b"bearer") => key.trim_ascii(),
+        Some(_) => return false,
+        None => text,
+    };
+    // Whether it can be read at all is asked last: of most the first letters tell.
+    key.starts_with(MARK.as_bytes()) && value.to_str().is_ok()
 }
 
 /// Whether a query parameter, as written, holds a key of ours.
