@@ -37,6 +37,9 @@ struct Scan<'a> {
     names_result: bool,
 }
 
+/// A body as serde reads it.
+struct Judged<'a>(Members<'a>);
+
 /// What serde reads.
 ///
 /// # Errors
@@ -76,8 +79,7 @@ pub(super) fn found(body: &[u8]) -> Option<Found<'_>> {
     (at == text.len()).then_some(Found { members, names_image, names_result })
 }
 
-/// A body as serde reads it.
-struct Judged<'a>(Members<'a>);
+// === impl Judged ===
 
 impl<'de> serde::Deserialize<'de> for Judged<'de> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
