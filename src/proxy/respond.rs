@@ -22,6 +22,8 @@ pub(crate) const UPSTREAM_PROVIDER: &str = "x-to11-upstream-provider";
 /// Where the request went, for those who configured it so (`server.route_header`).
 pub(crate) const ROUTE: &str = "x-to11-route";
 
+/// A name that need not be parsed for each look.
+static LIMIT: header::HeaderName = header::HeaderName::from_static(quota::LIMIT);
 /// What is wanted of a caller without a good key.
 const CHALLENGE: &str = "Bearer realm=\"tollgate\"";
 
@@ -145,7 +147,7 @@ pub(crate) fn stamp(head: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
         head.insert_header(UPSTREAM_PROVIDER, provider)?;
     }
     // A refusal has said more of it already.
-    if let Some(limit) = ctx.limit.filter(|_| !head.headers.contains_key(quota::LIMIT)) {
+    if let Some(limit) = ctx.limit.filter(|_| !head.headers.contains_key(&LIMIT)) {
         for (name, value) in quota::headers(&limit) {
             head.insert_header(name, value)?;
         }

@@ -15,6 +15,9 @@ const OWN_HEADERS: [&str; 4] =
     [PROVIDER_HEADER, "x-conversation-id", "cookie", "proxy-authorization"];
 /// Headers that mean something to one vendor's API.
 const FOREIGN_PREFIXES: [&str; 3] = ["anthropic-", "openai-", "x-stainless-"];
+// Names that need not be parsed for each look.
+static VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// What the Messages API wants to know, where the caller did not say.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 
@@ -57,14 +60,14 @@ pub(crate) fn run(upstream: &mut RequestHeader, ctx: &Ctx) -> Result<()> {
     upstream.insert_header(header::ACCEPT_ENCODING, "identity")?;
     let speaks_messages =
         current.translated.unwrap_or_else(|| endpoint.family()) == Dialect::Messages;
-    if speaks_messages && upstream.headers.get("anthropic-version").is_none() {
+    if speaks_messages && upstream.headers.get(&VERSION).is_none() {
         upstream.insert_header("anthropic-version", ANTHROPIC_VERSION)?;
     }
     upstream.insert_header("traceparent", ctx.trace.traceparent(ctx.spans.genai))?;
     // Another trace's state, or one that could not be read, is not for this one.
     match &ctx.trace.state {
         Some(state) => upstream.insert_header("tracestate", &**state)?,
-        None => drop(upstream.remove_header("tracestate")),
+        None => drop(upstream.remove_header(&TRACESTATE)),
     }
     Ok(())
 }
@@ -101,8 +104,10 @@ fn remove_dialect_headers(upstream: &mut RequestHeader) {
 
 fn host(provider: &Provider) -> String {
     let url = &provider.base_url;
-    let name =
-        if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.to_string() };
+    let (open, close) = if url.host.contains(':') { ("[", "]") } else { ("", "") };
     let usual = if url.tls { 443 } else { 80 };
-    if url.port == usual { name } else { format!("{name}:{}", url.port) }
+    if url.port == usual {
+        return [open, &url.host, close].concat();
+    }
+    [open, &url.host, close, ":", &url.port.to_string()].concat()
 }

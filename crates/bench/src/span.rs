@@ -51,7 +51,7 @@ pub fn call() -> Call {
             request_id: "req_0123456789abcdef".to_owned(),
             ..Http::default()
         },
-        genai: Some(GenAi {
+        genai: Some(Box::new(GenAi {
             start_ns,
             end_ns,
             operation: "chat",
@@ -76,7 +76,7 @@ pub fn call() -> Call {
             server: Some(Server { address: "api.acme.example".into(), port: 443 }),
             outcome: Outcome::Complete,
             ..GenAi::default()
-        }),
+        })),
     }
 }
 

@@ -40,6 +40,7 @@ pub use endpoint::{Endpoint, EndpointKind};
 pub use error_class::ErrorClass;
 pub use event::{JsonStr, Medium, Opaque, StreamEvent, Usage};
 pub use inspect::{Api, Cut, inspect};
+pub use json::quote_or_escape;
 pub use peek::{Peek, PeekError};
 pub use provider::{AuthStyle, BaseUrl, Capabilities, Dialect, Provider};
 pub use secret::{Secret, SecretError, SecretSource};

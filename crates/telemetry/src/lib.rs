@@ -10,6 +10,6 @@ mod trace_context;
 
 pub use profile::Profile;
 pub use span::{
-    Key, Pipeline, Span, SpanEvent, SpanId, SpanKind, SpanLink, Status, TraceId, Value,
+    Key, Pipeline, Span, SpanEvent, SpanId, SpanKind, SpanLink, Status, Text, TraceId, Value,
 };
 pub use trace_context::TraceContext;

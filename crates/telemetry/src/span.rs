@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// A trace's id; never zero.
@@ -48,7 +49,7 @@ pub enum Status {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// Text, JSON included.
-    Str(Cow<'static, str>),
+    Str(Text),
     /// A whole number.
     Int(i64),
     /// A number.
@@ -57,6 +58,17 @@ pub enum Value {
     Bool(bool),
     /// Texts, in order. The default vocabulary writes lists as JSON text; others have real ones.
     Strs(Vec<String>),
+}
+
+/// A text of a span: one of our own words, one made for this span, or one that many spans share.
+#[derive(Clone)]
+pub enum Text {
+    /// Ours.
+    Static(&'static str),
+    /// Of this span alone.
+    Owned(String),
+    /// Of a key, a target, a model: the same for many calls.
+    Shared(Arc<str>),
 }
 
 /// Something that happened at one moment of a span.
@@ -174,29 +186,75 @@ impl fmt::Debug for SpanId {
     }
 }
 
+// === impl Text ===
+
+impl Text {
+    /// As a text of its own.
+    pub fn into_owned(self) -> String {
+        match self {
+            Self::Owned(text) => text,
+            Self::Static(_) | Self::Shared(_) => (*self).to_owned(),
+        }
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Static(text) => text,
+            Self::Owned(text) => text,
+            Self::Shared(text) => text,
+        }
+    }
+}
+
+/// Texts are what they say, whoever has them.
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl From<&'static str> for Text {
+    fn from(text: &'static str) -> Self {
+        Self::Static(text)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
 // === impl Value ===
 
 impl From<&'static str> for Value {
     fn from(text: &'static str) -> Self {
-        Self::Str(Cow::Borrowed(text))
+        Self::Str(Text::Static(text))
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Self::Str(Cow::Owned(text))
+        Self::Str(Text::Owned(text))
     }
 }
 
 impl From<Cow<'static, str>> for Value {
     fn from(text: Cow<'static, str>) -> Self {
-        Self::Str(text)
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
     }
 }
 
 impl From<&Arc<str>> for Value {
     fn from(text: &Arc<str>) -> Self {
-        Self::Str(Cow::Owned(String::from(&**text)))
+        Self::Str(Text::Shared(Arc::clone(text)))
     }
 }
 
@@ -234,7 +292,7 @@ impl Value {
     /// The value as a map of strings holds it, as [`fmt::Display`] writes it.
     pub fn to_text(&self) -> String {
         match self {
-            Self::Str(text) => text.as_ref().to_owned(),
+            Self::Str(text) => (**text).to_owned(),
             // Without a formatter, which costs more than the digits.
             Self::Int(number) => number.to_string(),
             Self::Bool(yes) => if *yes { "true" } else { "false" }.to_owned(),
@@ -262,14 +320,28 @@ fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// Adds two digits for each byte. Without a formatter, which costs more than the digits: this is done
-/// several times for each request.
+/// Adds two digits for each byte of a multiple of four. Without a formatter, and not digit by digit:
+/// this is done several times for each request.
 pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
-    let digit = |nibble| char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble });
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
+    let (fours, _) = bytes.as_chunks::<4>();
+    for four in fours {
+        let digits = eight_digits(u32::from_be_bytes(*four));
+        text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
     }
+}
+
+/// The digits of a number, the first one first.
+const fn eight_digits(number: u32) -> [u8; 8] {
+    const fn all(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; 8])
+    }
+    // Half a byte each to a byte of its own.
+    let word = number as u64;
+    let word = (word | word << 16) & 0x0000_FFFF_0000_FFFF;
+    let word = (word | word << 8) & 0x00FF_00FF_00FF_00FF;
+    let word = (word | word << 4) & all(0x0F);
+    let is_letter = ((word + all(6)) >> 4) & all(1);
+    (word + all(b'0') + is_letter * (b'a' - b'0' - 10) as u64).to_be_bytes()
 }
 
 /// Texts as a JSON array.

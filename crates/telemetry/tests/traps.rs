@@ -42,7 +42,7 @@ fn call(usage: Usage, first: u64, last: u64, end: u64) -> Call {
         start_ns: 0,
         end_ns: end * 1_000_000_000,
         http: Http { route: "/v1/chat/completions", ..Http::default() },
-        genai: Some(genai),
+        genai: Some(Box::new(genai)),
     }
 }
 

@@ -144,15 +144,18 @@ impl Sieve {
     /// Before which place no phrase begins; `None` where none is in the text.
     fn first(&self, text: &[u8]) -> Option<usize> {
         // A phrase that begins anywhere has the block of one look among its first `step` blocks.
-        let mut at = self.step - 1;
-        while let Some(&[a, b, c]) = text.get(at..at + BLOCK_BYTES) {
+        let mut rest = text.get(self.step - 1..).unwrap_or_default();
+        while let &[a, b, c, ..] = rest {
             let hash = hash(a, b, c);
             let word = self.bits.get(hash as usize / 64).copied().unwrap_or(u64::MAX);
-            if word >> (hash % 64) & 1 == 1 && self.goes_through(text, at, hash) {
-                // One that began earlier had gone through the look before.
-                return Some(at + 1 - self.step);
+            if word >> (hash % 64) & 1 == 1 {
+                let at = text.len() - rest.len();
+                if self.goes_through(text, at, hash) {
+                    // One that began earlier had gone through the look before.
+                    return Some(at + 1 - self.step);
+                }
             }
-            at += self.step;
+            rest = rest.get(self.step..).unwrap_or_default();
         }
         None
     }

@@ -91,7 +91,12 @@ pub(super) fn cache_use(ctx: &Ctx) -> Option<CacheUse> {
 }
 
 /// A call that the cache answered: what the first answer told, with the times of this one.
-pub(super) fn genai(ctx: &Ctx, replayed: Replayed, how: End<'_>, end: Instant) -> Option<GenAi> {
+pub(super) fn genai(
+    ctx: &Ctx,
+    replayed: Replayed,
+    how: End<'_>,
+    end: Instant,
+) -> Option<Box<GenAi>> {
     let Replayed { replay, started, pipeline, ended } = replayed;
     let told = &replay.answer.told;
     let mut genai = super::call::request(ctx, &replay.facts, &replay.context, end)?;

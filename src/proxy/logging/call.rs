@@ -1,5 +1,6 @@
 //! A request's state as the facts of its spans.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -31,7 +32,7 @@ pub(super) fn call(
             let kept_back = guard::judge(ctx.rejection.as_ref()).map(|(outcome, _)| outcome);
             http.outcome = Some(kept_back.unwrap_or_else(|| plain_outcome(routed, how)));
             let genai = genai_of_routed(ctx, routed, how, end);
-            routed.holds.settle(genai.as_ref());
+            routed.holds.settle(genai.as_deref());
             genai
         }
         None => {
@@ -68,7 +69,7 @@ pub(super) fn broken(ctx: &Ctx, routed: Option<&Routed>) -> (Call, Option<Outcom
     (whole(ctx, http(ctx), genai, end).broken(), None)
 }
 
-fn whole(ctx: &Ctx, http: Http, genai: Option<GenAi>, end: Instant) -> Call {
+fn whole(ctx: &Ctx, http: Http, genai: Option<Box<GenAi>>, end: Instant) -> Call {
     Call {
         trace: ctx.trace.clone(),
         http_span: ctx.spans.http,
@@ -86,7 +87,7 @@ fn http(ctx: &Ctx) -> Http {
         path: ctx.http.path.clone(),
         route: ctx.endpoint.as_ref().map_or("", Endpoint::route),
         status: ctx.status.map(|status| status.as_u16()),
-        client: ctx.http.client.map(|client| client.ip().to_string()),
+        client: ctx.http.client.map(|client| address(client.ip())),
         user_agent: ctx.http.user_agent.clone(),
         version: if ctx.http.version == http::Version::HTTP_2 { "2" } else { "1.1" },
         request_id: ctx.id.as_str().to_owned(),
@@ -100,6 +101,13 @@ fn http(ctx: &Ctx) -> Http {
         }),
         limit: ctx.rejection.as_ref().and_then(quota::limit_of),
     }
+}
+
+/// An address as it is written. Most are four numbers, which a formatter takes long for.
+fn address(ip: IpAddr) -> String {
+    let IpAddr::V4(ip) = ip else { return ip.to_string() };
+    let [a, b, c, d] = ip.octets().map(|number| number.to_string());
+    [a, b, c, d].join(".")
 }
 
 /// How a request ended of which only HTTP is known.
@@ -132,14 +140,19 @@ fn outcome_of_unrouted(ctx: &Ctx, end: End<'_>) -> Option<Outcome> {
 }
 
 /// What a span says of the request, routed or not.
-pub(super) fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant) -> Option<GenAi> {
+pub(super) fn request(
+    ctx: &Ctx,
+    facts: &Facts,
+    context: &Context,
+    end: Instant,
+) -> Option<Box<GenAi>> {
     let endpoint = ctx.endpoint.as_ref()?;
     let mut operation = endpoint.operation()?;
     if operation == "chat" {
         let detected = if facts.has_image { "generate_content" } else { "chat" };
         operation = context.operation_name.unwrap_or(detected);
     }
-    let mut genai = GenAi {
+    let mut genai = Box::new(GenAi {
         start_ns: ctx.started.unix_ns,
         end_ns: ctx.started.unix_ns_at(end),
         operation,
@@ -160,7 +173,7 @@ pub(super) fn request(ctx: &Ctx, facts: &Facts, context: &Context, end: Instant)
             links: Vec::new(),
         }),
         ..GenAi::default()
-    };
+    });
     guard::tell(&mut genai, &guard::found(ctx));
     Some(genai)
 }
@@ -172,7 +185,7 @@ fn genai_of_unrouted(
     outcome: Option<Outcome>,
     how: End<'_>,
     end: Instant,
-) -> Option<GenAi> {
+) -> Option<Box<GenAi>> {
     let mut genai = match ctx.refused.as_deref() {
         Some((facts, context)) => request(ctx, facts, context, end)?,
         None => request(ctx, &Facts::default(), &Context::default(), end)?,
@@ -202,7 +215,12 @@ fn refusal(rejection: &Rejection) -> CallError {
     }
 }
 
-fn genai_of_routed(ctx: &Ctx, routed: &mut Routed, how: End<'_>, end: Instant) -> Option<GenAi> {
+fn genai_of_routed(
+    ctx: &Ctx,
+    routed: &mut Routed,
+    how: End<'_>,
+    end: Instant,
+) -> Option<Box<GenAi>> {
     let mut genai = request(ctx, &routed.facts, &routed.context, end)?;
     genai.cache = cached::cache_use(ctx);
     genai.failed_attempts = routed.failures.iter().map(failed_attempt).collect();

@@ -74,7 +74,7 @@ fn end(ctx: &mut Ctx, end: End<'_>) {
             None => call::call(ctx, routed.as_deref_mut(), end),
         };
         if let Some(admission) = admission {
-            cached::admit(admission, good, ctx, told.0.genai.as_ref());
+            cached::admit(admission, good, ctx, told.0.genai.as_deref());
         }
         if !ctx.snapshot.settings.genai.enabled {
             told.0.genai = None;

@@ -253,13 +253,13 @@ fn findings_of_guardrails_are_counted_by_detector_and_direction_and_are_absent_w
         start_ns: 0,
         end_ns: 1,
         http: Http { route: "/v1/chat/completions", ..Http::default() },
-        genai: Some(GenAi {
+        genai: Some(Box::new(GenAi {
             operation: "chat",
             request_model: "m".into(),
             outcome: Outcome::Complete,
             violations,
             ..GenAi::default()
-        }),
+        })),
     };
     let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
     metrics.record(&call(Vec::new()), &Retries::default());

@@ -21,7 +21,7 @@ fn bare(genai: GenAi) -> Vec<Span> {
         start_ns: 0,
         end_ns: 1_000,
         http: Http { route: "/v1/chat/completions", ..Http::default() },
-        genai: Some(genai),
+        genai: Some(Box::new(genai)),
     };
     span_tree(&call, &mut || SpanId::new(3))
 }
@@ -89,7 +89,7 @@ fn who_called_and_what_had_no_room_stand_on_both_spans_of_a_call() {
         metadata: [("gateway.key.metadata.team".into(), "a".to_owned())].into(),
     };
     let told = |key, limit| {
-        let genai = Some(GenAi { operation: "chat", ..GenAi::default() });
+        let genai = Some(Box::new(GenAi { operation: "chat", ..GenAi::default() }));
         let call = Call {
             trace: TraceContext::root(1),
             http_span: SpanId::new(1),

@@ -21,7 +21,7 @@ const PREFIX_SYMBOLS: usize = 10;
 const SECRET_SYMBOLS: usize = 32;
 const CHECKSUM_SYMBOLS: usize = 6;
 /// No key is longer, in bytes.
-const TEXT_BYTES_MAX: usize = 64;
+pub(crate) const TEXT_BYTES_MAX: usize = 64;
 
 /// A key with its secret. Shown to nobody but by [`ApiKey::expose`].
 #[derive(Clone, PartialEq, Eq)]

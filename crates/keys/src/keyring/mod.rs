@@ -2,6 +2,8 @@
 //!
 //! The file may not be there yet, and may be written by the command line at any time.
 
+mod seen;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -14,6 +16,7 @@ use subtle::ConstantTimeEq;
 use crate::signing::{Lives, SigningKey};
 use crate::store::KeyStore;
 use crate::{ApiKey, KeyRecord, KeySet, KeyStoreError};
+use seen::Seen;
 
 #[cfg(test)]
 mod tests;
@@ -63,6 +66,8 @@ struct Known {
     /// Newest first.
     signing: Vec<Arc<SigningKey>>,
     public: Arc<KeySet>,
+    /// Forgotten with the rest when the file has changed.
+    seen: Seen,
 }
 
 #[derive(Default)]
@@ -88,14 +93,18 @@ impl KeyRing {
     /// # Errors
     /// [`Denied`].
     pub fn recognize(&self, credential: &str, now_s: u64) -> Result<Arc<KeyRecord>, Denied> {
-        let key = ApiKey::parse(credential)?;
         let looked_ms = self.looked_ms.load(Ordering::Acquire);
         let looked = self.began + Duration::from_millis(looked_ms);
-        let known = match looked_ms {
-            1.. if looked.elapsed() < STALE => self.in_memory(),
-            _ => self.known()?,
-        };
-        identify(&key, known.by_prefix.get(key.prefix()), now_s)
+        let fresh = (looked_ms > 0 && looked.elapsed() < STALE).then(|| self.in_memory());
+        // What it is good for is asked each time; that it is the one, once.
+        if let Some(record) = fresh.as_ref().and_then(|known| known.seen.get(credential)) {
+            return standing(&record, now_s).map(|()| record);
+        }
+        let key = ApiKey::parse(credential)?;
+        let known = fresh.map_or_else(|| self.known(), Ok)?;
+        let record = identify(&key, known.by_prefix.get(key.prefix()), now_s)?;
+        known.seen.put(credential, &record);
+        Ok(record)
     }
 
     /// Reads what has changed; to be called every second. Blocks on the file system.
@@ -232,7 +241,13 @@ impl Source {
         };
         let (by_prefix, by_id) = (by(|it| &it.prefix), by(|it| &it.id));
         self.version = Some(version);
-        Ok(Some(Known { by_prefix, by_id, signing, public: Arc::new(public) }))
+        Ok(Some(Known {
+            by_prefix,
+            by_id,
+            signing,
+            public: Arc::new(public),
+            seen: Seen::default(),
+        }))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use super::seen::{SEEN_MAX, Seen};
 use super::{Denied, KeyRing};
 use crate::store::tests::new_key;
 use crate::{ApiKey, KeyStore, Scope};
@@ -86,4 +87,49 @@ fn a_request_waits_for_no_file_and_a_revoked_key_ends_with_the_next_refresh() {
     let forged = ApiKey::forged(late.prefix());
     assert!(matches!(keys.recognize(forged.expose(), NOW), Err(Denied::Unknown)));
     assert!(matches!(keys.recognize("tg_x", NOW), Err(Denied::Bad(_))));
+}
+
+#[test]
+fn a_key_that_was_recognized_is_known_again_as_long_as_it_is_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.db");
+    let store = KeyStore::create(&path).unwrap();
+    let grants = [Scope::GatewayCall];
+    let (key, record) = store.add(&new_key(None, &grants, Some(NOW + 10)), NOW).unwrap();
+    let (other, _) = store.add(&new_key(None, &grants, None), NOW).unwrap();
+    let keys = KeyRing::new(&path);
+    keys.refresh().unwrap();
+    let seen = || keys.in_memory().seen.count();
+    for _ in 0..2 {
+        assert_eq!(*keys.recognize(key.expose(), NOW).unwrap(), record);
+        assert_eq!(seen(), 1);
+    }
+    let forged = ApiKey::forged(key.prefix());
+    assert!(matches!(keys.recognize(forged.expose(), NOW), Err(Denied::Unknown)));
+    assert_eq!(seen(), 1, "what opens nothing is not kept");
+    let again = keys.recognize(other.expose(), NOW).unwrap();
+    assert_ne!(again.id, record.id);
+    assert_eq!(keys.recognize(key.expose(), NOW).unwrap().id, record.id);
+    assert!(matches!(keys.recognize(key.expose(), NOW + 10), Err(Denied::Expired)), "known or not");
+    store.revoke(&record.id, NOW).unwrap();
+    keys.refresh().unwrap();
+    assert_eq!(seen(), 0, "with the file, all is read again");
+    assert!(matches!(keys.recognize(key.expose(), NOW), Err(Denied::Revoked)));
+}
+
+#[test]
+fn so_many_keys_are_known_again_and_then_it_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = KeyStore::create(&folder.path().join("keys.db")).unwrap();
+    let (_, record) = store.add(&new_key(None, &[Scope::GatewayCall], None), NOW).unwrap();
+    let (seen, record) = (Seen::default(), std::sync::Arc::new(record));
+    (0..SEEN_MAX).for_each(|at| seen.put(&at.to_string(), &record));
+    assert_eq!(seen.count(), SEEN_MAX);
+    seen.put("one more", &record);
+    assert_eq!(seen.count(), 1);
+    assert!(seen.get("one more").is_some() && seen.get("0").is_none());
+    let long = "x".repeat(crate::api_key::TEXT_BYTES_MAX + 1);
+    seen.put(&long, &record);
+    assert!(seen.get(&long).is_none(), "no key is so long");
+    assert!(seen.get(&long[1..]).is_none());
 }

@@ -4,6 +4,8 @@
 //! what others had given it; in between they count it, so that at worst somebody else is refused who
 //! would have fitted, and nobody admitted who does not.
 
+mod keyed;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -16,6 +18,7 @@ use crate::lease::Ask;
 use crate::reservation::{Claim, Exceeded, Hold, Reservation};
 use crate::rule::{Kind, Rule, Scope};
 use crate::sharing::{self, Sharing};
+use keyed::Keyed;
 
 #[cfg(test)]
 mod tests;
@@ -63,7 +66,7 @@ pub(crate) enum Unholdable {
 
 #[derive(Default)]
 struct Shard {
-    entries: HashMap<u128, Arc<Entry>>,
+    entries: HashMap<u128, Arc<Entry>, Keyed>,
     swept_ms: u64,
 }
 

@@ -54,7 +54,7 @@ impl Endpoint {
             _ => None,
         };
         let (base, version) = moved.unwrap_or((base, ""));
-        format!("{base}{version}{}", self.upstream_path())
+        [base, version, &self.upstream_path()].concat()
     }
 
     /// The path behind a provider's base URL.

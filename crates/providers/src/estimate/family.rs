@@ -47,13 +47,17 @@ impl Family {
     /// The family of a model, by its name without any vendor before it (`openai/gpt-4o`,
     /// `anthropic.claude-sonnet-4`).
     pub fn of(model: &str) -> Self {
-        let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+        let name = model.rsplit('/').next().unwrap_or(model);
+        let is_prefix = |prefix: &str, name: &str| {
+            let begins = name.as_bytes().get(..prefix.len());
+            begins.is_some_and(|begins| begins.eq_ignore_ascii_case(prefix.as_bytes()))
+        };
         let begins = |name: &str| {
-            NAMES.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, family)| *family)
+            NAMES.iter().find(|(prefix, _)| is_prefix(prefix, name)).map(|(_, family)| *family)
         };
         let behind_vendor = || name.split_once('.').and_then(|(_, rest)| begins(rest));
         let behind_region = || name.splitn(3, '.').nth(2).and_then(begins);
-        begins(&name).or_else(behind_vendor).or_else(behind_region).unwrap_or(Self::Llama)
+        begins(name).or_else(behind_vendor).or_else(behind_region).unwrap_or(Self::Llama)
     }
 
     /// Thousandths of a token for a character of each class.

@@ -38,8 +38,9 @@ const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(splat(0x01)) & !word & splat(0x80)
 }
 
+/// Where the first quote or backslash stands; `None` where there is none. Made for short strings.
 #[inline]
-fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
+pub fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
     let (words, _) = bytes.as_chunks::<8>();
     let mut at = 0;
     for word in words.iter().take(SHORT_WORDS) {

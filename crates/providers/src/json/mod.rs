@@ -11,6 +11,7 @@ mod validate;
 mod write;
 
 pub(crate) use condense::Condenser;
+pub use cursor::quote_or_escape;
 pub(crate) use cursor::{Cursor, DEPTH_MAX, Kind, clean_string_end, string_end};
 pub(crate) use text::{resolve, respaced, unescape};
 pub(crate) use validate::{Judgement, ObjectCheck};

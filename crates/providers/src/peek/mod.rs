@@ -4,14 +4,14 @@
 //! differently can be played off against each other.
 
 mod content;
+mod members;
 mod params;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use serde_json::value::RawValue;
-
 use crate::json::string_end;
+use members::Found;
 
 pub use content::{TOOL_RESULT_ID_BYTES_MAX, TOOL_RESULTS_MAX};
 pub use params::Params;
@@ -123,22 +123,33 @@ impl<'a> Peek<'a> {
     /// # Errors
     /// [`PeekError`], which names the field and never repeats the content.
     pub fn of(body: &'a [u8]) -> Result<Self, PeekError> {
+        if let Some(found) = members::found(body) {
+            return Self::of_found(body, found);
+        }
         if let Some(position) = too_deep(body) {
             return Err(PeekError::TooDeep { position });
         }
-        let members: Members<'a> =
-            serde_json::from_slice(body).map_err(|error| PeekError::NotJson(describe(&error)))?;
+        Self::of_found(body, members::judged(body).map_err(PeekError::NotJson)?)
+    }
+
+    fn of_found(body: &[u8], found: Found<'a>) -> Result<Self, PeekError> {
         let mut peek = Self::default();
         let mut seen = [false; ROUTING_FIELDS.len()];
-        for (key, value) in members.0 {
+        let Found { members, names_image, names_result } = found;
+        for (key, raw) in members {
+            let place = range_of(body, raw);
             if let Some(at) = ROUTING_FIELDS.iter().position(|field| *field == key) {
                 let twice = seen.get_mut(at).is_some_and(|seen| std::mem::replace(seen, true));
                 if let Some(field) = ROUTING_FIELDS.get(at).filter(|_| twice) {
-                    let position = range_of(body, value.get()).start;
-                    return Err(PeekError::Twice { field, position });
+                    return Err(PeekError::Twice { field, position: place.start });
                 }
             }
-            peek.take(&key, value.get(), range_of(body, value.get()))?;
+            if matches!(&*key, "messages" | "input") {
+                peek.has_image |= names_image && content::has_image(raw);
+                peek.tool_results =
+                    if names_result { content::tool_results(raw) } else { Vec::new() };
+            }
+            peek.take(&key, raw, place)?;
         }
         if peek.model.is_empty() {
             return Err(PeekError::NoModel);
@@ -172,8 +183,6 @@ impl<'a> Peek<'a> {
             "user" => self.user = string(raw).filter(|user| !user.is_empty()),
             "messages" | "input" => {
                 self.places.has_input = key == "input";
-                self.has_image |= content::has_image(raw);
-                self.tool_results = content::tool_results(raw);
                 self.messages = Some(raw);
             }
             // An object is the Responses API's reference to a prompt that is kept elsewhere.
@@ -200,46 +209,17 @@ impl<'a> Peek<'a> {
     }
 }
 
-/// The members of an object, in order, values as written.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> serde::Deserialize<'de> for Members<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(12);
-                while let Some(key) = map.next_key::<Key<'de>>()? {
-                    members.push((key.0, map.next_value()?));
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(Visitor)
-    }
-}
-
 /// A key: borrowed unless it has escapes.
 #[derive(serde::Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The text of a raw string; `None` for any other value.
 fn string(raw: &str) -> Option<Cow<'_, str>> {
-    raw.starts_with('"')
-        .then(|| serde_json::from_str::<Key<'_>>(raw).ok())
-        .flatten()
-        .map(|key| key.0)
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(inner));
+    }
+    serde_json::from_str::<Key<'_>>(raw).ok().map(|key| key.0)
 }
 
 /// Where `part`, a piece of `body`, stands in it.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{
-    DEPTH_MAX, Peek, PeekError, ROUTING_FIELDS, TOOL_RESULT_ID_BYTES_MAX, TOOL_RESULTS_MAX,
+    DEPTH_MAX, Peek, PeekError, ROUTING_FIELDS, TOOL_RESULT_ID_BYTES_MAX, TOOL_RESULTS_MAX, members,
 };
 
 fn refused(body: &str) -> PeekError {
@@ -250,4 +250,107 @@ fn so_many_tool_results_are_noted_and_no_longer_ids() {
     };
     assert_eq!(results(&one(TOOL_RESULT_ID_BYTES_MAX)).len(), 1);
     assert!(results(&one(TOOL_RESULT_ID_BYTES_MAX + 1)).is_empty());
+}
+
+/// JSON as people and programs write it, and what is nearly that.
+fn nearly_json() -> impl Strategy<Value = String> {
+    let word = prop::sample::select(vec![
+        "null",
+        "true",
+        "0",
+        "-1.5e+3",
+        "01",
+        "1.",
+        "-",
+        "\"a\"",
+        "\"im\\u0061ge\"",
+        "\"image\"",
+        "\"call_id\"",
+        "\"\\ud800\"",
+        "\"\\x\"",
+        "\"a\tb\"",
+        "\"é and more than three words of it\"",
+        "\"twenty-five plain bytes and \\\" then\u{1}\"",
+        "\"half",
+        "[]",
+        "{}",
+        "tru",
+        "[,]",
+    ]);
+    let leaf = word.prop_map(str::to_owned);
+    let value = leaf.prop_recursive(4, 24, 4, |inner| {
+        let blank = prop::sample::select(vec!["", " ", "\n\t", "\r "]);
+        let comma = prop::sample::select(vec![",", ",", ",", ", ", ""]);
+        let list = (prop::collection::vec(inner.clone(), 0..4), comma, blank.clone());
+        let list =
+            list.prop_map(|(all, comma, blank)| format!("[{blank}{}{blank}]", all.join(comma)));
+        let key = prop::sample::select(vec![
+            "\"a\"",
+            "\"model\"",
+            "\"m\\u006fdel\"",
+            "\"messages\"",
+            "a",
+        ]);
+        let member = (key, blank.clone(), inner);
+        let member = member.prop_map(|(key, blank, value)| format!("{key}{blank}:{blank}{value}"));
+        let object = (prop::collection::vec(member, 0..4), blank);
+        let object = object.prop_map(|(all, blank)| format!("{{{blank}{}{blank}}}", all.join(",")));
+        prop_oneof![list, object]
+    });
+    (value, prop::sample::select(vec!["", " ", "x", "}"])).prop_map(|(value, end)| value + end)
+}
+
+proptest! {
+    #[test]
+    fn one_pass_takes_nothing_that_serde_refuses_and_finds_the_same(
+        body in nearly_json(),
+        place in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut broken = body.clone().into_bytes();
+        if let Some(at) = broken.get_mut(place.index(body.len().max(1))) {
+            *at = byte;
+        }
+        for body in [body.as_bytes(), &broken] {
+            let Some(found) = members::found(body) else { continue };
+            prop_assert!(super::too_deep(body).is_none());
+            prop_assert_eq!(found.members, members::judged(body).unwrap().members);
+        }
+    }
+
+    #[test]
+    fn one_pass_takes_all_that_is_plainly_good(
+        depth in 1..=2 * DEPTH_MAX,
+        text in "[ -~é]{0,60}",
+        number in any::<f64>(),
+    ) {
+        let text = serde_json::Value::from(text);
+        let nested = "[".repeat(depth - 1) + &"]".repeat(depth - 1);
+        let nested = if depth == 1 { "1".to_owned() } else { nested };
+        let number = serde_json::Value::from(number);
+        let body = format!(r#"{{"a":{text},"b":[{{"c":{text}}},{number}],"d":{nested}}}"#);
+        let found = members::found(body.as_bytes());
+        prop_assert_eq!(found.is_some(), depth <= DEPTH_MAX);
+        prop_assert!(found.is_none_or(|found| found.members.len() == 3));
+    }
+}
+
+#[test]
+fn images_and_results_are_looked_for_where_their_words_are_strings_of_their_own() {
+    let found = |body: &'static str| {
+        let found = members::found(body.as_bytes()).unwrap();
+        (found.names_image, found.names_result)
+    };
+    assert_eq!(
+        found(r#"{"model":"image_model","messages":"an image, a call_id"}"#),
+        (false, false)
+    );
+    for word in ["image", "image_url", "input_image"] {
+        let body = format!(r#"{{"messages":[{{"content":[{{"type":"{word}"}}]}}]}}"#);
+        assert!(members::found(body.as_bytes()).unwrap().names_image, "{word}");
+    }
+    for word in ["call_id", "tool_call_id", "tool_use_id"] {
+        let body = format!(r#"{{"messages":[{{"{word}":"x"}}]}}"#);
+        assert!(members::found(body.as_bytes()).unwrap().names_result, "{word}");
+    }
 }

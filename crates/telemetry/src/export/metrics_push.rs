@@ -2,6 +2,7 @@
 //!
 //! Cumulative: an export that fails loses nothing that the next one does not tell.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::{
@@ -18,6 +19,7 @@ use tokio::runtime::Handle;
 use super::connection::Connection;
 use super::otlp::resource;
 use super::{ExportError, OtlpSettings};
+use crate::metrics::Gaps;
 use crate::span::Pipeline;
 
 /// The method of the metrics service.
@@ -26,11 +28,19 @@ const METHOD: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/E
 const GENAI: &str = "gen_ai.";
 
 /// A reader of metrics that exports them.
-pub type MetricsReader = PeriodicReader<MetricsExporter>;
+#[derive(Clone)]
+pub struct MetricsReader {
+    periodic: PeriodicReader<MetricsExporter>,
+    besides: Besides,
+}
+
+/// What is pushed beside the SDK's instruments, once it is known.
+type Besides = Arc<OnceLock<Gaps>>;
 
 /// Exports the metrics of one pipeline to an OTLP backend.
-pub struct MetricsExporter {
+pub(crate) struct MetricsExporter {
     name: String,
+    besides: Besides,
     connection: Connection,
     resource: Resource,
     pipeline: Pipeline,
@@ -48,14 +58,17 @@ pub fn metrics_reader(
     pipeline: Pipeline,
 ) -> Result<Option<MetricsReader>, ExportError> {
     let Some(push) = &settings.metrics else { return Ok(None) };
+    let besides = Besides::default();
     let exporter = MetricsExporter {
         name: name.to_owned(),
+        besides: Arc::clone(&besides),
         connection: Connection::new(&push.connection)?,
         resource: (&resource(settings)).into(),
         pipeline,
         runtime: Handle::current(),
     };
-    Ok(Some(PeriodicReader::builder(exporter).with_interval(push.interval).build()))
+    let periodic = PeriodicReader::builder(exporter).with_interval(push.interval).build();
+    Ok(Some(MetricsReader { periodic, besides }))
 }
 
 /// Exports once more, for at most `max`, and never again. Blocks; not for a runtime's thread.
@@ -63,7 +76,22 @@ pub fn metrics_reader(
 /// # Errors
 /// The last metrics were not taken.
 pub fn end_metrics(reader: &MetricsReader, max: Duration) -> Result<(), ExportError> {
-    reader.shutdown_with_timeout(max).map_err(ExportError::unavailable)
+    reader.periodic.shutdown_with_timeout(max).map_err(ExportError::unavailable)
+}
+
+// === impl MetricsReader ===
+
+impl MetricsReader {
+    /// From now on `gaps` are pushed, too.
+    pub(crate) fn push_besides(&self, gaps: &Gaps) {
+        // Those of the first metrics that it reads stay.
+        let _known = self.besides.set(gaps.clone());
+    }
+
+    /// As the SDK knows it.
+    pub(crate) fn into_periodic(self) -> PeriodicReader<MetricsExporter> {
+        self.periodic
+    }
 }
 
 // === impl MetricsExporter ===
@@ -74,6 +102,10 @@ impl MetricsExporter {
         let mut request = ExportMetricsServiceRequest::from(metrics);
         for of_resource in &mut request.resource_metrics {
             of_resource.resource = Some(self.resource.clone());
+            // All instruments have one scope.
+            if let Some(scope) = of_resource.scope_metrics.first_mut() {
+                scope.metrics.extend(self.besides.get().and_then(Gaps::otlp));
+            }
             for scope in &mut of_resource.scope_metrics {
                 let genai = self.pipeline == Pipeline::GenAi;
                 scope.metrics.retain(|metric| metric.name.starts_with(GENAI) == genai);

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use metrics_push::{MetricsExporter, MetricsReader, end_metrics, metrics_reader};
+pub use metrics_push::{MetricsReader, end_metrics, metrics_reader};
 pub use otlp::OtlpSink;
 pub use queue::{Counts, Queue, QueueSettings};
 pub use settings::{

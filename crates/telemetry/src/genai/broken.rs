@@ -30,7 +30,7 @@ impl Call {
     pub fn broken(&self) -> Self {
         let mut http = self.http.clone();
         http.outcome = Some(Outcome::UpstreamFailed);
-        let genai = self.genai.as_ref().map(|genai| GenAi {
+        let broken = |genai: &GenAi| GenAi {
             start_ns: genai.start_ns,
             end_ns: genai.end_ns,
             operation: genai.operation,
@@ -41,7 +41,8 @@ impl Call {
             outcome: Outcome::UpstreamFailed,
             error: Some(CallError::panic()),
             ..GenAi::default()
-        });
+        };
+        let genai = self.genai.as_deref().map(broken).map(Box::new);
         Self { trace: self.trace.clone(), http, genai, ..*self }
     }
 }

@@ -25,8 +25,9 @@ pub struct Call {
     pub end_ns: u64,
     /// The request as HTTP.
     pub http: Http,
-    /// The request as a model call; `None` for endpoints that have no GenAI span.
-    pub genai: Option<GenAi>,
+    /// The request as a model call; `None` for endpoints that have no GenAI span. It is large, and
+    /// handed on a few times until it is told.
+    pub genai: Option<Box<GenAi>>,
 }
 
 /// The request as HTTP.

@@ -11,6 +11,7 @@ use super::cache_use::CacheStatus;
 use super::call::{
     Call, ContextOperation, FailedAttempt, GenAi, Http, Response, StreamTiming, ToolCall, Violation,
 };
+use super::unknown::UNKNOWN;
 use crate::span::{Key, Pipeline, Span, SpanEvent, SpanId, SpanKind, Status, Value, json_array};
 
 /// Places for a GenAI span's attributes; few calls have more of them.
@@ -130,8 +131,15 @@ fn genai_span(call: &Call, genai: &GenAi) -> Span {
 fn request_attributes(genai: &GenAi, attributes: &mut Attributes) {
     let params = &genai.params;
     attributes.add(a::OPERATION_NAME, genai.operation);
-    attributes.add(a::PROVIDER_NAME, genai.provider_name().to_owned());
-    attributes.add(a::REQUEST_MODEL, genai.model_name().to_owned());
+    match &genai.provider {
+        Some(provider) => attributes.add(a::PROVIDER_NAME, provider),
+        None => attributes.add(a::PROVIDER_NAME, UNKNOWN),
+    }
+    if genai.request_model.is_empty() {
+        attributes.add(a::REQUEST_MODEL, UNKNOWN);
+    } else {
+        attributes.add(a::REQUEST_MODEL, &genai.request_model);
+    }
     attributes.add(a::REQUEST_STREAM, genai.stream);
     attributes.add(a::OUTPUT_TYPE, genai.output_type);
     attributes.add_some(a::REQUEST_TEMPERATURE, params.temperature);

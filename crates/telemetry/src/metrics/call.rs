@@ -12,7 +12,7 @@ use super::{Metrics, Retries};
 use crate::genai::attributes as a;
 use crate::genai::{Call, Cost, GenAi, Outcome, StreamTiming, UNKNOWN};
 
-/// Gaps of one stream that are recorded one by one. Of a stream with more, each length of gap is
+/// Gaps of one stream that are all recorded. Of a stream with more, each length of gap is
 /// recorded in its share.
 pub(super) const GAPS_MAX: u32 = 16_384;
 
@@ -155,19 +155,15 @@ impl Metrics {
         }
     }
 
-    /// One record for each gap: nothing is done for a chunk.
+    /// All gaps of a stream at its end: nothing is done for a chunk.
     fn record_gaps(&self, gaps: &[(Duration, u32)], series: &Series) {
         let count: u64 = gaps.iter().map(|(_, count)| u64::from(*count)).sum();
         if count == 0 {
             return;
         }
         let one_in = count.div_ceil(u64::from(GAPS_MAX));
-        let histogram = series.seconds(&series.gaps, &self.histograms.gaps);
-        for (gap, count) in gaps {
-            for _ in 0..u64::from(*count).div_ceil(one_in) {
-                histogram.record(gap.as_secs_f64());
-            }
-        }
+        let shares = gaps.iter().map(|(gap, count)| (*gap, u64::from(*count).div_ceil(one_in)));
+        series.gaps(&self.gaps).record(shares);
     }
 
     /// The six dimensions, as far as they are known.

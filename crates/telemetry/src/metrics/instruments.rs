@@ -13,7 +13,6 @@ pub(super) struct Histograms {
     pub(super) request_duration: Histogram<f64>,
     pub(super) time_per_output_token: Histogram<f64>,
     pub(super) throughput: Histogram<f64>,
-    pub(super) gaps: Histogram<f64>,
     pub(super) guardrail_hold: Histogram<f64>,
 }
 
@@ -58,7 +57,6 @@ impl Histograms {
             request_duration: histogram("gen_ai.server.request.duration"),
             time_per_output_token: histogram("gen_ai.server.time_per_output_token"),
             throughput: histogram("gen_ai.server.output_tokens_per_second"),
-            gaps: histogram("gateway.stream.gap"),
             guardrail_hold: histogram("gateway.guardrail.hold"),
         }
     }

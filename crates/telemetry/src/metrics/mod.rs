@@ -5,11 +5,13 @@ mod cache;
 mod call;
 pub mod catalog;
 mod collector;
+mod gaps;
 mod guardrails;
 mod instruments;
 mod limits;
 mod metric;
 mod names;
+mod quick_hash;
 mod redis;
 mod reloads;
 mod series;
@@ -31,6 +33,7 @@ use reloads::Reloads;
 use series::{BoundSeries, BoundWords};
 
 pub use cache::CacheCounts;
+pub(crate) use gaps::Gaps;
 pub use limits::LimitCounts;
 pub use reloads::Reload;
 pub use store_queue::StoreQueueCounts;
@@ -74,6 +77,7 @@ pub struct Metrics {
     series: BoundSeries,
     finished: BoundWords,
     histograms: Histograms,
+    gaps: Gaps,
     counters: Counters,
     reloads: Reloads,
 }
@@ -102,6 +106,9 @@ impl Metrics {
         readers: Vec<MetricsReader>,
     ) -> Result<Self, String> {
         let registry = prometheus::Registry::new();
+        let gaps = Gaps::new()?;
+        registry.register(Box::new(gaps.clone())).map_err(|error| error.to_string())?;
+        readers.iter().for_each(|reader| reader.push_besides(&gaps));
         let reader = opentelemetry_prometheus::exporter()
             .with_registry(registry.clone())
             .without_target_info()
@@ -112,8 +119,8 @@ impl Metrics {
             .with_resource(opentelemetry_sdk::Resource::builder_empty().build())
             .with_reader(reader)
             .with_view(series_limit);
-        let provider =
-            readers.into_iter().fold(provider, MeterProviderBuilder::with_reader).build();
+        let readers = readers.into_iter().map(MetricsReader::into_periodic);
+        let provider = readers.fold(provider, MeterProviderBuilder::with_reader).build();
         let meter = provider.meter(METER);
         observe_gauges(&meter, in_flight, exporters);
         Ok(Self {
@@ -124,6 +131,7 @@ impl Metrics {
             series: BoundSeries::default(),
             finished: BoundWords::default(),
             histograms: Histograms::new(&meter),
+            gaps,
             counters: Counters::new(&meter),
             reloads: Reloads::new(&meter),
             provider,

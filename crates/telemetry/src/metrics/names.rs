@@ -7,6 +7,8 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::quick_hash::Quick;
+
 /// Longest name that is a label of its own, in characters.
 pub(super) const NAME_CHARS_MAX: usize = 128;
 /// The label of all names that have none of their own.
@@ -20,8 +22,8 @@ pub(super) struct Names {
 
 #[derive(Default)]
 struct Known {
-    configured: HashSet<Arc<str>>,
-    seen: HashSet<Arc<str>>,
+    configured: HashSet<Arc<str>, Quick>,
+    seen: HashSet<Arc<str>, Quick>,
 }
 
 // === impl Names ===

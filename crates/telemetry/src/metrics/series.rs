@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use opentelemetry::metrics::{BoundCounter, BoundHistogram, Counter, Histogram};
 use opentelemetry::{KeyValue, StringValue};
 
+use super::gaps::{GapSeries, Gaps};
+use super::quick_hash::Quick;
 use crate::genai::attributes as a;
 
 /// Sets of dimensions that are kept bound. With one more, all are let go and the next calls bind
@@ -27,7 +29,7 @@ pub(super) struct Dimensions {
 /// What was bound so far.
 #[derive(Default)]
 pub(super) struct BoundSeries {
-    by_dimensions: RwLock<HashMap<Dimensions, Arc<Series>>>,
+    by_dimensions: RwLock<HashMap<Dimensions, Arc<Series>, Quick>>,
 }
 
 /// The instruments of one set of dimensions. Each is bound when it is first used: what is bound has a
@@ -40,18 +42,18 @@ pub(super) struct Series {
     pub(super) first_token: Seconds,
     pub(super) time_per_output_token: Seconds,
     pub(super) throughput: Seconds,
-    pub(super) gaps: Seconds,
+    gaps: OnceLock<Arc<GapSeries>>,
     pub(super) input_tokens: Tokens,
     pub(super) output_tokens: Tokens,
-    finish_reasons: RwLock<HashMap<Arc<str>, BoundCounter<u64>>>,
+    finish_reasons: RwLock<HashMap<Arc<str>, BoundCounter<u64>, Quick>>,
     /// By currency, of which a configuration has few.
-    cost: RwLock<HashMap<Arc<str>, BoundCounter<f64>>>,
+    cost: RwLock<HashMap<Arc<str>, BoundCounter<f64>, Quick>>,
 }
 
 /// A counter whose labels are all words of our own, bound for each set of them.
 #[derive(Default)]
 pub(super) struct BoundWords {
-    by_words: RwLock<HashMap<Words, BoundCounter<u64>>>,
+    by_words: RwLock<HashMap<Words, BoundCounter<u64>, Quick>>,
 }
 
 /// An outcome, and the operation that had it where there was one.
@@ -110,6 +112,11 @@ impl Series {
         kind: &'static str,
     ) -> &'s BoundHistogram<u64> {
         place.get_or_init(|| histogram.bind(&self.with(KeyValue::new(a::TOKEN_TYPE, kind))))
+    }
+
+    /// The gaps of this series' streams.
+    pub(super) fn gaps(&self, gaps: &Gaps) -> &GapSeries {
+        self.gaps.get_or_init(|| gaps.of(&self.labels))
     }
 
     /// One more answer ended for this reason, which is one of a bounded number of labels.

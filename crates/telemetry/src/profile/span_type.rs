@@ -35,7 +35,7 @@ impl SpanType {
             return Self::Http;
         }
         let operation = match span.attribute(a::OPERATION_NAME) {
-            Some(Value::Str(name)) => name,
+            Some(Value::Str(name)) => &**name,
             _ => "",
         };
         match (span.kind, operation) {

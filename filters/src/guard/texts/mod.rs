@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use tollgate_providers::JsonStr;
+use tollgate_providers::{JsonStr, quote_or_escape};
 
 use crate::capture::is_base64;
 
@@ -19,30 +19,6 @@ const BLOB_BYTES_MIN: usize = 1024;
 const DATA_URL_HEAD_BYTES_MAX: usize = 256;
 /// Fields that hold bare base64.
 const BLOBS: [&str; 5] = ["data", "file_data", "b64_json", "bytes", "result"];
-/// Fields that hold names which link things together, or words of the API.
-const NAMES: [&str; 21] = [
-    "id",
-    "object",
-    "type",
-    "role",
-    "model",
-    "status",
-    "finish_reason",
-    "stop_reason",
-    "system_fingerprint",
-    "service_tier",
-    "tool_call_id",
-    "tool_use_id",
-    "call_id",
-    "item_id",
-    "previous_response_id",
-    "file_id",
-    "signature",
-    "thought_signature",
-    "encrypted_content",
-    "encoding_format",
-    "media_type",
-];
 /// Fields that hold JSON of the application's own, where any key may mean anything.
 const FREE: [&str; 6] = ["arguments", "args", "parameters", "input_schema", "schema", "metadata"];
 /// Free too, but not where it is a list: then it is a conversation.
@@ -119,9 +95,9 @@ impl<'a> Walk<'a> {
 
     fn string(&mut self) -> Option<()> {
         let start = self.at;
-        self.at = string_end(self.json.as_bytes(), start)?;
+        let escaped;
+        (self.at, escaped) = string_end(self.json.as_bytes(), start)?;
         let inner = self.json.get(start + 1..self.at - 1)?;
-        let escaped = memchr::memchr(b'\\', inner.as_bytes()).is_some();
         let text = || match escaped {
             true => JsonStr::new(inner.as_bytes()).decode(),
             false => Cow::Borrowed(inner),
@@ -130,7 +106,7 @@ impl<'a> Walk<'a> {
             self.key = text();
             return Some(());
         }
-        if !inner.is_empty() && !NAMES.contains(&&*self.key) && !is_blob(&self.key, inner) {
+        if !inner.is_empty() && !is_name(&self.key) && !is_blob(&self.key, inner) {
             let (place, text) = (start..self.at, text());
             self.found.push(Text { place, form: Form::String, text });
         }
@@ -166,14 +142,16 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Behind the string that begins at `at`; `None` where it does not end.
-fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
+/// Behind the string that begins at `at`, and whether it has escapes; `None` where it does not end.
+fn string_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     let mut end = at + 1;
+    let mut escaped = false;
     loop {
-        end += memchr::memchr2(b'"', b'\\', bytes.get(end..)?)?;
+        end += quote_or_escape(bytes.get(end..)?)?;
         if bytes.get(end) == Some(&b'"') {
-            return Some(end + 1);
+            return Some((end + 1, escaped));
         }
+        escaped = true;
         end += 2;
     }
 }
@@ -183,13 +161,40 @@ fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
     let (mut end, mut depth) = (at, 0_usize);
     loop {
         match bytes.get(end)? {
-            b'"' => end = string_end(bytes, end)?,
+            b'"' => end = string_end(bytes, end)?.0,
             b'{' | b'[' => (depth, end) = (depth + 1, end + 1),
             b'}' | b']' if depth == 1 => return Some(end + 1),
             b'}' | b']' => (depth, end) = (depth.checked_sub(1)?, end + 1),
             _ => end += 1,
         }
     }
+}
+
+/// Fields that hold names which link things together, or words of the API.
+fn is_name(key: &str) -> bool {
+    matches!(
+        key,
+        "id" | "object"
+            | "type"
+            | "role"
+            | "model"
+            | "status"
+            | "finish_reason"
+            | "stop_reason"
+            | "system_fingerprint"
+            | "service_tier"
+            | "tool_call_id"
+            | "tool_use_id"
+            | "call_id"
+            | "item_id"
+            | "previous_response_id"
+            | "file_id"
+            | "signature"
+            | "thought_signature"
+            | "encrypted_content"
+            | "encoding_format"
+            | "media_type"
+    )
 }
 
 /// Whether a string is base64 and nothing else, by where it stands or by what it says.

@@ -168,7 +168,14 @@ pub fn is_ours(credential: &str) -> bool {
 
 /// Whether a header of this value holds a key of ours.
 pub fn holds_ours(value: &HeaderValue) -> bool {
-    key_in(value).is_some_and(is_ours)
+    let text = value.as_bytes().trim_ascii();
+    let key = match memchr::memchr(b' ', text).map(|at| text.split_at(at)) {
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case(b"bearer") => key.trim_ascii(),
+        Some(_) => return false,
+        None => text,
+    };
+    // Whether it can be read at all is asked last: of most the first letters tell.
+    key.starts_with(MARK.as_bytes()) && value.to_str().is_ok()
 }
 
 /// Whether a query parameter, as written, holds a key of ours.
@@ -178,12 +185,22 @@ pub fn param_is_ours(pair: &str) -> bool {
 
 /// Takes every key of ours out of the headers in which SDKs send keys.
 pub fn remove_ours(headers: &mut HeaderMap) {
-    for name in &SDK_HEADERS {
-        if headers.get_all(name).iter().any(holds_ours) {
-            headers.remove(name);
+    // One look at each header that is there: most have one of these names, or none.
+    let mut holding = [false; SDK_HEADERS.len()];
+    let mut has_own = false;
+    for (name, value) in headers.iter() {
+        has_own |= *name == OWN_HEADER;
+        let known = SDK_HEADERS.iter().zip(&mut holding).find(|(sdk, _)| *sdk == name);
+        if let Some((_, holds)) = known {
+            *holds |= holds_ours(value);
         }
     }
-    headers.remove(&OWN_HEADER);
+    for (name, _) in SDK_HEADERS.iter().zip(holding).filter(|(_, holds)| *holds) {
+        headers.remove(name);
+    }
+    if has_own {
+        headers.remove(&OWN_HEADER);
+    }
 }
 
 /// Whether a request brings a credential of another kind.
@@ -199,9 +216,11 @@ pub(super) fn brings_other(headers: &HeaderMap, query: Option<&str>) -> bool {
 
 /// Behind `Bearer`, or alone.
 fn key_in(value: &HeaderValue) -> Option<&str> {
-    let text = value.to_str().ok()?.trim();
-    let key = match text.split_once(' ') {
-        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),
+    // It is ASCII: there is no other blank.
+    let text = value.to_str().ok()?.trim_ascii();
+    let blank = text.bytes().position(|byte| byte == b' ').map(|at| text.split_at(at));
+    let key = match blank {
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim_ascii(),
         Some(_) => return None,
         None => text,
     };

@@ -43,7 +43,7 @@ fn call(genai: GenAi) -> Call {
             request_id: "req_1".to_owned(),
             ..Http::default()
         },
-        genai: Some(genai),
+        genai: Some(Box::new(genai)),
     }
 }
 

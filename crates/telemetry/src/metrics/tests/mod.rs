@@ -22,7 +22,7 @@ fn call(genai: Option<GenAi>) -> Call {
         start_ns: 0,
         end_ns: 2_000_000_000,
         http: Http { route: "/v1/chat/completions", ..Http::default() },
-        genai,
+        genai: genai.map(Box::new),
     }
 }
 

@@ -1,6 +1,7 @@
 //! How many series there can be, whatever callers and upstreams say.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::{call, stream};
 use crate::export::Exporters;
@@ -105,24 +106,42 @@ fn no_instrument_has_more_series_than_the_limit_with_that_of_all_the_rest() {
     let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
     // Each is configured: only the limit itself is left to hold.
     metrics.configured((0..=SERIES_MAX).map(|at| format!("m{at}").into()));
+    let names =
+        ["gen_ai_client_operation_duration_seconds_count", "gateway_stream_gap_seconds_count"];
     for at in 0..=SERIES_MAX {
-        let asked = GenAi { request_model: format!("m{at}").into(), ..stream() };
+        let gaps = vec![(Duration::from_millis(3), 1)];
+        let asked = GenAi { request_model: format!("m{at}").into(), gaps, ..stream() };
         metrics.record(&call(Some(asked)), &Retries::default());
         if at == SERIES_MAX - 2 {
-            let labels =
-                series(&metrics.render(), "gen_ai_client_operation_duration_seconds_count");
-            assert_eq!(labels.len(), SERIES_MAX - 1);
-            assert!(!labels.iter().any(|it| it.contains("overflow")));
+            let text = metrics.render();
+            for labels in names.map(|name| series(&text, name)) {
+                assert_eq!(labels.len(), SERIES_MAX - 1);
+                assert!(!labels.iter().any(|it| it.contains("overflow")));
+            }
         }
     }
     let text = metrics.render();
-    let labels = series(&text, "gen_ai_client_operation_duration_seconds_count");
-    assert_eq!(labels.len(), SERIES_MAX);
-    let rest = labels.iter().find(|it| it.contains("otel_metric_overflow=\"true\"")).unwrap();
-    let line = text.lines().find(|it| {
-        it.contains(rest) && it.starts_with("gen_ai_client_operation_duration_seconds_count")
-    });
-    assert!(line.unwrap().ends_with(" 2"), "what is beyond is counted there: {line:?}");
+    for name in names {
+        let labels = series(&text, name);
+        assert_eq!(labels.len(), SERIES_MAX);
+        let overflow = "otel_metric_overflow=\"true\",otel_scope_name=\"tollgate\"";
+        let rest = labels.iter().find(|it| it.contains(overflow)).unwrap();
+        let line = text.lines().find(|it| it.contains(rest) && it.starts_with(name));
+        assert!(line.unwrap().ends_with(" 2"), "what is beyond is counted there: {line:?}");
+    }
+}
+
+#[test]
+fn gaps_have_the_labels_that_other_histograms_of_the_call_have() {
+    let metrics = Metrics::new(|| 0, Exporters::default()).unwrap();
+    let gaps = vec![(Duration::from_millis(3), 1)];
+    metrics.record(&call(Some(GenAi { gaps, ..stream() })), &Retries::default());
+    let text = metrics.render();
+    let of = |name| series(&text, name);
+    let gaps = of("gateway_stream_gap_seconds_count");
+    assert_eq!(gaps.len(), 1);
+    assert_eq!(gaps, of("gen_ai_server_time_to_first_token_seconds_count"));
+    assert!(text.contains("# TYPE gateway_stream_gap_seconds histogram"));
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(super) fn tree(genai: GenAi) -> Vec<Span> {
             request_id: "req_1".to_owned(),
             ..Http::default()
         },
-        genai: Some(genai),
+        genai: Some(Box::new(genai)),
     };
     let mut next = 0x100;
     span_tree(&call, &mut || {
