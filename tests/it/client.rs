@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::harness::PATIENCE;
 
 /// An answer.
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,

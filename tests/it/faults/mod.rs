@@ -251,6 +251,7 @@ pub(super) fn failed(span: &SpanRow) -> Vec<(String, Option<u16>, f64)> {
 
 /// The sum of a counter over all lines that have `part`.
 pub(crate) fn counter(world: &World, name: &str, part: &str) -> u64 {
+    world.until_idle();
     world.running().flush(crate::harness::PATIENCE);
     let metrics = world.running().metrics();
     let lines = metrics.lines().filter(|line| line.starts_with(name) && line.contains(part));
