@@ -93,10 +93,10 @@ fn the_request_is_untouched_but_for_what_must_change() {
 #[test]
 fn a_stream_paced_at_ten_milliseconds_arrives_so_paced() {
     let world = World::usual();
-    world.mock.set("default", Scenario::load(100, 100, 10));
     let body = chat("gpt-4o-mini", r#","stream":true"#);
     // Side by side with the provider itself: a busy machine brings events together, and late, in both.
     let compare = || {
+        (0..2).for_each(|_| world.mock.push("/v1/", Scenario::load(100, 100, 10)));
         std::thread::scope(|scope| {
             let without = scope.spawn(|| pace(&direct(&world, "/v1/chat/completions", &body)));
             let through = pace(&post(world.gateway, "/v1/chat/completions", &[], &body));
