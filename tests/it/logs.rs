@@ -16,7 +16,7 @@ use tollgate_mock::{Fault, Mock, Scenario};
 
 use crate::client::{Answer, connect, exchange, leave_after, post, read, request};
 use crate::harness::{
-    ANTHROPIC_KEY, OPENAI_KEY, PATIENCE, USUAL, free_port, trace_id, traceparent,
+    ANTHROPIC_KEY, OPENAI_KEY, PATIENCE, USUAL, free_port, trace_id, traceparent, until,
 };
 use crate::http2::Connection;
 
@@ -237,11 +237,7 @@ impl Served {
     fn stop(mut self) -> (Vec<String>, Vec<String>) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
-        let until = Instant::now() + PATIENCE;
-        while self.child.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < until, "it does not stop");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        until("it stops", || self.child.try_wait().unwrap().is_some());
         (self.out.whole(), self.err.whole())
     }
 }
