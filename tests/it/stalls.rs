@@ -25,7 +25,7 @@ const LATE_MAX: Duration = Duration::from_millis(20);
 /// Requests on one connection, one after the other.
 const REQUESTS: usize = 9;
 /// A stall is there in every round, a busy machine is not.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 20;
 /// Between two events that come singly: less than an acknowledgement may wait.
 const GAP_MS: u64 = 15;
 
@@ -187,9 +187,9 @@ async fn assert_prompt(gateway: &World, origin: &World, speech: Speech, authorit
             for _ in 0..ROUNDS {
                 let mut late = round(&mut sender, &origin.mock, model, shape).await;
                 if late.iter().any(|late| *late >= LATE_MAX) {
-                    // A busy machine is late without a gateway, too, of whose hops there are three.
+                    // A busy machine is late without a gateway, too, of whose hops there are a few.
                     let usual = round(&mut control, &origin.mock, model, shape).await;
-                    late = [0, 1].map(|at| late[at].saturating_sub(2 * usual[at]));
+                    late = [0, 1].map(|at| late[at].saturating_sub(3 * usual[at]));
                 }
                 best = [best[0].min(late[0]), best[1].min(late[1])];
                 if best.iter().all(|late| *late < LATE_MAX) {
