@@ -112,8 +112,9 @@ impl Observe {
         };
         // What is counted is what the spans say.
         let (call, spans) = build_spans(call, build);
-        self.exporters.submit(spans);
+        // Before they are told: whoever reads a span finds it counted.
         self.metrics.record(&call, retries);
+        self.exporters.submit(spans);
     }
 
     /// Asks for the state of targets whenever metrics are read; to be called once.

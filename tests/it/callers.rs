@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tollgate_keys::{Grants, KeyStore, NewKey, Scope, now_s};
 
 use crate::client::{connect, exchange, post, read, request};
-use crate::harness::{OPENAI_KEY, World, attribute, trace_id, traceparent};
+use crate::harness::{OPENAI_KEY, PATIENCE, World, attribute, trace_id, traceparent};
 
 const SECTIONS: &str = r#"
 keys: { required: true, path: "{keys}" }
@@ -45,7 +45,7 @@ impl Gate {
             let models = request("GET", "/v1/models", &[&header], b"");
             exchange(self.world.gateway, &models).status != 401
         };
-        let until = Instant::now() + Duration::from_secs(5);
+        let until = Instant::now() + PATIENCE;
         while !known() && new.scopes.contains(&Scope::GatewayCall) && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -138,10 +138,12 @@ fn every_bad_key_gets_the_same_answer_and_no_body_of_theirs_is_read() {
     gate.store.revoke(revoked.split('_').nth(1).unwrap(), now_s()).unwrap();
     let (query, _) =
         gate.store.add(&NewKey { scopes: vec![Scope::QueryRead], ..calls() }, now_s()).unwrap();
-    let began = Instant::now();
+    let (began, mut asked) = (Instant::now(), Instant::now());
     while gate.chat(&[&format!("x-api-key: {revoked}")], "smart").status == 200 {
-        assert!(began.elapsed() < Duration::from_secs(5), "a revoked key ends within five seconds");
+        // However long the answer took.
+        assert!(asked - began < Duration::from_secs(5), "a revoked key ends within five seconds");
         std::thread::sleep(Duration::from_millis(100));
+        asked = Instant::now();
     }
     let mistyped = format!("{}x", &good[..good.len() - 1]);
     let other = tollgate_keys::ApiKey::generate(None).unwrap();

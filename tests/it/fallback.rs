@@ -124,7 +124,7 @@ fn silence_of_the_only_target_is_a_504_and_a_broken_connection_a_502() {
     let world = World::new(
         r#"
 providers: { openai: { base_url: "{mock}/v1", models: [gpt-4o], auth_type: none } }
-targets: { only: { model: gpt-4o, timeout_ms: 200 } }
+targets: { only: { model: gpt-4o, timeout_ms: 1500 } }
 routing: { retry: { max_retries: 0 } }
 "#,
     );

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::client::{Answer, exchange, post, request};
 use crate::harness::{
     ANTHROPIC_KEY, OPENAI_KEY, USUAL, World, attribute, free_port, helper_is_installed, sdk_folder,
-    trace_id,
+    trace_id, until,
 };
 
 /// A gateway with a collector that wants tokens.
@@ -145,7 +145,7 @@ fn the_exchange_says_what_is_documented_and_the_key_set_verifies_it() {
     assert_eq!(fields, ["token", "projectId", "expiresAt", "scopes"]);
     assert_eq!((&said["projectId"], &said["scopes"]), (&json!("p1"), &json!(["otel:write"])));
     let expires = said["expiresAt"].as_str().unwrap();
-    let possible = [0, 1, 2].map(|late| tollgate_keys::iso_8601(before + 900 + late));
+    let possible: Vec<_> = (before..=now_s()).map(|at| tollgate_keys::iso_8601(at + 900)).collect();
     assert!(possible.contains(&expires.to_owned()), "{expires}");
 
     let get = |path: &str| exchange(ingest.world.control, &request("GET", path, &[], b"")).json();
@@ -223,11 +223,19 @@ fn requests_are_bounded_in_size_and_number() {
     };
     assert_eq!((sized(1_024), sized(1_025)), (401, 413));
     std::thread::sleep(Duration::from_millis(1_100));
-    let answers: Vec<_> = (0..30).map(|_| ingest.ask(&json!({ "credential": "x" }))).collect();
+    let ask = || ingest.ask(&json!({ "credential": "x" }));
+    // At once, so that more of them come in a second than are allowed, however slow the machine is.
+    let began = Instant::now();
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let asking: Vec<_> =
+            (0..16).map(|_| scope.spawn(|| [ask(), ask(), ask(), ask()])).collect();
+        asking.into_iter().flat_map(|it| it.join().unwrap()).collect()
+    });
+    let refilled = began.elapsed().as_secs_f64() * 10.0;
     let limited: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
     let passed = answers.iter().filter(|answer| answer.status == 401).count();
-    assert_eq!(limited.len() + passed, 30);
-    assert!((10..25).contains(&passed), "{passed} in a moment");
+    assert_eq!(limited.len() + passed, 64);
+    assert!(passed >= 10 && passed as f64 <= 10.0 + refilled, "{passed}, {refilled} came back");
     assert_eq!(limited[0].header("retry-after"), Some("1"));
     let metrics = ingest.world.running().metrics();
     let line = format!(
@@ -235,8 +243,7 @@ fn requests_are_bounded_in_size_and_number() {
         limited.len()
     );
     assert!(metrics.contains(&line), "{metrics}");
-    std::thread::sleep(Duration::from_millis(200));
-    assert_eq!(ingest.ask(&json!({ "credential": "x" })).status, 401, "a moment later it goes on");
+    until("a moment later it goes on", || ask().status == 401);
 }
 
 #[test]
@@ -283,10 +290,12 @@ fn a_revoked_key_and_its_tokens_end_within_five_seconds() {
     let id = list.lines().nth(1).and_then(|line| line.split(' ').next()).unwrap();
     assert!(list.contains("good") && !list.contains(&key[20..]), "{list}");
     assert!(ingest.tollgate(&["key", "revoke", id]).status.success());
-    let revoked = Instant::now();
+    let (revoked, mut sent) = (Instant::now(), Instant::now());
     while ingest.send(&trace_id(), "p", &[&bearer(&token)]).status != 401 {
-        assert!(revoked.elapsed() < Duration::from_secs(5));
+        // However long the answer took.
+        assert!(sent - revoked < Duration::from_secs(5));
         std::thread::sleep(Duration::from_millis(50));
+        sent = Instant::now();
     }
     assert_eq!(ingest.ask(&json!({ "credential": key })).status, 401);
     assert!(ingest.counter("revoked") >= 1);

@@ -10,13 +10,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tollgate_store::{SpanStore, Sqlite, SqliteSettings};
 
 use super::acknowledged::{export, hand_over, words};
-use super::harness::{PATIENCE, free_port};
+use super::harness::{PATIENCE, free_port, until};
 
 const SEEDS_DEFAULT: u64 = 5;
 /// How often one database's process is killed.
@@ -44,12 +44,10 @@ impl Process {
             .spawn()
             .unwrap();
         let mut process = Self(child);
-        let until = Instant::now() + PATIENCE;
-        while TcpStream::connect(("127.0.0.1", http_port)).is_err() {
-            assert!(Instant::now() < until, "the collector does not come up");
+        until("the collector comes up", || {
             assert!(process.0.try_wait().unwrap().is_none(), "the gateway has ended by itself");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+            TcpStream::connect(("127.0.0.1", http_port)).is_ok()
+        });
         process
     }
 
@@ -120,7 +118,7 @@ fn one(seed: u64) -> usize {
     );
     std::fs::write(&config, text).unwrap();
     let told = Arc::new(Mutex::new(Acknowledged::new()));
-    for _ in 0..KILLS {
+    for life in 0..KILLS {
         let process = Process::start(&config, http);
         let stop = Arc::new(AtomicBool::new(false));
         let clients: Vec<_> = (0..CLIENTS)
@@ -130,6 +128,10 @@ fn one(seed: u64) -> usize {
             })
             .collect();
         std::thread::sleep(Duration::from_millis(50 + random.u64(..ALIVE_MS_MAX)));
+        if life + 1 == KILLS {
+            // On a busy machine nobody may have been served yet.
+            until("something is acknowledged", || !told.lock().unwrap().is_empty());
+        }
         process.kill();
         stop.store(true, Ordering::Relaxed);
         clients.into_iter().for_each(|client| client.join().unwrap());

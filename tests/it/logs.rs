@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
@@ -15,7 +16,7 @@ use tollgate_mock::{Fault, Mock, Scenario};
 
 use crate::client::{Answer, connect, exchange, leave_after, post, read, request};
 use crate::harness::{
-    ANTHROPIC_KEY, OPENAI_KEY, PATIENCE, USUAL, free_port, trace_id, traceparent,
+    ANTHROPIC_KEY, OPENAI_KEY, PATIENCE, USUAL, free_port, trace_id, traceparent, until,
 };
 use crate::http2::Connection;
 
@@ -39,7 +40,11 @@ struct Served {
 
 /// What was written so far.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<String>>>);
+struct Told {
+    lines: Arc<Mutex<Vec<String>>>,
+    /// Ends when whoever writes has ended.
+    reader: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
 
 /// A request, and how its access line must say that it ended.
 struct Sent {
@@ -55,17 +60,26 @@ struct Sent {
 impl Told {
     fn follow(pipe: impl Read + Send + 'static) -> Self {
         let told = Self::default();
-        let lines = told.clone();
-        std::thread::spawn(move || {
+        let lines = Arc::clone(&told.lines);
+        let reader = std::thread::spawn(move || {
             for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
-                lines.0.lock().unwrap().push(String::from_utf8_lossy(&line).into_owned());
+                lines.lock().unwrap().push(String::from_utf8_lossy(&line).into_owned());
             }
         });
+        *told.reader.lock().unwrap() = Some(reader);
         told
     }
 
+    /// All lines, once there will be no more.
+    fn whole(&self) -> Vec<String> {
+        if let Some(reader) = self.reader.lock().unwrap().take() {
+            reader.join().unwrap();
+        }
+        self.lines()
+    }
+
     fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.lines.lock().unwrap().clone()
     }
 }
 
@@ -223,13 +237,8 @@ impl Served {
     fn stop(mut self) -> (Vec<String>, Vec<String>) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
-        let until = Instant::now() + PATIENCE;
-        while self.child.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < until, "it does not stop");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        std::thread::sleep(Duration::from_millis(100));
-        (self.out.lines(), self.err.lines())
+        until("it stops", || self.child.try_wait().unwrap().is_some());
+        (self.out.whole(), self.err.whole())
     }
 }
 

@@ -8,7 +8,7 @@ use tollgate_mock::{Fault, Scenario};
 
 use crate::client::{connect, leave_after, post, read, request};
 use crate::faults::{counter, in_parallel};
-use crate::harness::{PATIENCE, World, helper_is_installed, sdk_folder};
+use crate::harness::{PATIENCE, World, helper_is_installed, sdk_folder, until};
 
 /// The most series that one instrument may have.
 const SERIES_MAX: usize = 2_000;
@@ -39,6 +39,7 @@ fn traffic(world: &World) {
     let left = request("POST", PATH, &[], body("gpt-4o-mini", true).as_bytes());
     leave_after(world.gateway, &left, 5);
     world.running().reload();
+    world.until_idle();
     world.running().flush(PATIENCE);
 }
 
@@ -137,6 +138,8 @@ providers:
         }
     });
     assert_eq!(post(world.gateway, PATH, &[], &body("gpt-4o-mini", true)).status, 200);
+    let finished = || counter(&world, "gateway_requests_finished_total", "");
+    until("the last is counted", || finished() > NAMES as u64);
     let metrics = world.running().metrics();
     let series = series(&metrics);
     for (name, count) in &series {
@@ -150,7 +153,7 @@ providers:
     assert!(counter(&world, name, other) > 9_000, "most of them are others");
     assert_eq!(counter(&world, name, "gen_ai_request_model=\"gpt-4o-mini\""), 1, "ours by name");
     assert_eq!(counter(&world, name, ""), NAMES as u64 + 1, "and none is lost");
-    assert_eq!(counter(&world, "gateway_requests_finished_total", ""), NAMES as u64 + 1);
+    assert_eq!(finished(), NAMES as u64 + 1);
     for odd in ["user-1", "session-1", "env-1", "agent-1", "tool-1", "operation-1"] {
         assert!(!metrics.contains(odd), "{odd}");
     }

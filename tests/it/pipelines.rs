@@ -71,6 +71,7 @@ fn traces_that_are_not_sampled_are_stored_all_the_same_and_are_no_loss() {
     let trace = trace_id();
     post(world.gateway, "/v1/chat/completions", &[&traceparent(&trace)], BODY);
     let _stored = world.genai(&trace);
+    world.until_idle();
     let metrics = world.running().metrics();
     let of = |name| crate::exporters::counter(&metrics, &[name, "queue=\"genai_telemetry\""]);
     assert_eq!(of("gateway_spans_unsampled_total"), 1);

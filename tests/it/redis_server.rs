@@ -38,7 +38,7 @@ impl RedisServer {
 
     /// The section of a configuration that names it.
     pub(crate) fn section(&self) -> String {
-        format!("redis: {{ url: \"redis://127.0.0.1:{}\", timeout_ms: 500 }}\n", self.port)
+        format!("redis: {{ url: \"redis://127.0.0.1:{}\", timeout_ms: 10000 }}\n", self.port)
     }
 
     /// From now on nobody listens.

@@ -102,6 +102,8 @@ fn streams_one_after_another_use_one_upstream_connection() {
         let answer = post(world.gateway, PATH, &[], BODY);
         assert!(answer.complete);
         assert_eq!(answer.text(), format!("{EVENT}{DONE}"));
+        // The connection is free again a moment after the answer's end has reached its caller.
+        world.until_idle();
     }
     assert_eq!(upstream.connections.load(Ordering::Relaxed), 1);
 }
@@ -142,6 +144,7 @@ fn hundreds_of_chunks_in_one_write_arrive_whole() {
     assert!(answer.complete);
     assert!(answer.text() == text, "{} of {} bytes", answer.body.len(), text.len());
     // It was the stream's end, so the connection may be used again.
+    world.until_idle();
     assert!(post(world.gateway, PATH, &[], BODY).complete);
     assert_eq!(upstream.connections.load(Ordering::Relaxed), 1);
 }

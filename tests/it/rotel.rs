@@ -88,7 +88,7 @@ impl Rotel {
     fn read_until(&self, is_enough: impl Fn(&str) -> bool, what: &str) -> String {
         let until = Instant::now() + PATIENCE;
         let mut seen = String::new();
-        let quiet = std::time::Duration::from_millis(300);
+        let quiet = std::time::Duration::from_millis(1_500);
         loop {
             let enough = is_enough(&seen);
             let left = until.saturating_duration_since(Instant::now());

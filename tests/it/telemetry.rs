@@ -4,6 +4,7 @@ use tollgate_mock::{Piece, Scenario};
 use tollgate_store::SpanRow;
 
 use crate::client::{exchange, post, request};
+use crate::faults::counter;
 use crate::harness::{ANTHROPIC_KEY, OPENAI_KEY, World, attribute, trace_id, traceparent};
 
 const TOOLS: &str = r#"{"model":"gpt-4o-mini","stream":true,"temperature":0.5,"max_tokens":99,"stop":"END","user":"body-user","messages":[{"role":"user","content":"two cities"}]}"#;
@@ -24,7 +25,7 @@ fn a_stream_with_two_parallel_tool_calls_is_one_tree_with_real_times() {
                 Piece::tool("weather", r#"{"city":"Paris"}"#),
                 Piece::tool("news", r#"{"city":"Tokyo"}"#),
             ],
-            gap_ms: 5,
+            gap_ms: 100,
             first_delay_ms: 30,
             ..Scenario::default()
         },
@@ -71,7 +72,8 @@ fn a_stream_with_two_parallel_tool_calls_is_one_tree_with_real_times() {
         assert_eq!(attribute(genai, name), Some(value), "{name}");
     }
     let ttft: f64 = attribute(genai, "gen_ai.server.time_to_first_token").unwrap().parse().unwrap();
-    assert!((0.03..1.0).contains(&ttft), "first token after {ttft} s");
+    let half = genai.duration_ns as f64 / 2e9;
+    assert!((0.03..half).contains(&ttft), "first token after {ttft} s, half of it after {half} s");
     for name in [
         "gen_ai.usage.input_tokens",
         "gen_ai.usage.output_tokens",
@@ -195,7 +197,10 @@ fn metrics_have_the_documented_names_and_add_up() {
     ] {
         post(world.gateway, "/v1/chat/completions", &[], body);
     }
-    world.running().flush(crate::harness::PATIENCE);
+    // Who is refused has no place among those in flight, and is counted a moment after the answer.
+    crate::harness::until("the last is counted", || {
+        counter(&world, "gateway_requests_finished_total", "") >= 3
+    });
     let text = exchange(world.control, &request("GET", "/metrics", &[], b""));
     assert_eq!(text.status, 421, "a public name in Host is a page that rebinds its name");
     let metrics = world.running().metrics();

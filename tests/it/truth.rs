@@ -9,8 +9,11 @@ mod replay;
 
 /// Enough for several calls of every kind.
 const CALLS: usize = 300;
-/// Other tests run beside this one, without optimisation: the bench holds 2 ms.
-const FIRST_CONTENT_OFF_MAX: Duration = Duration::from_millis(100);
+/// Other tests run beside this one, without optimisation: the bench holds 2 ms in 99 of 100 cases.
+/// Here every other one is as good as this,
+const FIRST_CONTENT_OFF_HALF: Duration = Duration::from_millis(100);
+/// and 99 of 100 are as good as this.
+const FIRST_CONTENT_OFF_MAX: Duration = Duration::from_secs(5);
 
 #[test]
 fn what_is_stored_of_scripted_calls_is_true() {
@@ -23,4 +26,5 @@ fn what_is_stored_of_scripted_calls_is_true() {
     };
     let score = replay::replay(&options).unwrap();
     assert!(score.is_perfect(), "{}\n{score}", score.told());
+    assert!(score.off_at(50) <= FIRST_CONTENT_OFF_HALF, "{score}");
 }

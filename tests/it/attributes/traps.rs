@@ -12,8 +12,8 @@ use crate::client::{leave_after, post, request};
 use crate::harness::{PATIENCE, World, trace_id, traceparent};
 
 /// How long the providers here think, in seconds.
-const THINKING: f64 = 0.3;
-const THINKING_MS: u64 = 300;
+const THINKING: f64 = 1.5;
+const THINKING_MS: u64 = 1_500;
 
 fn world() -> (Receiver, World) {
     let receiver = Receiver::start();
@@ -58,14 +58,14 @@ fn trap_17_heads_roles_and_pings_are_not_the_first_token() {
                 "{path}: a role is no token"
             );
             let first = of("gen_ai.server.time_to_first_token");
-            assert!((THINKING..1.0 + THINKING).contains(&first), "{path}: {first}");
+            assert!((THINKING..5.0 + THINKING).contains(&first), "{path}: {first}");
             assert_eq!(of("gateway.stream.first_content_seconds"), first, "{path}");
         }
     }
     let metrics = world.running().metrics();
     let early = metrics.lines().filter(|line| {
         line.starts_with("gen_ai_server_time_to_first_token_seconds_bucket")
-            && line.contains("le=\"0.25\"")
+            && line.contains("le=\"1\"")
     });
     let mut count = 0;
     for line in early {
@@ -107,7 +107,7 @@ fn trap_30_a_call_is_one_span_with_everything_on_it_however_many_attempts_it_too
 #[test]
 fn trap_34_the_span_of_an_abandoned_stream_is_exported_once() {
     let (receiver, world) = world();
-    world.mock.push("/v1/", Scenario::load(500, 80, 10));
+    world.mock.push("/v1/", Scenario::load(500, 80, 100));
     let trace = trace_id();
     let body = r#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
     let bytes = request("POST", "/v1/chat/completions", &[&traceparent(&trace)], body.as_bytes());
@@ -124,7 +124,7 @@ fn trap_34_the_span_of_an_abandoned_stream_is_exported_once() {
     assert_eq!(outcome, Some(Value::StringValue("cancelled".to_owned())));
     assert_eq!(told.value(On::Call, "error.type"), None, "leaving is no fault of the provider's");
     assert!(
-        seconds(&told, "gen_ai.server.request.duration") < 4.0,
+        seconds(&told, "gen_ai.server.request.duration") < 40.0,
         "it ended when the caller left"
     );
 }

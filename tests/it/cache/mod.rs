@@ -78,6 +78,20 @@ fn ask_until_hit(world: &World, path: &str, body: &str) -> (Answer, String) {
     }
 }
 
+/// Has an answer that lives so shortly told again, and says what it was. Where a machine is busy, its
+/// time may be over before anybody looks; then it is asked for anew.
+fn ask_in_time(world: &World, path: &str, body: &str) -> Answer {
+    crate::harness::at_best(
+        "told again in time",
+        || {
+            ask(world, path, body, &[]);
+            world.until_idle();
+            ask(world, path, body, &["x-to11-cache: only"]).0
+        },
+        |answer| said(answer) == (200, Some("hit")),
+    )
+}
+
 /// Waits until the requests before have ended, then says whether this one would be a hit.
 fn is_cached(world: &World, path: &str, body: &str, after: &str) -> bool {
     world.spans(after);

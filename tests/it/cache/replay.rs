@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tollgate_mock::{Piece, Scenario};
 
 use super::{CHAT, MESSAGES, RESPONSES, ask, ask_until_hit, body, calls, said, world};
-use crate::client::{connect, leave_after, request};
-use crate::harness::{attribute, trace_id, traceparent};
+use crate::client::{Answer, connect, leave_after, request};
+use crate::harness::{at_best, attribute, trace_id, traceparent, until};
 
 fn talkative() -> Scenario {
     let content = vec![
@@ -62,7 +62,7 @@ fn a_stream_and_a_plain_answer_to_the_same_request_are_two() {
 #[test]
 fn the_span_of_a_stream_told_again_has_usage_tool_calls_and_the_times_of_the_telling() {
     let world = world("streams: true");
-    world.mock.set("usual", Scenario { gap_ms: 20, ..talkative() });
+    world.mock.set("usual", Scenario { gap_ms: 150, ..talkative() });
     let body = body("gpt-4o", STREAM);
     let (_, miss) = ask(&world, CHAT, &body, &[]);
     let (_, hit) = ask_until_hit(&world, CHAT, &body);
@@ -81,8 +81,8 @@ fn the_span_of_a_stream_told_again_has_usage_tool_calls_and_the_times_of_the_tel
     }
     let seconds = |span, name| attribute(span, name).unwrap().parse::<f64>().unwrap();
     let last = "gen_ai.server.request.duration";
-    assert!(seconds(&miss, last) > 0.1, "{}", seconds(&miss, last));
-    assert!(seconds(&hit, last) < 0.1, "{}", seconds(&hit, last));
+    let (told, told_again) = (seconds(&miss, last), seconds(&hit, last));
+    assert!(told > 1.0 && told_again < told / 2.0, "{told} s, and {told_again} s from the cache");
     assert!(attribute(&hit, "gen_ai.server.time_to_first_token").is_some());
     assert_eq!(attribute(&hit, "gateway.outcome"), Some("cached"));
 }
@@ -90,33 +90,33 @@ fn the_span_of_a_stream_told_again_has_usage_tool_calls_and_the_times_of_the_tel
 #[test]
 fn a_stream_is_told_at_the_pace_it_had_where_that_is_asked_for() {
     let scenario =
-        Scenario { gap_ms: 40, first_delay_ms: 200, ..Scenario::text("a b c d e f g h") };
+        Scenario { gap_ms: 150, first_delay_ms: 200, ..Scenario::text("a b c d e f g h") };
+    let spread = |answer: &Answer| *answer.arrivals.last().unwrap() - answer.arrivals[0];
     for (cache, slow) in [("replay: paced", true), ("replay: at_once", false)] {
         let world = world(&format!("streams: true, {cache}"));
         world.mock.push("/", scenario.clone());
         let body = body("gpt-4o", STREAM);
         let (first, _) = ask(&world, CHAT, &body, &[]);
-        let began = Instant::now();
-        let (again, _) = ask_until_hit(&world, CHAT, &body);
-        let took = began.elapsed();
-        assert_eq!(again.text(), first.text());
-        let spread = |answer: &crate::client::Answer| {
-            *answer.arrivals.last().unwrap() - *answer.arrivals.first().unwrap()
+        let wanted = spread(&first);
+        ask_until_hit(&world, CHAT, &body);
+        let tell = || {
+            let began = Instant::now();
+            let (again, _) = ask(&world, CHAT, &body, &[]);
+            assert_eq!((said(&again), again.text()), ((200, Some("hit")), first.text()));
+            (spread(&again), again.arrivals.len(), began.elapsed())
         };
-        if slow {
-            let (spread, wanted) = (spread(&again), spread(&first));
-            assert!(spread > wanted / 2 && spread < wanted * 2, "{spread:?} for {wanted:?}");
-            assert!(again.arrivals.len() > 4, "in pieces: {}", again.arrivals.len());
-        } else {
-            assert!(took < Duration::from_millis(200), "{took:?}");
-        }
+        let is_good = |(spread, pieces, took): &(Duration, usize, Duration)| {
+            let paced = *spread > wanted / 2 && *spread < wanted * 2 && *pieces > 4;
+            if slow { paced } else { *took < Duration::from_millis(200) }
+        };
+        at_best(&format!("{cache}, for {wanted:?}"), tell, is_good);
     }
 }
 
 #[test]
 fn a_paced_telling_ends_when_its_caller_leaves() {
     let world = world("streams: true, replay: paced");
-    world.mock.push("/", Scenario { gap_ms: 100, ..Scenario::text("a b c d e f g h i j k l") });
+    world.mock.push("/", Scenario { gap_ms: 500, ..Scenario::text("a b c d e f g h i j k l") });
     let body = body("gpt-4o", STREAM);
     let (_, first) = ask(&world, CHAT, &body, &[]);
     world.spans(&first);
@@ -125,10 +125,11 @@ fn a_paced_telling_ends_when_its_caller_leaves() {
     let (answer, left) = leave_after(world.gateway, &bytes, 2);
     assert_eq!(said(&answer), (200, Some("hit")));
     let span = world.genai(&trace);
-    assert!(left.elapsed() < Duration::from_millis(700), "{:?}", left.elapsed());
+    // The whole telling takes six seconds.
+    assert!(left.elapsed() < Duration::from_millis(3_500), "{:?}", left.elapsed());
     assert_eq!(attribute(&span, "gateway.outcome"), Some("cancelled"));
     assert_eq!(attribute(&span, "gen_ai.cache.status"), Some("hit"));
-    assert_eq!(world.running().in_flight(), 0);
+    world.until_idle();
     ask_until_hit(&world, CHAT, &body);
 }
 
@@ -142,8 +143,10 @@ fn a_caller_that_does_not_read_holds_its_place_and_gets_all_of_it_later() {
     let (first, trace) = ask(&world, CHAT, &body, &[]);
     assert!(first.body.len() >= size - size / 100, "{} {}", first.status, first.body.len());
     world.spans(&trace);
+    world.until_idle();
     let mut slow = connect(world.gateway);
     slow.write_all(&request("POST", CHAT, &[], body.as_bytes())).unwrap();
+    until("it is being told", || world.running().in_flight() == 1);
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(world.running().in_flight(), 1, "it is not through yet");
     let mut all = Vec::new();

@@ -20,7 +20,7 @@ const BODY: &str = r#"{"model":"gpt-4o-mini","messages":[]}"#;
 /// The console answers to its own name only.
 const LIST: &[u8] = b"GET /api/traces HTTP/1.1\r\nhost: localhost\r\n\r\n";
 /// What a call may take while ClickHouse is away; the mock answers at once.
-const CALL_MAX: Duration = Duration::from_secs(2);
+const CALL_MAX: Duration = Duration::from_secs(10);
 
 fn sections(shim: &Shim) -> String {
     format!("{USUAL}{}", store(shim, "path: \"{folder}/queue\""))

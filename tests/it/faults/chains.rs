@@ -1,6 +1,6 @@
 //! Five targets in a row: four fail, each in its own way, and the fifth answers; or all five fail.
 
-use super::{Case, all, cases, counter, direct, failed, in_parallel, of, run, world};
+use super::{Case, all, all_cases, cases, counter, direct, failed, of, run, world};
 
 const KB: usize = 1_000;
 const MB_5: usize = 5_000_000;
@@ -20,7 +20,7 @@ fn four_faults_in_a_row_are_not_seen() {
         .collect();
     let world = world(&faults, &chains, RETRY);
     let cases = cases(&chains, &[KB, MB_5]);
-    in_parallel(&cases, |case: &Case| {
+    all_cases(&cases, |case: &Case| {
         let outcome = run(&world, case);
         let (answer, span) = (&outcome.answer, &outcome.span);
         let why = format!("{case:?}: {} {}\n{span:#?}", answer.status, answer.text());
@@ -62,7 +62,7 @@ fn when_all_five_fail_the_first_is_asked_once_more_and_its_answer_is_the_answer(
     let world = world(&faults, &chains, RETRY);
     let cases = cases(&chains, &[KB]);
     let last_resort = |case: &Case| !["limited-day", "unauthorized"].contains(&&*case.chain[0]);
-    in_parallel(&cases, |case: &Case| {
+    all_cases(&cases, |case: &Case| {
         let outcome = run(&world, case);
         let (answer, span) = (&outcome.answer, &outcome.span);
         let why = format!("{case:?}: {} {}\n{span:#?}", answer.status, answer.text());

@@ -1,7 +1,7 @@
 //! Each fault alone, and with one good target behind it.
 
 use super::{
-    Case, Fails, all, body, cases, counter, direct, failed, in_parallel, is_full_matrix, of, run,
+    Case, Fails, all, all_cases, body, cases, counter, direct, failed, is_full_matrix, of, run,
     world,
 };
 use crate::harness::World;
@@ -51,7 +51,7 @@ fn any_fault_is_made_good(body_bytes: usize) {
     let fault_of = |case: &Case| faults.iter().find(|fault| fault.name == case.chain[0]).unwrap();
     let mut cases = cases(&chains, &[body_bytes]);
     cases.retain(|case| concerns(fault_of(case), case));
-    in_parallel(&cases, |case| {
+    all_cases(&cases, |case| {
         let fault = fault_of(case);
         let outcome = run(&world, case);
         let (answer, span) = (&outcome.answer, &outcome.span);
@@ -103,7 +103,7 @@ fn a_lone_target_that_fails_gives_one_clean_error() {
     let sizes = if is_full_matrix() { &[KB, MB_5][..] } else { &[KB] };
     let mut cases = cases(&chains, sizes);
     cases.retain(|case| concerns(fault_of(case), case));
-    in_parallel(&cases, |case| {
+    all_cases(&cases, |case| {
         let fault = fault_of(case);
         let outcome = run(&world, case);
         let (answer, span) = (&outcome.answer, &outcome.span);

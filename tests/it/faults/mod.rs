@@ -24,6 +24,9 @@ use crate::http2::Connection;
 
 /// Requests under way at a time: waiting is cheap, and two cores are soon full.
 const WORKERS: usize = 12;
+/// Of long bodies: the gateway's one thread reads them in turn, and a connection that is made meanwhile
+/// has five seconds.
+const WORKERS_LONG: usize = 4;
 /// From here on a body takes a busy machine a while.
 const LONG_BYTES: usize = 1_000_000;
 /// How long a target that hangs may take.
@@ -212,9 +215,19 @@ pub(super) fn run(world: &World, case: &Case) -> Outcome {
 
 /// Runs `check` on each item, some of them at a time; a panic in one fails the test.
 pub(crate) fn in_parallel<T: Sync>(items: &[T], check: impl Fn(&T) + Sync) {
+    in_parallel_by(WORKERS, items, check);
+}
+
+/// The same for cases, as many at a time as their bodies allow.
+pub(super) fn all_cases(cases: &[Case], check: impl Fn(&Case) + Sync) {
+    let is_long = cases.iter().any(|case| case.body_bytes > LONG_BYTES);
+    in_parallel_by(if is_long { WORKERS_LONG } else { WORKERS }, cases, check);
+}
+
+fn in_parallel_by<T: Sync>(workers: usize, items: &[T], check: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        for _ in 0..WORKERS.min(items.len()) {
+        for _ in 0..workers.min(items.len()) {
             scope.spawn(|| {
                 while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
                     check(item);
@@ -251,6 +264,7 @@ pub(super) fn failed(span: &SpanRow) -> Vec<(String, Option<u16>, f64)> {
 
 /// The sum of a counter over all lines that have `part`.
 pub(crate) fn counter(world: &World, name: &str, part: &str) -> u64 {
+    world.until_idle();
     world.running().flush(crate::harness::PATIENCE);
     let metrics = world.running().metrics();
     let lines = metrics.lines().filter(|line| line.starts_with(name) && line.contains(part));

@@ -24,16 +24,18 @@ const CALLERS: [(&str, &str); 3] = [
 ];
 const TEXT: &str = "Hello! I am a mock provider, and I do what I am told.";
 
-fn world() -> World {
+/// A bad target that stays silent for this long is left; a good one has all the time it needs.
+fn world(idle_ms: u64) -> World {
     let (mut providers, mut targets) = (String::new(), String::new());
     let mut routes = String::new();
     for (dialect, version) in DIALECTS {
-        for (kind, folder) in [("good", "good"), ("bad", "bad")] {
+        let idle = format!(", idle_timeout_ms: {idle_ms}");
+        for (kind, folder, idle) in [("good", "good", ""), ("bad", "bad", &*idle)] {
             providers.push_str(&format!(
                 "  {kind}-{dialect}: {{ base_url: \"{{mock}}/@{folder}/{version}\", models: [m], dialect: {dialect}, auth_type: none }}\n"
             ));
             targets.push_str(&format!(
-                "  {kind}-{dialect}: {{ model: m, provider: {kind}-{dialect}, idle_timeout_ms: 700 }}\n"
+                "  {kind}-{dialect}: {{ model: m, provider: {kind}-{dialect}{idle} }}\n"
             ));
         }
         routes.push_str(&format!(
@@ -104,7 +106,7 @@ fn combinations() -> Vec<(&'static str, &'static str, &'static str, bool)> {
 }
 
 fn assert_moves_on(fault: &Scenario, why: &str) {
-    let world = world();
+    let world = world(700);
     world.mock.set("bad", fault.clone());
     in_parallel(&combinations(), |&(caller, bad, good, stream)| {
         let (answer, trace) = send(&world, caller, &format!("{bad}-{good}"), stream);
@@ -138,7 +140,7 @@ fn an_answer_that_falls_silent_before_its_content_is_given_by_a_target_of_anothe
 
 #[test]
 fn a_cut_after_the_first_content_is_an_error_event_for_every_caller_of_every_upstream() {
-    let world = world();
+    let world = world(2_500);
     let faults = [
         Fault::CutAfterEvents(8),
         Fault::ResetAfterEvents(8),

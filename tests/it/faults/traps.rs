@@ -8,7 +8,7 @@ use tollgate_mock::{Fault, Scenario};
 use super::raw::{ROLE, TEXT, answer_whole, begin_stream, chunk, take_request, upstream};
 use super::{counter, failed, of, status};
 use crate::client::{Answer, post};
-use crate::harness::{World, trace_id, traceparent};
+use crate::harness::{PATIENCE, World, trace_id, traceparent};
 
 /// Two targets, `one` and `two`, and one that has none behind it.
 const PAIR: &str = r#"
@@ -16,7 +16,7 @@ providers:
   a: { base_url: "{mock}/@one/v1", models: [m], auth_type: none }
   b: { base_url: "{mock}/@two/v1", models: [m], auth_type: none }
 targets:
-  one: { model: m, provider: a, first_token_timeout_ms: 1500 }
+  one: { model: m, provider: a, first_token_timeout_ms: 3000 }
   two: { model: m, provider: b }
 routes:
   pair:  { models: [pair], strategy: fallback, targets: [one, two] }
@@ -36,7 +36,7 @@ fn send(world: &World, model: &str, stream: bool) -> (Answer, String) {
 fn world_of(address: std::net::SocketAddr, target: &str) -> World {
     let raw = format!("base_url: \"http://{address}/v1\"");
     let pair = PAIR.replace("base_url: \"{mock}/@one/v1\"", &raw);
-    World::new(&pair.replace("first_token_timeout_ms: 1500", target))
+    World::new(&pair.replace("first_token_timeout_ms: 3000", target))
 }
 
 fn reached(world: &World, name: &str) -> usize {
@@ -115,7 +115,7 @@ fn trap_25_a_target_that_is_full_is_left_for_the_next_at_once() {
     let began = Instant::now();
     let (answer, trace) = send(&world, "pair", false);
     assert_eq!(answer.status, 200);
-    assert!(began.elapsed() < Duration::from_secs(5), "the wait is the target's, not the caller's");
+    assert!(began.elapsed() < Duration::from_secs(9), "the wait is the target's, not the caller's");
     let span = world.genai(&trace);
     assert_eq!(of(&span, "gateway.routing.attempt"), "2");
     assert_eq!(failed(&span)[0].1, Some(429));
@@ -145,14 +145,14 @@ fn trap_26_a_wait_that_is_asked_for_is_kept_up_to_the_cap_and_never_beyond() {
     for value in ["11", "86400", "99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
         let (status, took, requests) = ask(&[("retry-after", value)]);
         assert_eq!((status, requests), (429, 1), "{value}: left, and the caller is told");
-        assert!(took < Duration::from_secs(5), "{value}: {took:?}");
+        assert!(took < Duration::from_secs(10), "{value}: {took:?}");
     }
     let (status, _, requests) = ask(&[("x-ratelimit-reset-tokens", "6m0s")]);
     assert_eq!((status, requests), (429, 1));
     for value in ["-5", "soon", "1e9", "NaN", "inf", "Sun, 06 Nov 1994 08:49:37 GMT"] {
         let (status, took, requests) = ask(&[("retry-after", value)]);
         assert_eq!((status, requests), (200, 2), "{value}: no reason to wait");
-        assert!(took < Duration::from_secs(5), "{value}: {took:?}");
+        assert!(took < Duration::from_secs(10), "{value}: {took:?}");
     }
 }
 
@@ -172,10 +172,10 @@ fn trap_27_pings_do_not_keep_a_stalled_stream_alive() {
                 }
             }
         });
-        let world = world_of(address, "idle_timeout_ms: 400, first_token_timeout_ms: 400");
+        let world = world_of(address, "idle_timeout_ms: 1500, first_token_timeout_ms: 1500");
         let began = Instant::now();
         let (answer, trace) = send(&world, "pair", true);
-        assert!(began.elapsed() < Duration::from_secs(10));
+        assert!(began.elapsed() < PATIENCE);
         let span = world.genai(&trace);
         if content {
             assert!(answer.text().contains("data: {\"error\":{"), "{}", answer.text());
@@ -189,7 +189,7 @@ fn trap_27_pings_do_not_keep_a_stalled_stream_alive() {
 
 #[test]
 fn trap_18_the_deadline_on_the_first_token_and_its_time_mean_content_not_a_role_or_a_ping() {
-    for late_ms in [100, 5_000] {
+    for late_ms in [100, 60_000] {
         let (address, _) = upstream(move |_, stream, counts| {
             if !take_request(stream, counts, |_| ()) {
                 return;
@@ -204,7 +204,7 @@ fn trap_18_the_deadline_on_the_first_token_and_its_time_mean_content_not_a_role_
             chunk(stream, TEXT);
             chunk(stream, "data: [DONE]\n\n");
         });
-        let world = world_of(address, "first_token_timeout_ms: 1000");
+        let world = world_of(address, "first_token_timeout_ms: 3000");
         let (answer, trace) = send(&world, "pair", true);
         assert_eq!(answer.status, 200);
         let span = world.genai(&trace);
@@ -216,7 +216,7 @@ fn trap_18_the_deadline_on_the_first_token_and_its_time_mean_content_not_a_role_
             assert!(seconds("gateway.stream.first_event_seconds") < first);
         } else {
             assert_eq!(of(&span, "gateway.routing.target"), "two", "left by the deadline");
-            assert!(first < 1.0, "of the attempt that answered: {first} s");
+            assert!(first < 3.0, "of the attempt that answered: {first} s");
             assert_eq!(failed(&span).len(), 2, "asked twice, and left");
         }
     }

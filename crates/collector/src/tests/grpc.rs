@@ -180,7 +180,7 @@ async fn only_a_store_that_may_recover_is_worth_another_try_and_only_a_row_is_th
 async fn a_shutdown_ends_both_listeners() {
     let running = Running::new(CollectorSettings::default()).await;
     running.stop.send(()).unwrap();
-    let ended = tokio::time::timeout(Duration::from_secs(5), running.serving).await;
+    let ended = tokio::time::timeout(Duration::from_secs(60), running.serving).await;
     ended.unwrap().unwrap().unwrap();
     assert!(tokio::net::TcpStream::connect(running.http).await.is_err());
     assert!(tokio::net::TcpStream::connect(running.grpc).await.is_err());

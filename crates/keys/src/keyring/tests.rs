@@ -18,6 +18,12 @@ fn a_wrong_secret_takes_as_long_wherever_it_differs() {
     let (key, _) = store.add(&new_key(Some("p"), &[Scope::OtelWrite], None), NOW).unwrap();
     let keys = KeyRing::new(&path);
     let forged = [ApiKey::forged(key.prefix()), ApiKey::forged(key.prefix())];
+    // What a busy machine adds to one of them in one run it does not add in every one.
+    let apart: Vec<_> = (0..5).map(|_| medians_apart(&keys, &forged)).collect();
+    assert!(apart.iter().any(|apart| *apart < Duration::from_micros(5)), "{apart:?}");
+}
+
+fn medians_apart(keys: &KeyRing, forged: &[ApiKey; 2]) -> Duration {
     let mut times: [Vec<Duration>; 2] = Default::default();
     for round in 0..4_000 {
         let at = round % 2;
@@ -30,8 +36,7 @@ fn a_wrong_secret_takes_as_long_wherever_it_differs() {
         times[times.len() / 2]
     };
     let [one, two] = &mut times;
-    let apart = median(one).abs_diff(median(two));
-    assert!(apart < Duration::from_micros(5), "{apart:?}");
+    median(one).abs_diff(median(two))
 }
 
 #[test]
@@ -42,11 +47,14 @@ fn a_known_key_is_looked_up_in_memory() {
     let (key, record) = store.add(&new_key(Some("p"), &[Scope::OtelWrite], None), NOW).unwrap();
     let keys = KeyRing::new(&path);
     assert_eq!(*keys.authenticate(key.expose(), NOW).unwrap(), record);
-    let started = Instant::now();
-    for _ in 0..1_000 {
-        black_box(keys.authenticate(key.expose(), NOW).unwrap());
-    }
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    // A look into the file would show in every hundred, a busy machine does not.
+    let hundred = || {
+        let started = Instant::now();
+        (0..100).for_each(|_| drop(black_box(keys.authenticate(key.expose(), NOW).unwrap())));
+        started.elapsed()
+    };
+    let best = (0..10).map(|_| hundred()).min().unwrap();
+    assert!(best < Duration::from_millis(100), "{best:?}");
     assert!(!format!("{keys:?}").contains(key.prefix()));
 }
 

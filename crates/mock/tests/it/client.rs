@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tollgate_mock::Mock;
 
 /// How long any test waits for anything.
-pub(crate) const LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A response in its raw form.
 #[derive(Debug)]

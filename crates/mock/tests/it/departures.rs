@@ -8,7 +8,26 @@ use tollgate_mock::{Ended, Fault, Mock, Scenario};
 use crate::client::{LIMIT, connect, post, start};
 
 const NOTICED_WITHIN: Duration = Duration::from_millis(100);
+/// How often it may be later than that: a busy machine adds to one time and not to every one.
+const TRIES_MAX: usize = 10;
 const STREAM: &str = r#"{"model":"m","stream":true}"#;
+
+/// Asks a provider of its own with this scenario and leaves; the provider, once it noticed in time.
+async fn noticed(scenario: Option<Scenario>, request: &[u8], reads: usize) -> Mock {
+    let mut all = Vec::new();
+    loop {
+        let mock = start().await;
+        if let Some(scenario) = &scenario {
+            mock.push("", scenario.clone());
+        }
+        let took = leave_after(&mock, request, reads).await;
+        if took < NOTICED_WITHIN {
+            return mock;
+        }
+        all.push(took);
+        assert!(all.len() < TRIES_MAX, "{all:?}");
+    }
+}
 
 /// Sends a request, reads `reads` times, leaves, and returns how long the provider took to notice.
 async fn leave_after(mock: &Mock, request: &[u8], reads: usize) -> Duration {
@@ -34,18 +53,14 @@ async fn leave_after(mock: &Mock, request: &[u8], reads: usize) -> Duration {
 
 #[tokio::test]
 async fn a_peer_that_leaves_a_stalled_stream_is_noticed() {
-    let mock = start().await;
-    mock.push("", Scenario::fault(Fault::Stall { after_events: 2 }));
-    let took = leave_after(&mock, &post("/v1/chat/completions", "", STREAM), 1).await;
-    assert!(took < NOTICED_WITHIN, "{took:?}");
+    let stalled = Scenario::fault(Fault::Stall { after_events: 2 });
+    noticed(Some(stalled), &post("/v1/chat/completions", "", STREAM), 1).await;
 }
 
 #[tokio::test]
 async fn a_peer_that_leaves_between_slow_events_is_noticed() {
-    let mock = start().await;
-    mock.push("", Scenario { gap_ms: 3_600_000, ..Scenario::default() });
-    let took = leave_after(&mock, &post("/v1/messages", "", STREAM), 1).await;
-    assert!(took < NOTICED_WITHIN, "{took:?}");
+    let slow = Scenario { gap_ms: 3_600_000, ..Scenario::default() };
+    let mock = noticed(Some(slow), &post("/v1/messages", "", STREAM), 1).await;
     let received = mock.log().remove(0);
     assert_eq!(received.response.status, Some(200));
     assert!(!received.response.sent.is_empty());
@@ -53,27 +68,21 @@ async fn a_peer_that_leaves_between_slow_events_is_noticed() {
 
 #[tokio::test]
 async fn a_peer_that_leaves_before_the_head_is_noticed() {
-    let mock = start().await;
-    mock.push("", Scenario::fault(Fault::HangHead));
-    let took = leave_after(&mock, &post("/v1/chat/completions", "", STREAM), 0).await;
-    assert!(took < NOTICED_WITHIN, "{took:?}");
+    let hanging = Scenario::fault(Fault::HangHead);
+    let mock = noticed(Some(hanging), &post("/v1/chat/completions", "", STREAM), 0).await;
     assert_eq!(mock.log()[0].response.status, None);
 }
 
 #[tokio::test]
 async fn a_peer_that_leaves_a_delayed_head_is_noticed() {
-    let mock = start().await;
-    mock.push("", Scenario { head_delay_ms: 3_600_000, ..Scenario::default() });
-    let took = leave_after(&mock, &post("/v1/chat/completions", "", STREAM), 0).await;
-    assert!(took < NOTICED_WITHIN, "{took:?}");
+    let late = Scenario { head_delay_ms: 3_600_000, ..Scenario::default() };
+    noticed(Some(late), &post("/v1/chat/completions", "", STREAM), 0).await;
 }
 
 #[tokio::test]
 async fn a_peer_that_leaves_in_the_middle_of_its_own_body_is_noticed() {
-    let mock = start().await;
     let request = b"POST /v1/messages HTTP/1.1\r\nhost: m\r\ncontent-length: 100\r\n\r\n{\"model\"";
-    let took = leave_after(&mock, request, 0).await;
-    assert!(took < NOTICED_WITHIN, "{took:?}");
+    let mock = noticed(None, request, 0).await;
     assert!(!mock.log()[0].body_complete);
 }
 

@@ -86,7 +86,7 @@ fn settings(bytes_max: u64) -> QueueSettings {
 
 /// Waits for what another thread does.
 async fn until(mut done: impl FnMut() -> bool) {
-    for _ in 0..2_000 {
+    for _ in 0..12_000 {
         if done() {
             return;
         }

@@ -84,7 +84,7 @@ async fn who_waits_is_told_by_the_first_one_or_goes_on_alone() {
             first.refuse();
         }
         for one in waiting {
-            let verdict = timeout(Duration::from_secs(5), one).await.unwrap().unwrap();
+            let verdict = timeout(Duration::from_secs(60), one).await.unwrap().unwrap();
             match told(&verdict) {
                 Some(text) => assert!(good && text == b"told"),
                 None => assert_eq!((good, said(&verdict)), (false, (Status::Miss, true))),
@@ -116,7 +116,7 @@ async fn one_of_those_who_wait_takes_over_where_the_first_ones_caller_left() {
     assert!(hear.is_empty(), "the others wait for the new one");
     admit(admission(next), "told");
     for _ in 0..19 {
-        let verdict = timeout(Duration::from_secs(5), hear.recv()).await.unwrap().unwrap();
+        let verdict = timeout(Duration::from_secs(60), hear.recv()).await.unwrap().unwrap();
         assert_eq!(told(&verdict), Some(&b"told"[..]));
     }
 }
@@ -145,7 +145,7 @@ async fn a_place_that_is_dropped_or_too_large_lets_those_who_wait_go() {
     let waiting = tokio::spawn(async move { send(&other, request(BODY, &[])).await.unwrap() });
     tokio::time::sleep(Duration::from_millis(20)).await;
     first.record(&Bytes::from_static(b"1234"), Instant::now());
-    let verdict = timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
+    let verdict = timeout(Duration::from_secs(60), waiting).await.unwrap().unwrap();
     assert_eq!(said(&verdict), (Status::Miss, true), "before the first one ended");
     first.admit(false, crate::cache::Told::default());
     assert_eq!((cache.size().0, cache.counts.too_large.get()), (0, 1));
@@ -154,7 +154,7 @@ async fn a_place_that_is_dropped_or_too_large_lets_those_who_wait_go() {
     let waiting = tokio::spawn(async move { send(&other, request(BODY, &[])).await.unwrap() });
     tokio::time::sleep(Duration::from_millis(20)).await;
     drop(second);
-    assert!(timeout(Duration::from_secs(5), waiting).await.is_ok());
+    assert!(timeout(Duration::from_secs(60), waiting).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

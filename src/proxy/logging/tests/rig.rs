@@ -28,7 +28,7 @@ use crate::proxy::Gateway;
 use crate::shared::Shared;
 use crate::snapshot::{Lasting, Snapshot};
 
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const BODY_BYTES_MAX: usize = 4_096;
 
 type Tasks = Arc<Mutex<HashMap<SocketAddr, AbortHandle>>>;

@@ -92,7 +92,7 @@ async fn a_question_that_takes_too_long_is_stopped_and_the_reader_goes_on() {
     let started = Instant::now();
     let error = fixture.store.query(&query).await.unwrap_err();
     assert_eq!(error, StoreError::TimedOut { seconds: "0.2".to_owned() });
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
     assert_eq!(one(&fixture, "SELECT count() FROM otel_traces").await, [Cell::UInt(400)]);
     // A slow question of before does not shorten the next one.
     let query =
