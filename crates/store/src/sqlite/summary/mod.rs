@@ -4,14 +4,17 @@
 //! sum, an extreme, or taken from the span that comes first by a fixed rule. So retention, which
 //! takes spans away, adds the remaining ones up anew and comes to the same line.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 mod lines;
+mod stretches;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use lines::Lines;
+pub(super) use stretches::{Stretches, from_ns};
 
 /// How many values of each dimension a trace can be found by; a trace with more can be found by
 /// those that arrived first.
@@ -35,7 +38,7 @@ pub(super) struct SpanFacts<'a> {
     pub(super) duration_ns: i64,
     pub(super) parentless: bool,
     pub(super) name: &'a str,
-    pub(super) status: &'a str,
+    pub(super) status: &'static str,
     pub(super) failed: bool,
     pub(super) provider: Option<&'a str>,
     pub(super) model: Option<&'a str>,
@@ -74,7 +77,7 @@ struct Root {
     timestamp_ns: i64,
     duration_ns: i64,
     name: String,
-    status: String,
+    status: Cow<'static, str>,
 }
 
 /// The first GenAI span.
@@ -102,7 +105,7 @@ impl Dimension {
     pub(super) const ALL: [Self; DIMENSIONS] =
         [Self::Provider, Self::Model, Self::Session, Self::User];
 
-    /// Its number in `trace_facts`.
+    /// Its number in `trace_facts`, `trace_stretches` and lines.
     pub(super) const fn number(self) -> u8 {
         match self {
             Self::Provider => 0,
@@ -129,6 +132,11 @@ impl Summary {
     /// The trace's number.
     pub(super) const fn id(&self) -> i64 {
         self.id
+    }
+
+    /// Whether the database has a line of it.
+    pub(super) const fn is_saved(&self) -> bool {
+        self.saved.is_some()
     }
 
     /// Adds a span that was not there before.
@@ -178,7 +186,7 @@ impl Summary {
                 timestamp_ns: span.timestamp_ns,
                 duration_ns: span.duration_ns,
                 name: span.name.to_owned(),
-                status: span.status.to_owned(),
+                status: Cow::Borrowed(span.status),
             });
         }
     }

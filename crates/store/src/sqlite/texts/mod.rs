@@ -10,6 +10,8 @@ use foldhash::fast::RandomState;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
+use super::inserter::Field;
+
 #[cfg(test)]
 mod tests;
 
@@ -137,6 +139,15 @@ impl Shared<'_> {
         match self {
             Self::Number(number) => Some(number),
             Self::Text(_) => None,
+        }
+    }
+}
+
+impl<'a> From<Shared<'a>> for Field<'a> {
+    fn from(shared: Shared<'a>) -> Self {
+        match shared {
+            Shared::Number(number) => Self::Whole(number),
+            Shared::Text(text) => Self::Text(text),
         }
     }
 }
