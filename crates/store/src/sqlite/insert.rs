@@ -19,8 +19,8 @@ use super::texts::Texts;
 use super::words::Words;
 use crate::{Pairs, SpanRow};
 
-const SPAN_COLUMNS: usize = 24;
-const INSERT_SPANS: &str = "INSERT OR FAIL INTO span_rows (id, timestamp_ns, duration_ns, trace, span, \
+const SPAN_COLUMNS: usize = 23;
+const INSERT_SPANS: &str = "INSERT OR FAIL INTO span_rows (timestamp_ns, duration_ns, trace, span, \
     parent, name, kind, service_name, status, operation, provider, model, stream, input_tokens, \
     output_tokens, ttft_seconds, session, user, project, scope_name, scope_version, resource, \
     attributes)";
@@ -118,7 +118,7 @@ pub(super) fn write(
         let (_, trace) = trace.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
         writing.span(span, trace)?;
     }
-    writing.spans.finish()?;
+    writing.spans.finish_before(writing.next_id)?;
     let Traces { met, lines, .. } = traces;
     let mut saving = lines.saving(&mut shortener.stretches, met.len());
     for (trace_id, trace) in met {
@@ -226,7 +226,6 @@ impl Writing<'_, '_> {
             user: texts.share_some(db, promoted.user, ns)?,
         };
         self.spans.row(&[
-            id.into(),
             ns.into(),
             row.duration_ns.into(),
             trace.id().into(),

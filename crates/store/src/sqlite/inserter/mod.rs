@@ -23,6 +23,7 @@ pub(super) struct Inserter<'c, const COLUMNS: usize> {
     left: usize,
     /// How many rows `many` has that it was not run with.
     waiting: usize,
+    last_id: Option<i64>,
 }
 
 /// What a column gets.
@@ -54,7 +55,7 @@ enum Has {
 impl<'c, const COLUMNS: usize> Inserter<'c, COLUMNS> {
     /// `into` is the statement up to its rows. More rows than `rows` are fine, just not as cheap.
     pub(super) const fn new(connection: &'c Connection, into: &'static str, rows: usize) -> Self {
-        Self { connection, into, one: None, many: None, left: rows, waiting: 0 }
+        Self { connection, into, one: None, many: None, left: rows, waiting: 0, last_id: None }
     }
 
     /// Inserts a row, now or together with those after it.
@@ -72,6 +73,7 @@ impl<'c, const COLUMNS: usize> Inserter<'c, COLUMNS> {
         if self.waiting == rows {
             self.waiting = 0;
             bound.statement.raw_execute()?;
+            self.last_id = Some(self.connection.last_insert_rowid());
         }
         Ok(())
     }
@@ -82,6 +84,17 @@ impl<'c, const COLUMNS: usize> Inserter<'c, COLUMNS> {
             return Err(rusqlite::Error::StatementChangedRows(self.waiting));
         }
         Ok(())
+    }
+
+    /// The same of a table that numbers its rows: an error, too, if `next_id` is not what the next row
+    /// would get. (A statement that is told the numbers keeps a copy of each page that it changes.)
+    pub(super) fn finish_before(self, next_id: i64) -> rusqlite::Result<()> {
+        match self.last_id {
+            Some(last) if last.checked_add(1) != Some(next_id) => {
+                Err(rusqlite::Error::QueryReturnedMoreThanOneRow)
+            }
+            _ => self.finish(),
+        }
     }
 }
 

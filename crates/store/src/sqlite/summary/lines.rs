@@ -9,16 +9,16 @@ use super::{Facts, Llm, Root, Saved, Summary};
 use crate::sqlite::inserter::Inserter;
 
 const LOAD: &str = "SELECT * FROM traces WHERE trace_id = ?";
-const COLUMNS: usize = 21;
-/// The columns behind the two ids, in the order in which `save` has them.
+const COLUMNS: usize = 20;
+/// The columns in the order in which `save` has them. Lines are added in the order of their numbers.
 const ADD: &str = "INSERT OR FAIL INTO traces (started_ns, ended_ns, spans, errors, root_parentless, \
     root_after_ns, root_duration_ns, root_name, status, llm_after_ns, llm_duration_ns, provider, \
-    model, ttft_seconds, input_tokens, output_tokens, session_after_ns, session, facts, id, trace_id)";
+    model, ttft_seconds, input_tokens, output_tokens, session_after_ns, session, facts, trace_id)";
 const CHANGE: &str = "UPDATE traces SET started_ns = ?, ended_ns = ?, spans = ?, errors = ?, \
     root_parentless = ?, root_after_ns = ?, root_duration_ns = ?, root_name = ?, status = ?, \
     llm_after_ns = ?, llm_duration_ns = ?, provider = ?, model = ?, ttft_seconds = ?, \
     input_tokens = ?, output_tokens = ?, session_after_ns = ?, session = ?, facts = ? \
-    WHERE id = ? AND trace_id = ?";
+    WHERE trace_id = ?";
 const ADD_FACTS: &str = "INSERT OR IGNORE INTO trace_facts (dimension, value, started_ns, trace)";
 /// What most facts take in a line.
 const FACT_BYTES_USUAL: usize = 10;
@@ -40,6 +40,8 @@ pub(in crate::sqlite) struct Saving<'c, 's> {
     /// Facts to be added: dimension, value, start, trace.
     facts: Vec<(u8, i64, i64, i64)>,
     stretches: ByStretch<'c, 's>,
+    /// The number behind that of the last line that was added.
+    next_id: i64,
 }
 
 // === impl Lines ===
@@ -60,6 +62,7 @@ impl<'c> Lines<'c> {
             add: Inserter::new(self.connection, ADD, new_lines),
             facts: Vec::new(),
             stretches: stretches.adding(self.connection),
+            next_id: 0,
         }
     }
 
@@ -92,8 +95,8 @@ impl<'c> Lines<'c> {
 impl Saving<'_, '_> {
     /// Writes what was put off.
     pub(in crate::sqlite) fn finish(self) -> rusqlite::Result<()> {
-        let Self { connection, add, mut facts, stretches } = self;
-        add.finish()?;
+        let Self { connection, add, mut facts, stretches, next_id } = self;
+        add.finish_before(next_id)?;
         // Neighbours in the index come together.
         facts.sort_unstable();
         let mut add = Inserter::new(connection, ADD_FACTS, facts.len());
@@ -152,11 +155,13 @@ impl Summary {
             self.session.as_ref().map(|(ns, _)| after(*ns)).into(),
             self.session.as_ref().map(|(_, session)| session.as_str()).into(),
             facts.as_str().into(),
-            self.id.into(),
             trace_id.into(),
         ];
         match self.saved {
-            None => saving.add.row(&values)?,
+            None => {
+                saving.add.row(&values)?;
+                saving.next_id = self.id + 1;
+            }
             Some(_) => {
                 saving.connection.prepare_cached(CHANGE)?.execute(params_from_iter(values))?;
             }
