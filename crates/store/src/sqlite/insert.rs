@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
-use super::inserter::Inserter;
+use super::inserter::{Inserter, Target};
 use super::lists::Lists;
 use super::packing::Packer;
 use super::promoted::{Named, Promoted, is_content};
@@ -20,10 +20,12 @@ use super::words::Words;
 use crate::{Pairs, SpanRow};
 
 const SPAN_COLUMNS: usize = 23;
-const INSERT_SPANS: &str = "INSERT OR FAIL INTO span_rows (timestamp_ns, duration_ns, trace, span, \
+static SPANS: Target<SPAN_COLUMNS> = Target::new(
+    "INSERT OR FAIL INTO span_rows (timestamp_ns, duration_ns, trace, span, \
     parent, name, kind, service_name, status, operation, provider, model, stream, input_tokens, \
     output_tokens, ttft_seconds, session, user, project, scope_name, scope_version, resource, \
-    attributes)";
+    attributes)",
+);
 const INSERT_EXTRAS: &str = "INSERT INTO span_extras (span, trace_state, status_message, \
     resource, attributes, events, links) VALUES (?, ?, ?, ?, ?, ?, ?)";
 const INSERT_CONTENT: &str = "INSERT INTO span_content (span, attributes) VALUES (?, ?)";
@@ -49,7 +51,7 @@ pub(super) struct Shortener {
 struct Traces<'a, 'c> {
     connection: &'c Connection,
     lines: Lines<'c>,
-    met: Vec<(&'a str, Summary)>,
+    met: Vec<(&'a str, Summary<'a>)>,
     places: HashMap<&'a str, usize, RandomState>,
     /// The spans that were met, each by its trace's place.
     spans: HashSet<(usize, Option<i64>), RandomState>,
@@ -91,14 +93,15 @@ pub(super) fn write(
     shortener: &mut Shortener,
 ) -> rusqlite::Result<Vec<u64>> {
     shortener.begin(connection)?;
+    let rows = batches.iter().map(|rows| rows.len()).sum();
     let mut traces = Traces {
         connection,
         lines: Lines::open(connection)?,
         met: Vec::new(),
         places: HashMap::default(),
-        spans: HashSet::default(),
+        spans: HashSet::with_capacity_and_hasher(rows, RandomState::default()),
     };
-    let mut new = Vec::with_capacity(batches.iter().map(|rows| rows.len()).sum());
+    let mut new = Vec::with_capacity(rows);
     let mut stored = Vec::with_capacity(batches.len());
     for rows in batches {
         let before = new.len();
@@ -109,7 +112,7 @@ pub(super) fn write(
     }
     let mut writing = Writing {
         connection,
-        spans: Inserter::new(connection, INSERT_SPANS, new.len()),
+        spans: Inserter::new(connection, &SPANS, new.len()),
         next_id: connection.prepare_cached(NEXT_ID)?.query_row([], |row| row.get(0))?,
         shortener,
     };
@@ -208,7 +211,7 @@ impl<'a> Traces<'a, '_> {
 // === impl Writing ===
 
 impl Writing<'_, '_> {
-    fn span(&mut self, new: &New<'_>, trace: &mut Summary) -> rusqlite::Result<()> {
+    fn span<'a>(&mut self, new: &New<'a>, trace: &mut Summary<'a>) -> rusqlite::Result<()> {
         let (row, id) = (new.row, self.next_id);
         self.next_id += 1;
         let promoted = Promoted::of(row);

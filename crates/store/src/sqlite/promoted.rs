@@ -63,7 +63,7 @@ impl<'a> Promoted<'a> {
         promoted
     }
 
-    pub(super) fn facts<'b>(&'b self, row: &'b SpanRow, named: Named<'_>) -> SpanFacts<'b> {
+    pub(super) fn facts(&self, row: &'a SpanRow, named: Named<'_>) -> SpanFacts<'a> {
         SpanFacts {
             timestamp_ns: row.timestamp_ns,
             duration_ns: row.duration_ns,

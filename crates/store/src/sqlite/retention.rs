@@ -87,7 +87,7 @@ pub(super) fn prune_slice(
     let mut rest = Vec::with_capacity(traces.len());
     for (id, trace_id) in &traces {
         let mut trace = lines.anew(trace_id)?;
-        read::each_span(connection, *id, texts, |span| trace.absorb(span))?;
+        read::each_span(connection, *id, texts, |span| trace.absorb_copied(span))?;
         rest.push((trace_id, trace));
     }
     let mut saving = lines.saving(stretches, 0);

@@ -1,6 +1,8 @@
 //! Rows of one table, many with each statement: what running a statement costs is paid once for
 //! all of them, and where an index ends is looked up once.
 
+use std::sync::OnceLock;
+
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ToSql};
 
@@ -16,7 +18,7 @@ const TEXT_BYTES_MAX: usize = 128;
 /// Inserts rows of so many columns; [`Inserter::finish`] says whether all were written.
 pub(super) struct Inserter<'c, const COLUMNS: usize> {
     connection: &'c Connection,
-    into: &'static str,
+    target: &'static Target<COLUMNS>,
     one: Option<Bound<'c>>,
     many: Option<Bound<'c>>,
     /// How many rows are still to come.
@@ -24,6 +26,13 @@ pub(super) struct Inserter<'c, const COLUMNS: usize> {
     /// How many rows `many` has that it was not run with.
     waiting: usize,
     last_id: Option<i64>,
+}
+
+/// Where rows go.
+pub(super) struct Target<const COLUMNS: usize> {
+    into: &'static str,
+    one: OnceLock<String>,
+    many: OnceLock<String>,
 }
 
 /// What a column gets.
@@ -53,9 +62,13 @@ enum Has {
 // === impl Inserter ===
 
 impl<'c, const COLUMNS: usize> Inserter<'c, COLUMNS> {
-    /// `into` is the statement up to its rows. More rows than `rows` are fine, just not as cheap.
-    pub(super) const fn new(connection: &'c Connection, into: &'static str, rows: usize) -> Self {
-        Self { connection, into, one: None, many: None, left: rows, waiting: 0, last_id: None }
+    /// More rows than `rows` are fine, just not as cheap.
+    pub(super) const fn new(
+        connection: &'c Connection,
+        target: &'static Target<COLUMNS>,
+        rows: usize,
+    ) -> Self {
+        Self { connection, target, one: None, many: None, left: rows, waiting: 0, last_id: None }
     }
 
     /// Inserts a row, now or together with those after it.
@@ -66,7 +79,11 @@ impl<'c, const COLUMNS: usize> Inserter<'c, COLUMNS> {
             if is_one_of_many { (&mut self.many, ROWS) } else { (&mut self.one, 1) };
         let bound = match bound {
             Some(bound) => bound,
-            None => bound.insert(Bound::open(self.connection, self.into, COLUMNS, rows)?),
+            None => {
+                let statement = self.connection.prepare_cached(self.target.sql(rows))?;
+                // What comes from the cache, or is new, is bound to nothing.
+                bound.insert(Bound { statement, has: vec![Has::Null; COLUMNS * rows] })
+            }
         };
         bound.bind(self.waiting * COLUMNS, fields)?;
         self.waiting += 1;
@@ -98,21 +115,26 @@ impl<'c, const COLUMNS: usize> Inserter<'c, COLUMNS> {
     }
 }
 
-// === impl Bound ===
+// === impl Target ===
 
-impl<'c> Bound<'c> {
-    fn open(
-        connection: &'c Connection,
-        into: &str,
-        columns: usize,
-        rows: usize,
-    ) -> rusqlite::Result<Self> {
-        let row = format!("({})", vec!["?"; columns].join(","));
-        let sql = format!("{into} VALUES {}", vec![row.as_str(); rows].join(","));
-        let statement = connection.prepare_cached(&sql)?;
-        Ok(Self { statement, has: vec![Has::Something; columns * rows] })
+impl<const COLUMNS: usize> Target<COLUMNS> {
+    /// `into` is the statement up to its rows.
+    pub(super) const fn new(into: &'static str) -> Self {
+        Self { into, one: OnceLock::new(), many: OnceLock::new() }
     }
 
+    fn sql(&self, rows: usize) -> &str {
+        let known = if rows == 1 { &self.one } else { &self.many };
+        known.get_or_init(|| {
+            let row = format!("({})", ["?"; COLUMNS].join(","));
+            format!("{} VALUES {}", self.into, vec![row.as_str(); rows].join(","))
+        })
+    }
+}
+
+// === impl Bound ===
+
+impl Bound<'_> {
     /// Gives the parameters from `first` on what they shall have.
     fn bind(&mut self, first: usize, fields: &[Field<'_>]) -> rusqlite::Result<()> {
         let places = self.has.iter_mut().enumerate().skip(first);

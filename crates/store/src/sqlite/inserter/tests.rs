@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::{Field, Inserter, ROWS, TEXT_BYTES_MAX};
+use super::{Field, Inserter, ROWS, TEXT_BYTES_MAX, Target};
 
-const INTO: &str = "INSERT INTO t (a, b, c)";
+static INTO: Target<3> = Target::new("INSERT INTO t (a, b, c)");
 
 fn database() -> Connection {
     let database = Connection::open_in_memory().unwrap();
@@ -33,7 +33,7 @@ fn rows_come_back_as_they_were_however_many_there_are() {
     for promised in [0, 1, ROWS - 1, ROWS, ROWS + 1, 7 * ROWS + 3] {
         for rows in [promised, promised + ROWS + 1] {
             let database = database();
-            let mut inserter = Inserter::new(&database, INTO, promised);
+            let mut inserter = Inserter::new(&database, &INTO, promised);
             for n in 0..rows {
                 inserter.row(&fields(n, &texts)).unwrap();
             }
@@ -56,7 +56,7 @@ fn rows_come_back_as_they_were_however_many_there_are() {
 #[test]
 fn fewer_rows_than_promised_are_an_error_and_not_lost_in_silence() {
     let database = database();
-    let mut inserter = Inserter::new(&database, INTO, ROWS);
+    let mut inserter = Inserter::new(&database, &INTO, ROWS);
     for n in 0..ROWS - 1 {
         inserter.row(&fields(n, &["a".to_owned()])).unwrap();
     }
@@ -66,10 +66,44 @@ fn fewer_rows_than_promised_are_an_error_and_not_lost_in_silence() {
 #[test]
 fn a_row_that_is_refused_is_an_error() {
     let database = database();
-    let mut inserter = Inserter::new(&database, INTO, ROWS);
+    let mut inserter = Inserter::new(&database, &INTO, ROWS);
     let refused = (0..ROWS).map(|n| match n {
         3 => inserter.row(&[Field::Text("no number"), Field::Null, Field::Null]),
         _ => inserter.row(&fields(n, &["a".to_owned()])),
     });
     assert!(refused.last().unwrap().is_err());
+}
+
+#[test]
+fn a_statement_that_is_used_again_has_nothing_of_the_time_before() {
+    let database = database();
+    for fields in [[Field::Whole(1), Field::Text("a"), Field::Real(0.5)], [Field::Null; 3]] {
+        for rows in [1, ROWS] {
+            let mut inserter = Inserter::new(&database, &INTO, rows);
+            for _ in 0..rows {
+                inserter.row(&fields).unwrap();
+            }
+            inserter.finish().unwrap();
+        }
+    }
+    let nothing: i64 = database
+        .query_row(
+            "SELECT count(*) FROM t WHERE a IS NULL AND b IS NULL AND c IS NULL",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(usize::try_from(nothing), Ok(ROWS + 1));
+}
+
+#[test]
+fn numbers_of_rows_that_are_not_the_expected_ones_are_an_error() {
+    for (next_id, is_fine) in [(3, true), (2, false), (4, false)] {
+        let database = database();
+        let mut inserter = Inserter::new(&database, &INTO, 2);
+        inserter.row(&[Field::Null; 3]).unwrap();
+        inserter.row(&[Field::Null; 3]).unwrap();
+        assert_eq!(inserter.finish_before(next_id).is_ok(), is_fine, "{next_id}");
+    }
+    assert!(Inserter::new(&database(), &INTO, 0).finish_before(7).is_ok());
 }

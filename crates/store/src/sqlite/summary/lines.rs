@@ -6,20 +6,23 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params, para
 
 use super::stretches::{ByStretch, Stretches};
 use super::{Facts, Llm, Root, Saved, Summary};
-use crate::sqlite::inserter::Inserter;
+use crate::sqlite::inserter::{Inserter, Target};
 
 const LOAD: &str = "SELECT * FROM traces WHERE trace_id = ?";
 const COLUMNS: usize = 20;
 /// The columns in the order in which `save` has them. Lines are added in the order of their numbers.
-const ADD: &str = "INSERT OR FAIL INTO traces (started_ns, ended_ns, spans, errors, root_parentless, \
+static ADD: Target<COLUMNS> = Target::new(
+    "INSERT OR FAIL INTO traces (started_ns, ended_ns, spans, errors, root_parentless, \
     root_after_ns, root_duration_ns, root_name, status, llm_after_ns, llm_duration_ns, provider, \
-    model, ttft_seconds, input_tokens, output_tokens, session_after_ns, session, facts, trace_id)";
+    model, ttft_seconds, input_tokens, output_tokens, session_after_ns, session, facts, trace_id)",
+);
 const CHANGE: &str = "UPDATE traces SET started_ns = ?, ended_ns = ?, spans = ?, errors = ?, \
     root_parentless = ?, root_after_ns = ?, root_duration_ns = ?, root_name = ?, status = ?, \
     llm_after_ns = ?, llm_duration_ns = ?, provider = ?, model = ?, ttft_seconds = ?, \
     input_tokens = ?, output_tokens = ?, session_after_ns = ?, session = ?, facts = ? \
     WHERE trace_id = ?";
-const ADD_FACTS: &str = "INSERT OR IGNORE INTO trace_facts (dimension, value, started_ns, trace)";
+static ADD_FACTS: Target<4> =
+    Target::new("INSERT OR IGNORE INTO trace_facts (dimension, value, started_ns, trace)");
 /// What most facts take in a line.
 const FACT_BYTES_USUAL: usize = 10;
 const DROP_FACT: &str = "DELETE FROM trace_facts \
@@ -59,7 +62,7 @@ impl<'c> Lines<'c> {
     ) -> Saving<'c, 's> {
         Saving {
             connection: self.connection,
-            add: Inserter::new(self.connection, ADD, new_lines),
+            add: Inserter::new(self.connection, &ADD, new_lines),
             facts: Vec::new(),
             stretches: stretches.adding(self.connection),
             next_id: 0,
@@ -67,7 +70,7 @@ impl<'c> Lines<'c> {
     }
 
     /// The trace's line as it is, or an empty one.
-    pub(in crate::sqlite) fn load(&mut self, trace_id: &str) -> rusqlite::Result<Summary> {
+    pub(in crate::sqlite) fn load(&mut self, trace_id: &str) -> rusqlite::Result<Summary<'static>> {
         let found = self.load.query_row([trace_id], Summary::read).optional()?;
         if let Some(found) = found {
             return Ok(found);
@@ -84,7 +87,7 @@ impl<'c> Lines<'c> {
     }
 
     /// An empty line that replaces the one in the database when saved.
-    pub(in crate::sqlite) fn anew(&mut self, trace_id: &str) -> rusqlite::Result<Summary> {
+    pub(in crate::sqlite) fn anew(&mut self, trace_id: &str) -> rusqlite::Result<Summary<'static>> {
         let old = self.load(trace_id)?;
         Ok(Summary { id: old.id, saved: old.saved, ..Summary::default() })
     }
@@ -99,7 +102,7 @@ impl Saving<'_, '_> {
         add.finish_before(next_id)?;
         // Neighbours in the index come together.
         facts.sort_unstable();
-        let mut add = Inserter::new(connection, ADD_FACTS, facts.len());
+        let mut add = Inserter::new(connection, &ADD_FACTS, facts.len());
         for (dimension, value, started_ns, trace) in facts {
             add.row(&[dimension.into(), value.into(), started_ns.into(), trace.into()])?;
         }
@@ -120,7 +123,7 @@ impl Saving<'_, '_> {
 
 // === impl Summary ===
 
-impl Summary {
+impl Summary<'_> {
     /// Writes the line and the facts that changed. A line that has no span more than it had in the
     /// database is left alone.
     pub(in crate::sqlite) fn save(
@@ -143,7 +146,7 @@ impl Summary {
             root.is_some_and(|root| root.parentless).into(),
             root.map_or(0, |root| after(root.timestamp_ns)).into(),
             root.map_or(0, |root| root.duration_ns).into(),
-            root.map_or("", |root| &root.name).into(),
+            root.map_or("", |root| root.name.as_ref()).into(),
             root.map_or("", |root| root.status.as_ref()).into(),
             llm.map(|llm| after(llm.timestamp_ns)).into(),
             llm.map(|llm| llm.duration_ns).into(),
@@ -153,7 +156,7 @@ impl Summary {
             self.input_tokens.into(),
             self.output_tokens.into(),
             self.session.as_ref().map(|(ns, _)| after(*ns)).into(),
-            self.session.as_ref().map(|(_, session)| session.as_str()).into(),
+            self.session.as_ref().map(|(_, session)| session.as_ref()).into(),
             facts.as_str().into(),
             trace_id.into(),
         ];
@@ -202,7 +205,7 @@ impl Summary {
         Ok(())
     }
 
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Summary<'static>> {
         let facts = facts(row.get_ref("facts")?.as_str()?);
         let started_ns: i64 = row.get("started_ns")?;
         let at = |after_ns: i64| started_ns.saturating_add(after_ns);
@@ -211,16 +214,16 @@ impl Summary {
             Some(after_ns) => Some(Llm {
                 timestamp_ns: at(after_ns),
                 duration_ns: row.get("llm_duration_ns")?,
-                provider: row.get("provider")?,
-                model: row.get("model")?,
+                provider: owned(row, "provider")?,
+                model: owned(row, "model")?,
                 ttft_seconds: row.get("ttft_seconds")?,
             }),
         };
         let session = match row.get("session_after_ns")? {
             None => None,
-            Some(after_ns) => Some((at(after_ns), row.get("session")?)),
+            Some(after_ns) => owned(row, "session")?.map(|session| (at(after_ns), session)),
         };
-        Ok(Self {
+        Ok(Summary {
             id: row.get("id")?,
             started_ns,
             ended_ns: row.get("ended_ns")?,
@@ -230,8 +233,8 @@ impl Summary {
                 parentless: row.get("root_parentless")?,
                 timestamp_ns: at(row.get("root_after_ns")?),
                 duration_ns: row.get("root_duration_ns")?,
-                name: row.get("root_name")?,
-                status: Cow::Owned(row.get("status")?),
+                name: owned(row, "root_name")?.unwrap_or_default(),
+                status: owned(row, "status")?.unwrap_or_default(),
             }),
             llm,
             input_tokens: row.get("input_tokens")?,
@@ -242,6 +245,11 @@ impl Summary {
             facts,
         })
     }
+}
+
+/// A text of its own.
+fn owned(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Cow<'static, str>>> {
+    Ok(row.get::<_, Option<String>>(column)?.map(Cow::Owned))
 }
 
 /// Facts as a line has them.

@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use rusqlite::Connection;
 
 use super::Dimension;
-use crate::sqlite::inserter::Inserter;
+use crate::sqlite::inserter::{Inserter, Target};
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +21,8 @@ pub(in crate::sqlite) const STRETCH_NS: i64 = 1 << 26;
 /// How many stretches are known by heart; then the writer starts over.
 const KNOWN_STRETCHES_MAX: usize = 16_384;
 
-const ADD: &str = "INSERT OR IGNORE INTO trace_stretches (dimension, value, from_ns)";
+static ADD: Target<3> =
+    Target::new("INSERT OR IGNORE INTO trace_stretches (dimension, value, from_ns)");
 
 /// The stretches that the database is known to have; the writer's own.
 #[derive(Default)]
@@ -85,7 +86,7 @@ impl ByStretch<'_, '_> {
     }
 
     pub(super) fn finish(self) -> rusqlite::Result<()> {
-        let mut add = Inserter::new(self.connection, ADD, self.new.len());
+        let mut add = Inserter::new(self.connection, &ADD, self.new.len());
         for (dimension, value, from_ns) in self.new {
             add.row(&[dimension.into(), value.into(), from_ns.into()])?;
         }
