@@ -9,8 +9,8 @@ use rusqlite::{CachedStatement, Connection, ToSql};
 #[cfg(test)]
 mod tests;
 
-/// How many rows a statement inserts, where so many are left.
-pub(super) const ROWS: usize = 16;
+/// How many rows a statement inserts: the first of these that so many are left for.
+const ROWS: [usize; 4] = [64, 16, 4, 1];
 
 /// Longer texts are not compared with those before.
 const TEXT_BYTES_MAX: usize = 128;
@@ -19,20 +19,21 @@ const TEXT_BYTES_MAX: usize = 128;
 pub(super) struct Inserter<'c, const COLUMNS: usize> {
     connection: &'c Connection,
     target: &'static Target<COLUMNS>,
-    one: Option<Bound<'c>>,
-    many: Option<Bound<'c>>,
+    /// For each of [`ROWS`].
+    bound: [Option<Bound<'c>>; ROWS.len()],
+    /// Which of them is being filled.
+    filling: usize,
+    /// How many rows it has that it was not run with.
+    waiting: usize,
     /// How many rows are still to come.
     left: usize,
-    /// How many rows `many` has that it was not run with.
-    waiting: usize,
     last_id: Option<i64>,
 }
 
 /// Where rows go.
 pub(super) struct Target<const COLUMNS: usize> {
     into: &'static str,
-    one: OnceLock<String>,
-    many: OnceLock<String>,
+    sql: [OnceLock<String>; ROWS.len()],
 }
 
 /// What a column gets.
@@ -68,26 +69,31 @@ impl<'c, const COLUMNS: usize> Inserter<'c, COLUMNS> {
         target: &'static Target<COLUMNS>,
         rows: usize,
     ) -> Self {
-        Self { connection, target, one: None, many: None, left: rows, waiting: 0, last_id: None }
+        let bound = [const { None }; ROWS.len()];
+        Self { connection, target, bound, filling: 0, waiting: 0, left: rows, last_id: None }
     }
 
     /// Inserts a row, now or together with those after it.
     pub(super) fn row(&mut self, fields: &[Field<'_>; COLUMNS]) -> rusqlite::Result<()> {
-        let is_one_of_many = self.waiting > 0 || self.left >= ROWS;
+        if self.waiting == 0 {
+            let left = self.left.max(1);
+            self.filling = ROWS.iter().position(|rows| *rows <= left).unwrap_or_default();
+        }
         self.left = self.left.saturating_sub(1);
-        let (bound, rows) =
-            if is_one_of_many { (&mut self.many, ROWS) } else { (&mut self.one, 1) };
+        let places = self.bound.get_mut(self.filling).zip(ROWS.get(self.filling));
+        let (bound, rows) = places.ok_or(rusqlite::Error::InvalidQuery)?;
         let bound = match bound {
             Some(bound) => bound,
             None => {
-                let statement = self.connection.prepare_cached(self.target.sql(rows))?;
+                let sql = self.target.sql(self.filling, *rows)?;
+                let statement = self.connection.prepare_cached(sql)?;
                 // What comes from the cache, or is new, is bound to nothing.
                 bound.insert(Bound { statement, has: vec![Has::Null; COLUMNS * rows] })
             }
         };
         bound.bind(self.waiting * COLUMNS, fields)?;
         self.waiting += 1;
-        if self.waiting == rows {
+        if self.waiting == *rows {
             self.waiting = 0;
             bound.statement.raw_execute()?;
             self.last_id = Some(self.connection.last_insert_rowid());
@@ -120,15 +126,15 @@ impl<'c, const COLUMNS: usize> Inserter<'c, COLUMNS> {
 impl<const COLUMNS: usize> Target<COLUMNS> {
     /// `into` is the statement up to its rows.
     pub(super) const fn new(into: &'static str) -> Self {
-        Self { into, one: OnceLock::new(), many: OnceLock::new() }
+        Self { into, sql: [const { OnceLock::new() }; ROWS.len()] }
     }
 
-    fn sql(&self, rows: usize) -> &str {
-        let known = if rows == 1 { &self.one } else { &self.many };
-        known.get_or_init(|| {
+    fn sql(&self, at: usize, rows: usize) -> rusqlite::Result<&str> {
+        let known = self.sql.get(at).ok_or(rusqlite::Error::InvalidQuery)?;
+        Ok(known.get_or_init(|| {
             let row = format!("({})", ["?"; COLUMNS].join(","));
             format!("{} VALUES {}", self.into, vec![row.as_str(); rows].join(","))
-        })
+        }))
     }
 }
 

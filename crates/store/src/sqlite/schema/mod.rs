@@ -27,7 +27,7 @@ mod tests;
 /// Marks a file as ours in SQLite's header: "toll".
 pub(super) const APPLICATION_ID: i64 = 0x746f_6c6c;
 /// Statements kept prepared by a connection.
-const STATEMENTS_MAX: usize = 32;
+const STATEMENTS_MAX: usize = 64;
 /// Pages that the writer keeps in memory, in KiB.
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
 /// Pages that each reader keeps in memory, in KiB.
