@@ -32,7 +32,7 @@ fn fields<'a>(n: usize, texts: &'a [String]) -> [Field<'a>; 3] {
 fn rows_come_back_as_they_were_however_many_there_are() {
     let texts = ["", "a", "b", "ab", &"x".repeat(TEXT_BYTES_MAX), &"x".repeat(TEXT_BYTES_MAX + 1)];
     let texts = texts.map(str::to_owned);
-    for promised in [0, 1, 3, 4, 5, 21, ROWS - 1, ROWS, ROWS + 1, 3 * ROWS + 23] {
+    for promised in [0, 1, 3, 4, 5, 11, ROWS - 1, ROWS, ROWS + 1, 3 * ROWS + 23] {
         for rows in [promised, promised + 7] {
             let database = database();
             let mut inserter = Inserter::new(&database, &INTO, promised);
