@@ -1,74 +1,76 @@
 //! Writing rows: the span, what belongs to it, and what it changes about its trace.
+//!
+//! First it is found out which spans are new, then those are written: a statement inserts many of
+//! them, and none has to tell which it took.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
-use rusqlite::{CachedStatement, Connection, params};
+use rusqlite::{Connection, params};
 use serde::Serialize;
 
+use super::inserter::{Inserter, Target};
 use super::lists::Lists;
 use super::packing::Packer;
+use super::promoted::{Named, Promoted, is_content};
 use super::resources::{Kept, Resources};
-use super::summary::{Lines, SpanFacts, Summary};
-use super::texts::{Shared, Texts};
+use super::summary::{Lines, Stretches, Summary};
+use super::texts::Texts;
 use super::words::Words;
-use crate::{CONTENT_KEYS, Pairs, SpanRow, StatusCode};
+use crate::{Pairs, SpanRow};
 
-const INSERT_SPAN: &str = "INSERT INTO span_rows (timestamp_ns, duration_ns, trace, span, parent, \
-    name, kind, service_name, status, operation, provider, model, stream, input_tokens, \
+const SPAN_COLUMNS: usize = 23;
+static SPANS: Target<SPAN_COLUMNS> = Target::new(
+    "INSERT OR FAIL INTO span_rows (timestamp_ns, duration_ns, trace, span, \
+    parent, name, kind, service_name, status, operation, provider, model, stream, input_tokens, \
     output_tokens, ttft_seconds, session, user, project, scope_name, scope_version, resource, \
-    attributes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-    ON CONFLICT (trace, span) DO NOTHING";
+    attributes)",
+);
 const INSERT_EXTRAS: &str = "INSERT INTO span_extras (span, trace_state, status_message, \
     resource, attributes, events, links) VALUES (?, ?, ?, ?, ?, ?, ?)";
 const INSERT_CONTENT: &str = "INSERT INTO span_content (span, attributes) VALUES (?, ?)";
+const IS_KNOWN: &str = "SELECT 1 FROM span_rows WHERE trace = ? AND span = ?";
+const NEXT_ID: &str = "SELECT coalesce(max(id), 0) + 1 FROM span_rows";
 /// Longer lists are no part of the rows that statistics go through.
 pub(super) const LIST_BYTES_MAX: usize = 512;
 /// What most spans' attributes fit into as JSON.
 const JSON_BYTES_USUAL: usize = 2_048;
 
-/// How texts become short; the writer's own.
+/// How texts become short, and what is known of the database; the writer's own.
 pub(super) struct Shortener {
     pub(super) texts: Texts,
     pub(super) words: Words,
     pub(super) packer: Packer,
+    pub(super) stretches: Stretches,
     lists: Lists,
     resources: Resources,
 }
 
-/// One transaction's work. Its statements are looked up once.
-struct Writing<'a> {
-    connection: &'a Connection,
-    shortener: &'a mut Shortener,
-    span: CachedStatement<'a>,
-    lines: Lines<'a>,
-    /// The traces that were met, in that order: looked up and written once, however many of their
-    /// spans are here.
-    traces: Vec<(&'a str, Summary)>,
+/// The traces that were met, in that order: looked up and written once, however many of their spans
+/// are here.
+struct Traces<'a, 'c> {
+    connection: &'c Connection,
+    lines: Lines<'c>,
+    met: Vec<(&'a str, Summary<'a>)>,
     places: HashMap<&'a str, usize, RandomState>,
+    /// The spans that were met, each by its trace's place.
+    spans: HashSet<(usize, Option<i64>), RandomState>,
 }
 
-/// The attributes that have columns of their own.
-#[derive(Default)]
-struct Promoted<'a> {
-    operation: Option<&'a str>,
-    provider: Option<&'a str>,
-    model: Option<&'a str>,
-    stream: Option<bool>,
-    input_tokens: Option<i64>,
-    output_tokens: Option<i64>,
-    ttft_seconds: Option<f64>,
-    session: Option<&'a str>,
-    user: Option<&'a str>,
+/// A span that the database does not have.
+struct New<'a> {
+    row: &'a SpanRow,
+    /// Where its trace is.
+    place: usize,
+    span: Option<i64>,
 }
 
-/// What some of them are in rows.
-#[derive(Clone, Copy)]
-struct Named<'a> {
-    provider: Option<Shared<'a>>,
-    model: Option<Shared<'a>>,
-    session: Option<Shared<'a>>,
-    user: Option<Shared<'a>>,
+/// One transaction's spans.
+struct Writing<'c, 's> {
+    connection: &'c Connection,
+    shortener: &'s mut Shortener,
+    spans: Inserter<'c, SPAN_COLUMNS>,
+    next_id: i64,
 }
 
 /// What is too long for a row.
@@ -91,26 +93,41 @@ pub(super) fn write(
     shortener: &mut Shortener,
 ) -> rusqlite::Result<Vec<u64>> {
     shortener.begin(connection)?;
-    let mut writing = Writing {
+    let rows = batches.iter().map(|rows| rows.len()).sum();
+    let mut traces = Traces {
         connection,
-        shortener,
-        span: connection.prepare_cached(INSERT_SPAN)?,
         lines: Lines::open(connection)?,
-        traces: Vec::new(),
+        met: Vec::new(),
         places: HashMap::default(),
+        spans: HashSet::with_capacity_and_hasher(rows, RandomState::default()),
     };
+    let mut new = Vec::with_capacity(rows);
     let mut stored = Vec::with_capacity(batches.len());
     for rows in batches {
-        let mut new = 0;
+        let before = new.len();
         for row in *rows {
-            new += u64::from(writing.span(row)?);
+            new.extend(traces.new_span(row)?);
         }
-        stored.push(new);
+        stored.push((new.len() - before) as u64);
     }
-    let Writing { traces, mut lines, .. } = writing;
-    for (trace_id, mut trace) in traces {
-        trace.save(&mut lines, trace_id)?;
+    let mut writing = Writing {
+        connection,
+        spans: Inserter::new(connection, &SPANS, new.len()),
+        next_id: connection.prepare_cached(NEXT_ID)?.query_row([], |row| row.get(0))?,
+        shortener,
+    };
+    for span in &new {
+        let trace = traces.met.get_mut(span.place);
+        let (_, trace) = trace.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        writing.span(span, trace)?;
     }
+    writing.spans.finish_before(writing.next_id)?;
+    let Traces { met, lines, .. } = traces;
+    let mut saving = lines.saving(&mut shortener.stretches, met.len());
+    for (trace_id, trace) in met {
+        trace.save(&mut saving, trace_id)?;
+    }
+    saving.finish()?;
     Ok(stored)
 }
 
@@ -122,6 +139,7 @@ impl Shortener {
             texts: Texts::default(),
             words: Words::new(),
             packer: Packer::open(connection)?,
+            stretches: Stretches::default(),
             lists: Lists::default(),
             resources: Resources::default(),
         })
@@ -131,13 +149,18 @@ impl Shortener {
     pub(super) fn forget(&mut self) {
         self.texts.forget();
         self.words.forget();
+        self.lists.forget();
+        self.stretches.forget();
         self.resources.forget();
     }
 
-    /// Drops the texts and words that no span refers to any more; how many.
+    /// Drops the texts and words that no span refers to any more, and the stretches of time that no
+    /// trace is in; how many.
     pub(super) fn sweep(&mut self, connection: &Connection) -> rusqlite::Result<usize> {
+        self.lists.forget();
         self.resources.forget();
-        Ok(self.texts.sweep(connection)? + self.words.sweep(connection)?)
+        let stretches = self.stretches.sweep(connection)?;
+        Ok(self.texts.sweep(connection)? + self.words.sweep(connection)? + stretches)
     }
 
     /// To be called at the start of every transaction: another process may have written.
@@ -149,19 +172,54 @@ impl Shortener {
     }
 }
 
+// === impl Traces ===
+
+impl<'a> Traces<'a, '_> {
+    /// The span, if it is one that the database does not have.
+    fn new_span(&mut self, row: &'a SpanRow) -> rusqlite::Result<Option<New<'a>>> {
+        let (place, span) = (self.place(&row.trace_id)?, id_number(&row.span_id));
+        if !self.spans.insert((place, span)) {
+            return Ok(None);
+        }
+        let trace = self.met.get(place).map(|(_, trace)| trace);
+        if let Some(trace) = trace.filter(|trace| trace.is_saved()) {
+            let mut is_known = self.connection.prepare_cached(IS_KNOWN)?;
+            if is_known.exists(params![trace.id(), span])? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(New { row, place, span }))
+    }
+
+    /// Where a trace is.
+    fn place(&mut self, trace_id: &'a str) -> rusqlite::Result<usize> {
+        // Spans of one trace come together.
+        if self.met.last().is_some_and(|(last, _)| *last == trace_id) {
+            return Ok(self.met.len() - 1);
+        }
+        if let Some(place) = self.places.get(trace_id) {
+            return Ok(*place);
+        }
+        let summary = self.lines.load(trace_id)?;
+        let place = self.met.len();
+        self.places.insert(trace_id, place);
+        self.met.push((trace_id, summary));
+        Ok(place)
+    }
+}
+
 // === impl Writing ===
 
-impl<'a> Writing<'a> {
-    /// Whether the span was new.
-    fn span(&mut self, row: &'a SpanRow) -> rusqlite::Result<bool> {
-        let place = self.trace(&row.trace_id)?;
-        let (_, trace) = self.traces.get_mut(place).ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+impl Writing<'_, '_> {
+    fn span<'a>(&mut self, new: &New<'a>, trace: &mut Summary<'a>) -> rusqlite::Result<()> {
+        let (row, id) = (new.row, self.next_id);
+        self.next_id += 1;
         let promoted = Promoted::of(row);
         let (db, ns) = (self.connection, row.timestamp_ns);
-        let Shortener { texts, words, packer, lists, resources } = &mut *self.shortener;
+        let Shortener { texts, words, packer, lists, resources, .. } = &mut *self.shortener;
         let resource = resources.of(db, texts, packer, row)?;
-        let plain = row.attributes.iter().filter(|(key, _)| !is_content(key));
-        let plain = plain.map(|(key, value)| (key.as_ref(), value.as_str()));
+        let plain = row.attributes.iter().map(|(key, value)| (key.as_ref(), value.as_str()));
+        let plain = plain.filter(|(key, _)| !promoted.has_content || !is_content(key));
         let list = lists.write(db, words, plain, ns)?;
         let list_is_short = list.len() <= LIST_BYTES_MAX;
         let named = Named {
@@ -170,64 +228,49 @@ impl<'a> Writing<'a> {
             session: texts.share_some(db, promoted.session, ns)?,
             user: texts.share_some(db, promoted.user, ns)?,
         };
-        let inserted = self.span.execute(params![
-            ns,
-            row.duration_ns,
-            trace.id(),
-            id_number(&row.span_id),
-            id_number(&row.parent_span_id),
-            texts.share(db, &row.name, ns)?,
-            row.kind.number(),
-            texts.share(db, &row.service_name, ns)?,
-            row.status.number(),
-            texts.share_some(db, promoted.operation, ns)?,
-            named.provider,
-            named.model,
-            promoted.stream,
-            promoted.input_tokens,
-            promoted.output_tokens,
-            promoted.ttft_seconds,
-            named.session,
-            named.user,
-            resource.project,
-            texts.share(db, &row.scope_name, ns)?,
-            texts.share(db, &row.scope_version, ns)?,
-            Some(&resource.all).filter(|all| !all.is_long()),
-            Some(list).filter(|_| list_is_short),
+        self.spans.row(&[
+            ns.into(),
+            row.duration_ns.into(),
+            trace.id().into(),
+            new.span.into(),
+            id_number(&row.parent_span_id).into(),
+            texts.share(db, &row.name, ns)?.into(),
+            row.kind.number().into(),
+            texts.share(db, &row.service_name, ns)?.into(),
+            row.status.number().into(),
+            texts.share_some(db, promoted.operation, ns)?.into(),
+            named.provider.into(),
+            named.model.into(),
+            promoted.stream.into(),
+            promoted.input_tokens.into(),
+            promoted.output_tokens.into(),
+            promoted.ttft_seconds.into(),
+            named.session.into(),
+            named.user.into(),
+            resource.project.as_ref().into(),
+            texts.share(db, &row.scope_name, ns)?.into(),
+            texts.share(db, &row.scope_version, ns)?.into(),
+            Some(&resource.all).filter(|all| !all.is_long()).into(),
+            Some(list).filter(|_| list_is_short).into(),
         ])?;
-        if inserted == 0 {
-            return Ok(false);
-        }
         trace.absorb(&promoted.facts(row, named));
         let extras = Extras {
             resource: Some(&resource.all).filter(|all| all.is_long()),
             list: (!list_is_short).then(|| packer.pack_list(list)).transpose()?,
         };
-        self.rest(row, &extras)?;
-        Ok(true)
-    }
-
-    /// Where a trace is.
-    fn trace(&mut self, trace_id: &'a str) -> rusqlite::Result<usize> {
-        // Spans of one trace come together.
-        if self.traces.last().is_some_and(|(last, _)| *last == trace_id) {
-            return Ok(self.traces.len() - 1);
-        }
-        if let Some(place) = self.places.get(trace_id) {
-            return Ok(*place);
-        }
-        let summary = self.lines.load(trace_id)?;
-        let place = self.traces.len();
-        self.places.insert(trace_id, place);
-        self.traces.push((trace_id, summary));
-        Ok(place)
+        self.rest(id, row, &extras, promoted.has_content)
     }
 
     /// What few spans have.
-    fn rest(&mut self, row: &SpanRow, extras: &Extras<'_>) -> rusqlite::Result<()> {
+    fn rest(
+        &mut self,
+        span: i64,
+        row: &SpanRow,
+        extras: &Extras<'_>,
+        has_content: bool,
+    ) -> rusqlite::Result<()> {
         let (db, ns) = (self.connection, row.timestamp_ns);
         let Shortener { texts, packer, .. } = &mut *self.shortener;
-        let span = db.last_insert_rowid();
         let is_plain = extras.resource.is_none()
             && extras.list.is_none()
             && row.trace_state.is_empty()
@@ -248,18 +291,13 @@ impl<'a> Writing<'a> {
                 links,
             ])?;
         }
-        if row.attributes.iter().any(|(key, _)| is_content(key)) {
+        if has_content {
             let content = row.attributes.iter().filter(|(key, _)| is_content(key)).collect();
             let content = packer.pack(json(&Object(content))?)?;
             db.prepare_cached(INSERT_CONTENT)?.execute(params![span, content])?;
         }
         Ok(())
     }
-}
-
-/// Whether it is what people wrote.
-fn is_content(key: &str) -> bool {
-    key.starts_with("gen_ai.") && CONTENT_KEYS.contains(&key)
 }
 
 /// A span's id as it is kept; `None` if it is not the id of a span, as a root's parent.
@@ -277,57 +315,4 @@ pub(super) fn json(value: &impl Serialize) -> rusqlite::Result<String> {
 
 fn borrowed<S: serde::Serializer>(pairs: &[&Attribute], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
-}
-
-// === impl Promoted ===
-
-impl<'a> Promoted<'a> {
-    fn of(row: &'a SpanRow) -> Self {
-        let mut promoted = Self::default();
-        for (key, value) in &row.attributes {
-            let value = value.as_str();
-            match key.as_ref() {
-                "gen_ai.operation.name" => promoted.operation = Some(value),
-                "gen_ai.provider.name" => promoted.provider = Some(value),
-                "gen_ai.request.model" => promoted.model = Some(value),
-                "gen_ai.request.stream" => promoted.stream = value.parse().ok(),
-                "gen_ai.usage.input_tokens" => promoted.input_tokens = tokens(value),
-                "gen_ai.usage.output_tokens" => promoted.output_tokens = tokens(value),
-                "gen_ai.server.time_to_first_token" => promoted.ttft_seconds = seconds(value),
-                "gen_ai.session.id" => promoted.session = Some(value),
-                "gen_ai.user.id" => promoted.user = Some(value),
-                _ => {}
-            }
-        }
-        promoted
-    }
-
-    fn facts<'b>(&'b self, row: &'b SpanRow, named: Named<'_>) -> SpanFacts<'b> {
-        SpanFacts {
-            timestamp_ns: row.timestamp_ns,
-            duration_ns: row.duration_ns,
-            parentless: row.parent_span_id.is_empty(),
-            name: &row.name,
-            status: row.status.as_str(),
-            failed: row.status == StatusCode::Error,
-            provider: self.provider,
-            model: self.model,
-            ttft_seconds: self.ttft_seconds,
-            input_tokens: self.input_tokens,
-            output_tokens: self.output_tokens,
-            session: self.session,
-            values: [named.provider, named.model, named.session, named.user]
-                .map(|value| value.and_then(Shared::number)),
-        }
-    }
-}
-
-/// A count of tokens; anything else is no count.
-fn tokens(value: &str) -> Option<i64> {
-    value.parse().ok().filter(|count| *count >= 0)
-}
-
-/// SQLite has no place for NaN, and infinity is no time.
-fn seconds(value: &str) -> Option<f64> {
-    value.parse().ok().filter(|seconds: &f64| seconds.is_finite())
 }

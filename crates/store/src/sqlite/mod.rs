@@ -9,8 +9,10 @@
 mod failure;
 mod functions;
 mod insert;
+mod inserter;
 mod lists;
 mod packing;
+mod promoted;
 mod read;
 mod readers;
 mod resources;

@@ -6,7 +6,7 @@ use rusqlite::types::{ToSql, Type};
 use rusqlite::{Connection, Row, params, params_from_iter};
 use serde::de::DeserializeOwned;
 
-use super::summary::{DIMENSIONS, Dimension, SpanFacts};
+use super::summary::{DIMENSIONS, Dimension, SpanFacts, Stretches, from_ns};
 use super::texts::{self, Texts};
 use crate::span_row::pairs;
 use crate::{
@@ -30,11 +30,28 @@ struct Object(#[serde(with = "pairs")] Pairs);
 
 /// The list of traces as SQL.
 struct Search<'a> {
-    from: &'static str,
-    /// The start as the index that is walked has it.
-    start: &'static str,
+    walk: Walk,
     conditions: Vec<&'static str>,
     values: Vec<&'a dyn ToSql>,
+}
+
+/// What is gone through for traces, from the latest start on.
+#[derive(Clone, Copy)]
+enum Walk {
+    /// An index of their lines.
+    Lines(&'static str),
+    /// Those that have a fact.
+    Fact,
+    /// Those that began in a stretch of time in which a fact occurs.
+    Stretches,
+}
+
+/// A fact that was asked for.
+struct Asked {
+    dimension: u8,
+    value: i64,
+    /// As it is in a line, between commas.
+    written: String,
 }
 
 /// The traces that match, newest start first.
@@ -56,7 +73,9 @@ pub(super) fn recent(
     if let Some(status) = &status {
         search.and("t.status = ?", status);
     }
-    search.values.extend([&since_ns as &dyn ToSql, &before_ns, &limit]);
+    let stretches = [from_ns(since_ns), before_ns];
+    search.range([&since_ns, &before_ns], [&stretches[0], &stretches[1]]);
+    search.values.push(&limit);
     let mut statement = connection.prepare_cached(&search.sql())?;
     let rows = statement.query_map(params_from_iter(&search.values), summary)?;
     rows.collect()
@@ -108,7 +127,7 @@ pub(super) fn each_span(
     )?;
     let mut rows = statement.query([trace])?;
     while let Some(row) = rows.next()? {
-        let status = text(row, "status")?.unwrap_or_default();
+        let status = text(row, "status")?.and_then(StatusCode::parse).unwrap_or_default();
         let timestamp_ns: i64 = row.get("timestamp_ns")?;
         let mut values = [None; DIMENSIONS];
         for (dimension, value) in Dimension::ALL.iter().zip(&mut values) {
@@ -121,8 +140,8 @@ pub(super) fn each_span(
             duration_ns: row.get("duration_ns")?,
             parentless: row.get("parentless")?,
             name: text(row, "name")?.unwrap_or_default(),
-            status,
-            failed: status == StatusCode::Error.as_str(),
+            status: status.as_str(),
+            failed: status == StatusCode::Error,
             provider: text(row, "provider")?,
             model: text(row, "model")?,
             ttft_seconds: row.get("ttft_seconds")?,
@@ -171,10 +190,7 @@ fn unreadable(
 
 /// The attributes that were asked for, the one with the fewest traces a value first; `None` if one of
 /// the values is unknown.
-fn facts(
-    connection: &Connection,
-    filter: &TraceFilter,
-) -> rusqlite::Result<Option<Vec<(u8, i64)>>> {
+fn facts(connection: &Connection, filter: &TraceFilter) -> rusqlite::Result<Option<Vec<Asked>>> {
     let conditions = [
         (Dimension::Session, &filter.session),
         (Dimension::User, &filter.user),
@@ -184,8 +200,9 @@ fn facts(
     let mut facts = Vec::new();
     for (dimension, value) in conditions {
         let Some(value) = value else { continue };
-        let Some(number) = texts::number(connection, value)? else { return Ok(None) };
-        facts.push((dimension.number(), number));
+        let Some(value) = texts::number(connection, value)? else { return Ok(None) };
+        let dimension = dimension.number();
+        facts.push(Asked { dimension, value, written: format!(",{dimension}:{value},") });
     }
     Ok(Some(facts))
 }
@@ -245,32 +262,35 @@ const fn is_rare(status: StatusCode) -> bool {
 impl<'a> Search<'a> {
     /// Picks the index to walk. There are no statistics to plan by, so what is rarest by its
     /// nature comes first: a session or a user, then failures, then a model or a provider.
-    fn new(filter: &TraceFilter, facts: &'a [(u8, i64)]) -> Self {
+    fn new(filter: &TraceFilter, facts: &'a [Asked]) -> Self {
         let by_person = filter.session.is_some() || filter.user.is_some();
         let walk_failed = filter.errors_only && !by_person;
-        let mut search = match facts {
-            [(dimension, value), ..] if !walk_failed => Self {
-                from: "trace_facts f CROSS JOIN traces t ON t.id = f.trace",
-                start: "f.started_ns",
-                conditions: vec!["f.dimension = ?", "f.value = ?"],
-                values: vec![dimension, value],
-            },
-            _ if walk_failed => Self::over("traces t INDEXED BY traces_failed"),
-            _ if filter.status.as_deref().and_then(StatusCode::parse).is_some_and(is_rare) => {
-                Self::over_those(
-                    "traces t INDEXED BY traces_by_status",
-                    vec!["t.status <> 'Unset'"],
-                )
-            }
-            _ => Self::over("traces t INDEXED BY traces_by_start"),
+        let is_rare = filter.status.as_deref().and_then(StatusCode::parse).is_some_and(is_rare);
+        let mut search = Self {
+            walk: Walk::Lines("traces_by_start"),
+            conditions: Vec::new(),
+            values: Vec::new(),
         };
-        let probed = if search.values.is_empty() { facts } else { facts.get(1..).unwrap_or(&[]) };
-        for (dimension, value) in probed {
-            search.conditions.push(
-                "EXISTS (SELECT 1 FROM trace_facts WHERE dimension = ? AND value = ? \
-                 AND started_ns = t.started_ns AND trace = t.id)",
-            );
-            search.values.extend([dimension as &dyn ToSql, value]);
+        let mut probed = facts;
+        match facts {
+            _ if walk_failed => search.walk = Walk::Lines("traces_failed"),
+            [first, rest @ ..] => {
+                (search.walk, probed) = if Stretches::have(first.dimension) {
+                    (Walk::Stretches, facts)
+                } else {
+                    (Walk::Fact, rest)
+                };
+                search.and("f.dimension = ?", &first.dimension);
+                search.and("f.value = ?", &first.value);
+            }
+            [] if is_rare => {
+                search.walk = Walk::Lines("traces_by_status");
+                search.conditions.push("t.status <> 'Unset'");
+            }
+            [] => {}
+        }
+        for fact in probed {
+            search.and("instr(',' || t.facts || ',', ?) > 0", &fact.written);
         }
         if filter.errors_only {
             search.conditions.push("t.errors > 0");
@@ -278,27 +298,47 @@ impl<'a> Search<'a> {
         search
     }
 
-    const fn over(from: &'static str) -> Self {
-        Self::over_those(from, Vec::new())
-    }
-
-    const fn over_those(from: &'static str, conditions: Vec<&'static str>) -> Self {
-        Self { from, start: "t.started_ns", conditions, values: Vec::new() }
-    }
-
     fn and(&mut self, condition: &'static str, value: &'a dyn ToSql) {
         self.conditions.push(condition);
         self.values.push(value);
     }
 
-    /// The last values are the earliest start, the end of the range, and the limit.
+    /// Traces that started from the first moment on and before the second; stretches alike.
+    fn range(&mut self, starts: [&'a dyn ToSql; 2], stretches: [&'a dyn ToSql; 2]) {
+        let [since, before] = starts;
+        match self.walk {
+            Walk::Lines(_) => {
+                self.and("t.started_ns >= ?", since);
+                self.and("t.started_ns < ?", before);
+            }
+            Walk::Fact => {
+                self.and("f.started_ns >= ?", since);
+                self.and("f.started_ns < ?", before);
+            }
+            Walk::Stretches => {
+                let [first, end] = stretches;
+                self.and("f.from_ns >= ?", first);
+                self.and("f.from_ns < ?", end);
+                self.and("t.started_ns >= max(f.from_ns, ?)", since);
+                self.and("t.started_ns < min(f.from_ns + 67108864, ?)", before);
+            }
+        }
+    }
+
+    /// The last value is the limit.
     fn sql(&self) -> String {
-        let Self { from, start, conditions, .. } = self;
-        let conditions: String =
-            conditions.iter().flat_map(|condition| [*condition, " AND "]).collect();
-        format!(
-            "SELECT t.* FROM {from} WHERE {conditions}{start} >= ? AND {start} < ? \
-             ORDER BY {start} DESC LIMIT ?"
-        )
+        let conditions = self.conditions.join(" AND ");
+        let (from, order) = match self.walk {
+            Walk::Lines(index) => (format!("traces t INDEXED BY {index}"), "t.started_ns DESC"),
+            Walk::Fact => (
+                "trace_facts f CROSS JOIN traces t ON t.id = f.trace".to_owned(),
+                "f.started_ns DESC",
+            ),
+            Walk::Stretches => (
+                "trace_stretches f CROSS JOIN traces t INDEXED BY traces_by_start".to_owned(),
+                "f.from_ns DESC, t.started_ns DESC",
+            ),
+        };
+        format!("SELECT t.* FROM {from} WHERE {conditions} ORDER BY {order} LIMIT ?")
     }
 }

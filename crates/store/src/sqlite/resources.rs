@@ -10,6 +10,7 @@ use rusqlite::{Connection, ToSql};
 use serde::Serialize;
 
 use super::insert::json;
+use super::inserter::Field;
 use super::packing::{Packed, Packer};
 use super::texts::{Shared, TEXT_BYTES_MAX, Texts};
 use crate::span_row::pairs;
@@ -131,6 +132,16 @@ impl From<Shared<'_>> for Kept {
         match shared {
             Shared::Number(number) => Self::Number(number),
             Shared::Text(text) => Self::Text(text.to_owned()),
+        }
+    }
+}
+
+impl<'a> From<&'a Kept> for Field<'a> {
+    fn from(kept: &'a Kept) -> Self {
+        match kept {
+            Kept::Number(number) => Self::Whole(*number),
+            Kept::Text(text) | Kept::Packed(Packed::Text(text)) => Self::Text(text),
+            Kept::Packed(Packed::Bytes(bytes)) => Self::Bytes(bytes),
         }
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::read;
 use super::signals::SLICE_ROWS;
-use super::summary::Lines;
+use super::summary::{Lines, Stretches};
 use super::texts::Texts;
 
 /// How many spans one transaction drops at most.
@@ -64,6 +64,7 @@ pub(super) fn prune_slice(
     connection: &Connection,
     cutoff_ns: i64,
     texts: &mut Texts,
+    stretches: &mut Stretches,
 ) -> rusqlite::Result<u64> {
     let mut old = connection.prepare_cached(
         "SELECT s.id, s.trace, t.trace_id FROM span_rows s CROSS JOIN traces t ON t.id = s.trace \
@@ -83,14 +84,20 @@ pub(super) fn prune_slice(
         connection.prepare_cached("DELETE FROM span_rows WHERE id = ?")?.execute([span])?;
     }
     let mut lines = Lines::open(connection)?;
+    let mut rest = Vec::with_capacity(traces.len());
     for (id, trace_id) in &traces {
         let mut trace = lines.anew(trace_id)?;
-        read::each_span(connection, *id, texts, |span| trace.absorb(span))?;
+        read::each_span(connection, *id, texts, |span| trace.absorb_copied(span))?;
+        rest.push((trace_id, trace));
+    }
+    let mut saving = lines.saving(stretches, 0);
+    for (trace_id, trace) in rest {
         if trace.is_empty() {
-            trace.remove(&mut lines)?;
+            trace.remove(&mut saving)?;
         } else {
-            trace.save(&mut lines, trace_id)?;
+            trace.save(&mut saving, trace_id)?;
         }
     }
+    saving.finish()?;
     Ok(spans.len() as u64)
 }

@@ -238,13 +238,15 @@ impl Thread {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             shortener.begin(&transaction)?;
-            let texts = &mut shortener.texts;
+            let Shortener { texts, stretches, .. } = &mut *shortener;
             let dropped = match task {
-                Prune::Older(cutoff_ns) => retention::prune_slice(&transaction, cutoff_ns, texts)?,
+                Prune::Older(cutoff_ns) => {
+                    retention::prune_slice(&transaction, cutoff_ns, texts, stretches)?
+                }
                 Prune::SignalsOlder(cutoff_ns) => signals::prune_slice(&transaction, cutoff_ns)?,
                 Prune::Larger(bytes) if retention::bytes_used(&transaction)? > bytes => {
                     let cutoff_ns = retention::slice_end_ns(&transaction)?;
-                    retention::prune_slice(&transaction, cutoff_ns, texts)?
+                    retention::prune_slice(&transaction, cutoff_ns, texts, stretches)?
                         + signals::prune_slice(&transaction, cutoff_ns)?
                 }
                 Prune::Larger(_) => 0,

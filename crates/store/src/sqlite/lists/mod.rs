@@ -8,8 +8,10 @@
 
 use rusqlite::Connection;
 
-use super::words::{BETWEEN_KEYS, Kind, SHAPE_BYTES_MAX, Words};
+use self::last::{LASTS, Last};
+use super::words::{BETWEEN_KEYS, Kind, SHAPE_BYTES_MAX, Word, Words};
 
+mod last;
 mod reading;
 
 #[cfg(test)]
@@ -49,6 +51,7 @@ const HEX_DIGITS_MIN: usize = 8;
 pub(super) struct Lists {
     keys: Vec<u8>,
     out: Vec<u8>,
+    last: [Last; LASTS],
 }
 
 // === impl Lists ===
@@ -62,61 +65,92 @@ impl Lists {
         pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone,
         started_ns: i64,
     ) -> rusqlite::Result<&[u8]> {
-        let Self { keys, out } = self;
+        let Self { keys, out, last } = self;
         out.clear();
         out.push(PLAIN);
-        keys.clear();
-        let (mut count, mut has_shape) = (0, true);
-        for (key, _) in pairs.clone() {
-            count += 1;
-            has_shape &= keys.len() + key.len() < SHAPE_BYTES_MAX;
-            if has_shape {
-                has_shape = !key.as_bytes().contains(&BETWEEN_KEYS);
-                keys.extend_from_slice(key.as_bytes());
-                keys.push(BETWEEN_KEYS);
-            }
-        }
-        let has_shape = has_shape && count > 0;
-        let shape = has_shape
-            .then(|| words.number(connection, keys, Kind::Shape, started_ns))
-            .transpose()?;
-        match shape.flatten() {
+        let count = pairs.clone().count();
+        let Some(last) = last.get_mut(count % LASTS) else { return Ok(out) };
+        let names = pairs.clone().map(|(key, _)| key);
+        match last.shape(names.clone(), count, started_ns) {
             Some(shape) => leb128(out, shape << 1 | 1),
-            None => {
-                leb128(out, count << 1);
-                for (key, _) in pairs.clone() {
-                    item(out, connection, words, key, started_ns)?;
+            None => match shape(keys, connection, words, names.clone(), count, started_ns)? {
+                Some(shape) => {
+                    leb128(out, shape.id << 1 | 1);
+                    last.set_shape(names, shape);
                 }
-            }
+                None => {
+                    leb128(out, (count as u64) << 1);
+                    for key in names {
+                        item(out, connection, words, key, started_ns)?;
+                    }
+                }
+            },
         }
-        for (_, value) in pairs {
-            item(out, connection, words, value, started_ns)?;
+        for (at, (_, value)) in pairs.enumerate() {
+            if let Some(same) = last.value(at, value, started_ns) {
+                out.extend_from_slice(same);
+                continue;
+            }
+            let before = out.len();
+            if let Some(word) = item(out, connection, words, value, started_ns)? {
+                last.set_value(at, value, out.get(before..).unwrap_or_default(), word);
+            }
         }
         Ok(out)
     }
+
+    /// To be called when the numbers of words may have become others.
+    pub(super) fn forget(&mut self) {
+        self.last = Default::default();
+    }
 }
 
+/// The word that all keys are, if they are one.
+fn shape<'a>(
+    keys: &mut Vec<u8>,
+    connection: &Connection,
+    words: &mut Words,
+    names: impl Iterator<Item = &'a str>,
+    count: usize,
+    started_ns: i64,
+) -> rusqlite::Result<Option<Word>> {
+    keys.clear();
+    for key in names {
+        if keys.len() + key.len() >= SHAPE_BYTES_MAX || key.as_bytes().contains(&BETWEEN_KEYS) {
+            return Ok(None);
+        }
+        keys.extend_from_slice(key.as_bytes());
+        keys.push(BETWEEN_KEYS);
+    }
+    if count == 0 {
+        return Ok(None);
+    }
+    words.number(connection, keys, Kind::Shape, started_ns)
+}
+
+/// Writes a key or a value; which word it became, if it is one now.
 fn item(
     out: &mut Vec<u8>,
     connection: &Connection,
     words: &mut Words,
     text: &str,
     started_ns: i64,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Option<Word>> {
     let bytes = text.as_bytes();
     if let Some(first) = bytes.first()
         && first.is_ascii_digit()
         && number(out, bytes)
     {
-        return Ok(());
+        return Ok(None);
     }
-    if let Some(word) = words.number(connection, bytes, Kind::Text, started_ns)? {
-        leb128(out, word << KIND_BITS | WORD);
+    let word = words.number(connection, bytes, Kind::Text, started_ns)?;
+    if let Some(word) = word {
+        leb128(out, word.id << KIND_BITS | WORD);
     } else if !hex(out, bytes) {
         leb128(out, (bytes.len() as u64) << KIND_BITS | TEXT);
         out.extend_from_slice(bytes);
     }
-    Ok(())
+    Ok(word)
 }
 
 /// Writes a text that is a number as its digits alone would make it again.

@@ -2,8 +2,8 @@
 //!
 //! `span_rows` holds what lists and statistics read, and short attribute lists; `span_extras` and
 //! `span_content` hold what is long or rare under the same id. Texts that come again and again are
-//! numbers there: the view `spans` is what queries read. `traces` and `trace_facts` are sums of the
-//! spans, kept up to date by every insert: the list of traces is one index walk. Metrics and logs have
+//! numbers there: the view `spans` is what queries read. `traces`, `trace_facts` and `trace_stretches`
+//! are sums of the spans, kept up to date by every insert: the list of traces is one index walk. Metrics and logs have
 //! tables of their own, which the views `metric_rows` and `log_rows` join.
 
 use std::fs::{DirBuilder, OpenOptions};
@@ -27,7 +27,7 @@ mod tests;
 /// Marks a file as ours in SQLite's header: "toll".
 pub(super) const APPLICATION_ID: i64 = 0x746f_6c6c;
 /// Statements kept prepared by a connection.
-const STATEMENTS_MAX: usize = 32;
+const STATEMENTS_MAX: usize = 64;
 /// Pages that the writer keeps in memory, in KiB.
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
 /// Pages that each reader keeps in memory, in KiB.
@@ -39,10 +39,11 @@ const LOG_PAGES_MAX: i64 = 8_192;
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
 /// Each brings the schema from version `index` to `index + 1`. Never edit one that was released.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("001_spans.sql"),
     include_str!("002_signals.sql"),
     include_str!("003_compressed.sql"),
+    include_str!("004_stretches.sql"),
 ];
 
 /// The version that this program reads and writes.
@@ -137,17 +138,22 @@ fn prepare(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
     // Another process may have been faster.
     let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let done = usize::try_from(found).unwrap_or(0);
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
-    transaction.create_scalar_function("id_number", 1, flags, |context| {
-        Ok(context.get_raw(0).as_str().ok().and_then(id_number))
-    })?;
-    transaction.create_scalar_function("text_hash", 1, flags, |context| {
-        Ok(hash(context.get_raw(0).as_str()?))
-    })?;
+    functions(&transaction)?;
     for migration in MIGRATIONS.iter().skip(done) {
         transaction.execute_batch(migration)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
+}
+
+/// What migrations call.
+fn functions(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+    connection.create_scalar_function("id_number", 1, flags, |context| {
+        Ok(context.get_raw(0).as_str().ok().and_then(id_number))
+    })?;
+    connection.create_scalar_function("text_hash", 1, flags, |context| {
+        Ok(hash(context.get_raw(0).as_str()?))
+    })
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::super::{Sqlite, SqliteSettings};
-use super::{APPLICATION_ID, MIGRATIONS, VERSION};
-use crate::StoreError;
+use super::{APPLICATION_ID, MIGRATIONS, VERSION, functions};
+use crate::{SpanStore, StoreError, TraceFilter};
 
 fn open(path: &Path) -> Result<Sqlite, StoreError> {
     Sqlite::open(path, SqliteSettings { busy_timeout_ms: 50, ..SqliteSettings::default() })
@@ -15,7 +15,9 @@ fn open(path: &Path) -> Result<Sqlite, StoreError> {
 fn folder_with(sql: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("spans.db");
-    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let database = Connection::open(&path).unwrap();
+    functions(&database).unwrap();
+    database.execute_batch(sql).unwrap();
     (folder, path)
 }
 
@@ -62,6 +64,40 @@ fn a_database_of_an_earlier_schema_becomes_what_a_new_one_is() {
         drop(open(&path).unwrap());
         assert_eq!(tables(&path), tables(&new), "{version}");
     }
+}
+
+#[tokio::test]
+async fn traces_of_an_earlier_schema_are_found_by_provider_and_model() {
+    const SECOND_NS: i64 = 1_000_000_000;
+    let before = MIGRATIONS[..3].concat();
+    let texts = "(1, 0, 9e18, 'p'), (2, 0, 9e18, 'm'), (3, 0, 9e18, 'u')";
+    let mut sql = format!(
+        "{before}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 3;
+        INSERT INTO texts (id, hash, used_ns, text)
+            SELECT column1, text_hash(column4), 1000000000000000000, column4 FROM (VALUES {texts});"
+    );
+    for n in 1..=100 {
+        let start_ns = n * SECOND_NS / 20;
+        sql += &format!(
+            "INSERT INTO traces VALUES ({n}, '{n:032x}', {start_ns}, {start_ns}, 1, 0, 1, 0, 0, 'x',
+                'Unset', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '0:1,1:2,3:3');
+            INSERT INTO trace_facts VALUES (0, 1, {start_ns}, {n}), (1, 2, {start_ns}, {n}),
+                (3, 3, {start_ns}, {n});"
+        );
+    }
+    let (_folder, path) = folder_with(&sql);
+    let store = open(&path).unwrap();
+    let (model, user) = (Some("m".to_owned()), Some("u".to_owned()));
+    let all = TraceFilter { model, limit: 1_000, ..TraceFilter::default() };
+    let found = store.recent(&all).await.unwrap();
+    assert_eq!(found.len(), 100);
+    assert!(found.is_sorted_by_key(|trace| std::cmp::Reverse(trace.started_ns)));
+    let one = TraceFilter { user, since_ns: Some(5 * SECOND_NS), ..all };
+    assert_eq!(store.recent(&one).await.unwrap().len(), 1);
+    let database = Connection::open(&path).unwrap();
+    let count = |sql: &str| database.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM trace_facts"), 100);
+    assert!((100..200).contains(&count("SELECT count(*) FROM trace_stretches")));
 }
 
 #[test]

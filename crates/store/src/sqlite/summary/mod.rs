@@ -4,14 +4,17 @@
 //! sum, an extreme, or taken from the span that comes first by a fixed rule. So retention, which
 //! takes spans away, adds the remaining ones up anew and comes to the same line.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 mod lines;
+mod stretches;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use lines::Lines;
+pub(super) use stretches::{Stretches, from_ns};
 
 /// How many values of each dimension a trace can be found by; a trace with more can be found by
 /// those that arrived first.
@@ -35,7 +38,7 @@ pub(super) struct SpanFacts<'a> {
     pub(super) duration_ns: i64,
     pub(super) parentless: bool,
     pub(super) name: &'a str,
-    pub(super) status: &'a str,
+    pub(super) status: &'static str,
     pub(super) failed: bool,
     pub(super) provider: Option<&'a str>,
     pub(super) model: Option<&'a str>,
@@ -49,17 +52,17 @@ pub(super) struct SpanFacts<'a> {
 
 /// A trace's line.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Summary {
+pub(super) struct Summary<'a> {
     id: i64,
     started_ns: i64,
     ended_ns: i64,
     spans: i64,
     errors: i64,
-    root: Option<Root>,
-    llm: Option<Llm>,
+    root: Option<Root<'a>>,
+    llm: Option<Llm<'a>>,
     input_tokens: Option<i64>,
     output_tokens: Option<i64>,
-    session: Option<(i64, String)>,
+    session: Option<(i64, Cow<'a, str>)>,
     facts: Facts,
     /// Whether a span was added since.
     is_changed: bool,
@@ -69,21 +72,21 @@ pub(super) struct Summary {
 
 /// The span that gives the trace its name.
 #[derive(Clone, Debug, PartialEq)]
-struct Root {
+struct Root<'a> {
     parentless: bool,
     timestamp_ns: i64,
     duration_ns: i64,
-    name: String,
-    status: String,
+    name: Cow<'a, str>,
+    status: Cow<'static, str>,
 }
 
 /// The first GenAI span.
 #[derive(Clone, Debug, PartialEq)]
-struct Llm {
+struct Llm<'a> {
     timestamp_ns: i64,
     duration_ns: i64,
-    provider: Option<String>,
-    model: Option<String>,
+    provider: Option<Cow<'a, str>>,
+    model: Option<Cow<'a, str>>,
     ttft_seconds: Option<f64>,
 }
 
@@ -102,7 +105,7 @@ impl Dimension {
     pub(super) const ALL: [Self; DIMENSIONS] =
         [Self::Provider, Self::Model, Self::Session, Self::User];
 
-    /// Its number in `trace_facts`.
+    /// Its number in `trace_facts`, `trace_stretches` and lines.
     pub(super) const fn number(self) -> u8 {
         match self {
             Self::Provider => 0,
@@ -125,14 +128,28 @@ impl Dimension {
 
 // === impl Summary ===
 
-impl Summary {
+impl<'a> Summary<'a> {
     /// The trace's number.
     pub(super) const fn id(&self) -> i64 {
         self.id
     }
 
-    /// Adds a span that was not there before.
-    pub(super) fn absorb(&mut self, span: &SpanFacts<'_>) {
+    /// Whether the database has a line of it.
+    pub(super) const fn is_saved(&self) -> bool {
+        self.saved.is_some()
+    }
+
+    /// Adds a span that was not there before and outlives the line.
+    pub(super) fn absorb(&mut self, span: &SpanFacts<'a>) {
+        self.absorb_with(span, Cow::Borrowed);
+    }
+
+    /// The same of a span that does not.
+    pub(super) fn absorb_copied(&mut self, span: &SpanFacts<'_>) {
+        self.absorb_with(span, |text| Cow::Owned(text.to_owned()));
+    }
+
+    fn absorb_with<'b>(&mut self, span: &SpanFacts<'b>, keep: impl Fn(&'b str) -> Cow<'a, str>) {
         let ended_ns = span.timestamp_ns.saturating_add(span.duration_ns);
         if self.spans == 0 {
             (self.started_ns, self.ended_ns) = (span.timestamp_ns, ended_ns);
@@ -142,15 +159,16 @@ impl Summary {
         self.is_changed = true;
         self.spans += 1;
         self.errors += i64::from(span.failed);
-        self.absorb_root(span);
-        self.absorb_llm(span);
+        self.absorb_root(span, &keep);
+        self.absorb_llm(span, &keep);
         add(&mut self.input_tokens, span.input_tokens);
         add(&mut self.output_tokens, span.output_tokens);
         if let Some(session) = span.session {
-            let earlier =
-                |(ns, known): &(i64, String)| (*ns, known.as_str()) <= (span.timestamp_ns, session);
+            let earlier = |(ns, known): &(i64, Cow<'_, str>)| {
+                (*ns, known.as_ref()) <= (span.timestamp_ns, session)
+            };
             if !self.session.as_ref().is_some_and(earlier) {
-                self.session = Some((span.timestamp_ns, session.to_owned()));
+                self.session = Some((span.timestamp_ns, keep(session)));
             }
         }
         for (dimension, value) in Dimension::ALL.into_iter().zip(span.values) {
@@ -163,27 +181,27 @@ impl Summary {
         self.spans == 0
     }
 
-    fn absorb_root(&mut self, span: &SpanFacts<'_>) {
+    fn absorb_root<'b>(&mut self, span: &SpanFacts<'b>, keep: impl Fn(&'b str) -> Cow<'a, str>) {
         let rank = |parentless: bool, timestamp_ns: i64, duration_ns: i64| {
             (!parentless, timestamp_ns, Reverse(duration_ns))
         };
         let new = rank(span.parentless, span.timestamp_ns, span.duration_ns);
         let first = self.root.as_ref().is_none_or(|root| {
             let old = rank(root.parentless, root.timestamp_ns, root.duration_ns);
-            (new, span.name) < (old, root.name.as_str())
+            (new, span.name) < (old, root.name.as_ref())
         });
         if first {
             self.root = Some(Root {
                 parentless: span.parentless,
                 timestamp_ns: span.timestamp_ns,
                 duration_ns: span.duration_ns,
-                name: span.name.to_owned(),
-                status: span.status.to_owned(),
+                name: keep(span.name),
+                status: Cow::Borrowed(span.status),
             });
         }
     }
 
-    fn absorb_llm(&mut self, span: &SpanFacts<'_>) {
+    fn absorb_llm<'b>(&mut self, span: &SpanFacts<'b>, keep: impl Fn(&'b str) -> Cow<'a, str>) {
         if span.provider.is_none() && span.model.is_none() {
             return;
         }
@@ -196,8 +214,8 @@ impl Summary {
             self.llm = Some(Llm {
                 timestamp_ns: span.timestamp_ns,
                 duration_ns: span.duration_ns,
-                provider: span.provider.map(str::to_owned),
-                model: span.model.map(str::to_owned),
+                provider: span.provider.map(&keep),
+                model: span.model.map(&keep),
                 ttft_seconds: span.ttft_seconds,
             });
         }

@@ -265,7 +265,7 @@ async fn a_trace_and_its_parents_are_looked_up_and_not_searched() {
     let sql = compile(text, &Scope::Project("p".to_owned()), START_NS).unwrap().sql;
     let plan: String =
         database.query_row(&format!("EXPLAIN QUERY PLAN {sql}"), [], |row| row.get(3)).unwrap();
-    assert!(plan.contains("COVERING INDEX span_rows_streamed (timestamp_ns>"), "{sql}\n{plan}");
+    assert!(plan.contains("COVERING INDEX span_rows_by_time (timestamp_ns>"), "{sql}\n{plan}");
     assert_eq!(count(&fixture.store, &format!("TraceId = '{}'", trace_id(1))).await, Cell::UInt(2));
     assert_eq!(count(&fixture.store, "TraceId = 'none'").await, Cell::UInt(0));
     assert_eq!(count(&fixture.store, "NOT (TraceId = 'none')").await, Cell::UInt(2));

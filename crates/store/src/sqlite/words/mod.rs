@@ -49,11 +49,18 @@ pub(super) struct Words {
     is_loaded: bool,
 }
 
+/// A word's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Word {
+    pub(super) id: u64,
+    /// Until which start of spans it is kept.
+    pub(super) used_ns: i64,
+}
+
 #[derive(Clone, Copy)]
 struct Known {
-    id: u64,
+    word: Word,
     kind: Kind,
-    used_ns: i64,
 }
 
 /// A text that is no word yet.
@@ -98,7 +105,8 @@ impl Words {
         let mut all = all.query([])?;
         while let Some(row) = all.next()? {
             let kind = if row.get::<_, i64>(2)? == 0 { Kind::Text } else { Kind::Shape };
-            let known = Known { id: number(row.get(0)?), kind, used_ns: row.get(1)? };
+            let known =
+                Known { word: Word { id: number(row.get(0)?), used_ns: row.get(1)? }, kind };
             self.known.insert(row.get_ref(3)?.as_bytes()?.into(), known);
             self.count(kind);
         }
@@ -119,7 +127,7 @@ impl Words {
         text: &[u8],
         kind: Kind,
         started_ns: i64,
-    ) -> rusqlite::Result<Option<u64>> {
+    ) -> rusqlite::Result<Option<Word>> {
         if text.len() > kind.most().0 {
             return Ok(None);
         }
@@ -127,13 +135,14 @@ impl Words {
             if known.kind != kind {
                 return Ok(None);
             }
-            if known.used_ns < started_ns {
-                known.used_ns = started_ns.saturating_add(AHEAD_NS);
+            let word = &mut known.word;
+            if word.used_ns < started_ns {
+                word.used_ns = started_ns.saturating_add(AHEAD_NS);
                 connection
                     .prepare_cached("UPDATE words SET used_ns = ? WHERE id = ?")?
-                    .execute(params![known.used_ns, known.id.cast_signed()])?;
+                    .execute(params![word.used_ns, word.id.cast_signed()])?;
             }
-            return Ok(Some(known.id));
+            return Ok(Some(*word));
         }
         if !self.comes_often(text) || !self.has_room(kind) {
             return Ok(None);
@@ -143,10 +152,10 @@ impl Words {
         connection
             .prepare_cached("INSERT INTO words (used_ns, kind, text) VALUES (?, ?, ?)")?
             .execute(params![used_ns, kind as u8, checked])?;
-        let id = number(connection.last_insert_rowid());
-        self.known.insert(text.into(), Known { id, kind, used_ns });
+        let word = Word { id: number(connection.last_insert_rowid()), used_ns };
+        self.known.insert(text.into(), Known { word, kind });
         self.count(kind);
-        Ok(Some(id))
+        Ok(Some(word))
     }
 
     /// Drops the words that no span refers to any more.
