@@ -123,7 +123,8 @@ pub(super) fn write(
     }
     writing.spans.finish_before(writing.next_id)?;
     let Traces { met, lines, .. } = traces;
-    let mut saving = lines.saving(&mut shortener.stretches, met.len());
+    let new_lines = met.iter().filter(|(_, trace)| !trace.is_saved()).count();
+    let mut saving = lines.saving(&mut shortener.stretches, new_lines);
     for (trace_id, trace) in met {
         trace.save(&mut saving, trace_id)?;
     }
