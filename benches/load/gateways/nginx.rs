@@ -27,11 +27,12 @@ pub(super) fn start(mock: &Mock, folder: &Path) -> Result<Option<Gateway>, Strin
     Gateway::spawn("nginx", addr, &[Ability::Forward], command).map(Some)
 }
 
-/// One worker without buffering or logs, with as many idle upstream connections as the others keep.
+/// One worker, and no master that would leave it behind, without buffering or logs, with as many idle
+/// upstream connections as the others keep.
 fn configuration(home: &Path, listen: &str, upstream: &str) -> String {
     let home = home.display();
     format!(
-        "daemon off;\nworker_processes 1;\npid {home}/pid;\nerror_log {home}/error.log crit;\n\
+        "daemon off;\nmaster_process off;\nworker_processes 1;\npid {home}/pid;\nerror_log {home}/error.log crit;\n\
          worker_rlimit_nofile 65536;\nevents {{ worker_connections 32768; }}\n\
          http {{\n  access_log off;\n  client_max_body_size 64m;\n  client_body_buffer_size 2m;\n\
          \x20 client_body_temp_path {home}/body;\n  proxy_temp_path {home}/proxy;\n\
