@@ -13,6 +13,10 @@ use crate::{SpanRow, StoreError};
 
 /// How many spans share one transaction at most, unless a single insert has more.
 const GROUP_SPANS_MAX: usize = 8192;
+/// How much later than others the thread's turn comes, in the system's measure (`nice`): who waits for
+/// an answer goes first, and what waits here is written some milliseconds later.
+#[cfg(target_os = "linux")]
+const GIVES_WAY: i32 = 10;
 
 /// The way to the writing thread.
 pub(super) struct Writer {
@@ -54,6 +58,12 @@ struct Thread {
     shortener: Shortener,
 }
 
+/// Where a thread has no priority of its own it keeps the usual one.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    let _as_usual = rustix::process::nice(GIVES_WAY);
+}
+
 // === impl Writer ===
 
 impl Writer {
@@ -71,6 +81,7 @@ impl Writer {
         thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
+                give_way();
                 thread.run();
                 drop(running);
             })
