@@ -37,7 +37,7 @@ use gateways::Gateway;
 use report::Results;
 use scenarios::{SCENARIOS, Scenario};
 
-const ROUNDS_DEFAULT: usize = 5;
+const ROUNDS_DEFAULT: usize = 4;
 
 // What the mock provider stamps, the generator reads.
 const _: () = assert!(tollgate_mock::STAMP_DIGITS == tollgate_load::STAMP_DIGITS);
