@@ -20,7 +20,7 @@ use crate::proxy::{Gateway, body, downstream, local, replay, respond};
 
 // Names that need not be parsed for each look.
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+pub(crate) static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// `true`: answered here. `false`: a plan is in the context.
 pub(crate) async fn run(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {

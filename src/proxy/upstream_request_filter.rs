@@ -9,15 +9,15 @@ use tollgate_providers::{Dialect, Provider};
 
 use crate::proxy::credential;
 use crate::proxy::ctx::Ctx;
+use crate::proxy::request_filter::TRACESTATE;
 
 /// Headers of the caller's that no upstream gets, whoever holds the key.
 const OWN_HEADERS: [&str; 4] =
     [PROVIDER_HEADER, "x-conversation-id", "cookie", "proxy-authorization"];
 /// Headers that mean something to one vendor's API.
 const FOREIGN_PREFIXES: [&str; 3] = ["anthropic-", "openai-", "x-stainless-"];
-// Names that need not be parsed for each look.
+/// A name that need not be parsed for each look.
 static VERSION: HeaderName = HeaderName::from_static("anthropic-version");
-static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// What the Messages API wants to know, where the caller did not say.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 

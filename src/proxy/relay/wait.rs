@@ -24,7 +24,7 @@ pub(super) struct Pace {
     /// The upstream had nothing a moment ago, and this task has not been away since: it is not asked
     /// before it calls.
     pub(super) listening: bool,
-    /// Batches since the caller was asked whether it is still there.
+    /// Batches so far.
     batches: u32,
 }
 
