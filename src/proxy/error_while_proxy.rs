@@ -30,7 +30,10 @@ pub(crate) fn run(
     let caller_gone = deadline.is_none() && *error.esource() == ErrorSource::Downstream;
     if caller_gone || head_sent {
         error.set_retry(false);
-        record(routed, &error);
+        // That the caller left is no failure of the attempt's.
+        if !caller_gone {
+            record(routed, &error);
+        }
         return error;
     }
     let kind = match deadline {

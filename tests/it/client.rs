@@ -123,6 +123,16 @@ pub(crate) fn read(stream: &mut TcpStream, pieces: usize) -> io::Result<Answer> 
     }
 }
 
+/// Reads until `end` has come.
+pub(crate) fn read_until(stream: &mut TcpStream, end: &str) {
+    let (mut raw, mut buffer) = (Vec::new(), vec![0; 16 * 1024]);
+    while !String::from_utf8_lossy(&raw).contains(end) {
+        let read = uninterrupted(stream, &mut buffer).unwrap();
+        assert!(read > 0, "it ended without: {}", String::from_utf8_lossy(&raw));
+        raw.extend_from_slice(&buffer[..read]);
+    }
+}
+
 /// Reads what there is. A machine that was halted and goes on ends a read that has a time limit.
 fn uninterrupted(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     loop {

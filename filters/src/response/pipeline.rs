@@ -239,6 +239,11 @@ impl Pipeline {
         matches!(self.guard, Some(Guard::Hold(_))) || self.answer_is_held()
     }
 
+    /// Whether all of a stream has been let out to the caller, down to its end mark.
+    pub fn has_left_whole(&self) -> bool {
+        self.transcript().is_done() && self.is_stream() && self.streams() && !self.holds()
+    }
+
     /// The media type of what leaves, where it is not the upstream's.
     pub fn media_type(&self) -> Option<&'static str> {
         match (&self.writer, &self.error) {

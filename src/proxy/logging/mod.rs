@@ -17,7 +17,7 @@ mod usage;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pingora::proxy::Session;
-use pingora::{Error, ErrorSource};
+use pingora::{Error, ErrorSource, ErrorType};
 use tokio::time::Instant;
 use tollgate_config::ToolLinks;
 use tollgate_filters::request::Facts;
@@ -61,6 +61,7 @@ fn end(ctx: &mut Ctx, end: End<'_>) {
     if std::mem::replace(&mut ctx.ended, true) {
         return;
     }
+    let end = end.or_good_order(ctx);
     // Taken out, so that its permit is given back when this function ends, whatever happens.
     let mut routed = ctx.routed.take();
     let retries = routed.as_deref().map(retries).unwrap_or_default();
@@ -141,6 +142,21 @@ impl<'e> End<'e> {
         match self {
             Self::Logged(_, error) => error,
             Self::Panicked | Self::Abandoned => None,
+        }
+    }
+
+    /// A caller that was sent all of a stream, its end mark too, has what it came for: some SDKs
+    /// close the connection there and then, and the upstream's own end may come a moment later.
+    fn or_good_order(self, ctx: &mut Ctx) -> Self {
+        match self {
+            Self::Logged(session, Some(error))
+                if self.is_cancelled(ctx.routed.as_deref())
+                    && !matches!(error.etype, ErrorType::WriteError | ErrorType::WriteTimedout)
+                    && ctx.ends_with_end_mark() =>
+            {
+                Self::Logged(session, None)
+            }
+            _ => self,
         }
     }
 
