@@ -212,24 +212,6 @@ impl Ctx {
         std::mem::replace(self, away)
     }
 
-    /// Takes a stream as ended whose end mark has left for the caller; says whether it has.
-    pub(crate) fn ends_with_end_mark(&mut self) -> bool {
-        if let Some(replayed) = &mut self.replayed {
-            replayed.ended = replayed.pipeline.has_left_whole();
-            return replayed.ended;
-        }
-        let Some(Routed { current: Some(current), watch, holds, .. }) = self.routed.as_deref_mut()
-        else {
-            return false;
-        };
-        let Some(responding) = &mut current.responding else { return false };
-        let is_cut = watch.cut_by().is_some() || holds.rejection.is_some();
-        // The operator's own filters may hold what they like.
-        let is_whole = responding.own.is_empty() && responding.pipeline.has_left_whole();
-        responding.ended |= is_whole && !is_cut;
-        is_whole && !is_cut
-    }
-
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let snapshot = shared.snapshot.load_full();
         Self::of(shared, snapshot, Started::now())

@@ -126,6 +126,24 @@ fn verdict(routed: &Routed, outcome: Option<Outcome>, end: End<'_>) -> Verdict {
     }
 }
 
+/// Takes a stream as ended whose end mark has left for the caller; says whether it has.
+fn ends_with_end_mark(ctx: &mut Ctx) -> bool {
+    if let Some(replayed) = &mut ctx.replayed {
+        replayed.ended = replayed.pipeline.has_left_whole();
+        return replayed.ended;
+    }
+    let Some(Routed { current: Some(current), watch, holds, .. }) = ctx.routed.as_deref_mut()
+    else {
+        return false;
+    };
+    let Some(responding) = &mut current.responding else { return false };
+    let is_cut = watch.cut_by().is_some() || holds.rejection.is_some();
+    // The operator's own filters may hold what they like.
+    let is_whole = responding.own.is_empty() && responding.pipeline.has_left_whole();
+    responding.ended |= is_whole && !is_cut;
+    is_whole && !is_cut
+}
+
 fn retries(routed: &Routed) -> Retries {
     let counters = routed.attempts.counters();
     Retries {
@@ -152,7 +170,7 @@ impl<'e> End<'e> {
             Self::Logged(session, Some(error))
                 if self.is_cancelled(ctx.routed.as_deref())
                     && !matches!(error.etype, ErrorType::WriteError | ErrorType::WriteTimedout)
-                    && ctx.ends_with_end_mark() =>
+                    && ends_with_end_mark(ctx) =>
             {
                 Self::Logged(session, None)
             }
