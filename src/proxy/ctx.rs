@@ -224,7 +224,7 @@ impl Ctx {
             ended: false,
             id: RequestId::new(fastrand::u64(..), fastrand::u64(..)),
             started,
-            trace: TraceContext::root(fastrand::u128(1..)),
+            trace: TraceContext::root_at(started.unix_ns, fastrand::u128(..)),
             http: HttpFacts::default(),
             endpoint: None,
             dialect: Dialect::Chat,

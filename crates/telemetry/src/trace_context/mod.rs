@@ -9,6 +9,10 @@ const STATE_BYTES_MAX: usize = 512;
 /// A `traceparent` of version 0.
 const TRACEPARENT_BYTES: usize = 55;
 
+/// What is not the time in the id of a trace that begins here.
+const RANDOM_BITS: u32 = 80;
+const NS_PER_MS: u64 = 1_000_000;
+
 /// Where a request belongs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceContext {
@@ -28,6 +32,14 @@ impl TraceContext {
     /// A trace that begins here.
     pub const fn root(id: u128) -> Self {
         Self { trace_id: TraceId::new(id), parent: None, sampled: true, state: None }
+    }
+
+    /// The same with an id that begins with the time, in milliseconds since 1970, and goes on with 80
+    /// of the random bits: so ids of one time stand together in a store's index, and the last seven
+    /// bytes are random, as samplers expect (W3C Trace Context level 2, random-trace-id).
+    pub const fn root_at(unix_ns: u64, random: u128) -> Self {
+        let unix_ms = (unix_ns / NS_PER_MS) as u128;
+        Self::root((unix_ms << RANDOM_BITS) | (random & ((1 << RANDOM_BITS) - 1)))
     }
 
     /// Reads the headers; `None` if `traceparent` is absent or invalid, and then `tracestate`

@@ -80,6 +80,16 @@ fn a_trace_that_begins_here_is_sampled_and_never_zero() {
 }
 
 #[test]
+fn the_id_of_a_trace_that_begins_here_is_its_time_and_then_chance() {
+    let (early, late) = (1_763_775_000_123_999_999, 1_763_775_000_124_000_000);
+    let id = |unix_ns, random| TraceContext::root_at(unix_ns, random).trace_id.to_hex().to_string();
+    assert_eq!(id(early, 0), "019aa92eae3b00000000000000000000");
+    assert_eq!(id(early, u128::MAX), "019aa92eae3bffffffffffffffffffff");
+    assert_eq!(id(late, 0x0fff_1111_2222_3333_4444_5555), "019aa92eae3c11112222333344445555");
+    assert!(id(early, u128::MAX) < id(late, 0), "later ids stand behind earlier ones");
+}
+
+#[test]
 fn a_header_has_every_digit_and_reads_back() {
     for (trace, span, sampled) in [
         (0x0123_4567_89ab_cdef_fedc_ba98_7654_3210, 0x0fed_cba9_8765_4321, true),
