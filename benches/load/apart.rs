@@ -59,10 +59,10 @@ impl Apart {
     }
 
     /// Starts a gateway on its processor.
-    pub(crate) fn start(
+    pub(crate) fn start<T>(
         &self,
-        start: impl FnOnce(&Mock, &Path) -> Result<Gateway, String>,
-    ) -> Result<Gateway, String> {
+        start: impl FnOnce(&Mock, &Path) -> Result<T, String>,
+    ) -> Result<T, String> {
         let starting = || start(&self.mock, self.folder.path());
         pinned(&[self.gateway_on], starting).map_err(|error| error.to_string())?
     }

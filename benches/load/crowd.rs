@@ -27,7 +27,7 @@ const ROUNDS: usize = 3;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long memory may take to come back: allocators wait whether it is wanted again.
 const SETTLE_MAX: Duration = Duration::from_secs(15);
-const SECONDS: u64 = 150;
+const SECONDS: u64 = 180;
 
 // The promises.
 const ADDED_P99_MS_MAX: f64 = 10.0;
@@ -61,6 +61,9 @@ pub(crate) fn run(streams: usize, progress: &dyn Fn(&str)) -> Result<Option<Told
                 Crowd { apart, streams, progress, lines: Vec::new(), taken_by_others: 0.0 };
             let direct = gateways::direct(&apart.mock);
             crowd.gateway(&direct, 1)?;
+            if let Some(nginx) = apart.start(gateways::nginx::start)? {
+                crowd.gateway(&nginx, 1)?;
+            }
             crowd.gateway(&apart.start(|mock, _| gateways::bare(mock))?, 1)?;
             let tollgate = |mock: &_, folder: &_| gateways::tollgate::usual(mock, folder, None);
             crowd.gateway(&apart.start(tollgate)?, ROUNDS)?;

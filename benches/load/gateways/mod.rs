@@ -1,7 +1,7 @@
 //! The gateways that are measured, each in processes of its own.
 
 pub(crate) mod control;
-mod nginx;
+pub(crate) mod nginx;
 pub(crate) mod tollgate;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -11,7 +11,7 @@ use super::{Ability, Gateway, free_addr};
 const PROGRAM: &str = "TOLLGATE_BENCH_NGINX";
 
 /// None where it is not installed.
-pub(super) fn start(mock: &Mock, folder: &Path) -> Result<Option<Gateway>, String> {
+pub(crate) fn start(mock: &Mock, folder: &Path) -> Result<Option<Gateway>, String> {
     let program = std::env::var(PROGRAM).unwrap_or_else(|_| "nginx".to_owned());
     if Command::new(&program).arg("-v").output().is_err() {
         return Ok(None);
