@@ -1,12 +1,13 @@
 //! The credential of an attempt: the target's own, or the caller's, in the place where the provider
 //! looks for it. The only code that touches one.
 
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use pingora::Result;
-use pingora::http::RequestHeader;
 use tollgate_filters::request::{holds_ours, param_is_ours};
 use tollgate_providers::{AuthStyle, Provider};
 use tollgate_routing::{Credential, Target};
+
+use crate::proxy::respond::value;
 
 /// Headers that authenticate a caller somewhere; none of them goes to a managed target.
 const CALLER_CREDENTIALS: [&str; 9] = [
@@ -57,57 +58,56 @@ pub(crate) fn query(query: &str, target: &Target) -> String {
 /// # Errors
 /// Pingora's, for a key that is no header value.
 pub(crate) fn put(
-    upstream: &mut RequestHeader,
+    headers: &mut HeaderMap,
     query: &mut String,
     target: &Target,
     translated: bool,
 ) -> Result<()> {
     let provider = &target.provider;
-    remove_own_keys(upstream);
+    remove_own_keys(headers);
     match &target.credential {
         Credential::Caller if !translated => Ok(()),
         Credential::Caller => {
-            let key = caller_key(upstream);
-            remove_all(upstream);
-            key.map_or(Ok(()), |key| authenticate(upstream, query, provider, &key))
+            let key = caller_key(headers);
+            remove_all(headers);
+            key.map_or(Ok(()), |key| authenticate(headers, query, provider, &key))
         }
         Credential::Managed(secret) => {
-            remove_all(upstream);
-            authenticate(upstream, query, provider, secret.expose())
+            remove_all(headers);
+            authenticate(headers, query, provider, secret.expose())
         }
         Credential::None => {
-            remove_all(upstream);
+            remove_all(headers);
             Ok(())
         }
     }
 }
 
 /// A key of ours never leaves. What stands beside it in another header is the provider's.
-fn remove_own_keys(upstream: &mut RequestHeader) {
-    remove_credentials(upstream, holds_ours);
+fn remove_own_keys(headers: &mut HeaderMap) {
+    remove_credentials(headers, holds_ours);
 }
 
-fn remove_all(upstream: &mut RequestHeader) {
-    remove_credentials(upstream, |_| true);
+fn remove_all(headers: &mut HeaderMap) {
+    remove_credentials(headers, |_| true);
 }
 
 /// Removes each of [`CALLER_CREDENTIALS`] of which a value is `wanted`. One look at each header: a
 /// request has fewer of them than there are such names.
-fn remove_credentials(upstream: &mut RequestHeader, wanted: impl Fn(&HeaderValue) -> bool) {
-    let named: Vec<HeaderName> = upstream
-        .headers
+fn remove_credentials(headers: &mut HeaderMap, wanted: impl Fn(&HeaderValue) -> bool) {
+    let named: Vec<HeaderName> = headers
         .iter()
         .filter(|(name, value)| CALLER_CREDENTIALS.contains(&name.as_str()) && wanted(value))
         .map(|(name, _)| name.clone())
         .collect();
     for name in named {
-        upstream.remove_header(&name);
+        headers.remove(name);
     }
 }
 
 /// The key that the caller's SDK sent, wherever its dialect has it.
-fn caller_key(upstream: &RequestHeader) -> Option<String> {
-    let text = |name: &str| upstream.headers.get(name)?.to_str().ok();
+fn caller_key(headers: &HeaderMap) -> Option<String> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
     let bearer = || {
         let (scheme, key) = text(header::AUTHORIZATION.as_str())?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
@@ -117,16 +117,18 @@ fn caller_key(upstream: &RequestHeader) -> Option<String> {
 }
 
 fn authenticate(
-    upstream: &mut RequestHeader,
+    headers: &mut HeaderMap,
     query: &mut String,
     provider: &Provider,
     secret: &str,
 ) -> Result<()> {
     match &provider.auth {
         AuthStyle::Bearer => {
-            upstream.insert_header(header::AUTHORIZATION, format!("Bearer {secret}"))
+            headers.insert(header::AUTHORIZATION, value(format!("Bearer {secret}"))?);
         }
-        AuthStyle::ApiKeyHeader(name) => upstream.insert_header(name.clone(), secret),
+        AuthStyle::ApiKeyHeader(name) => {
+            headers.insert(name.clone(), value(secret)?);
+        }
         AuthStyle::QueryParam(name) => {
             if !query.is_empty() {
                 query.push('&');
@@ -134,10 +136,10 @@ fn authenticate(
             query.push_str(name);
             query.push('=');
             query.extend(secret.bytes().map(escape));
-            Ok(())
         }
-        AuthStyle::None => Ok(()),
+        AuthStyle::None => {}
     }
+    Ok(())
 }
 
 /// The text of a percent-encoded name; what is no encoding stays as it is.

@@ -119,7 +119,12 @@ impl ProxyHttp for Gateway {
         upstream: &mut RequestHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        upstream_request_filter::run(upstream, ctx)
+        let ends = upstream.send_end_stream();
+        let mut head = upstream.as_owned_parts();
+        upstream_request_filter::run(&mut head, ctx)?;
+        *upstream = head.into();
+        ends.into_iter().for_each(|ends| upstream.set_send_end_stream(ends));
+        Ok(())
     }
 
     async fn request_body_filter(
@@ -148,7 +153,10 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
-        response_filter::run(session, response, ctx)
+        let mut head = response.as_owned_parts();
+        response_filter::run(session, &mut head, ctx)?;
+        *response = head.into();
+        Ok(())
     }
 
     fn response_body_filter(

@@ -14,9 +14,9 @@ use tollgate_telemetry::genai::{GenAi, Outcome};
 /// The error of a request that a limit ends: all targets at theirs, or a stream that is cut.
 pub(crate) const EXCEEDED: &str = "LimitExceeded";
 /// draft-ietf-httpapi-ratelimit-headers-06, the last with a field for each.
-pub(crate) const LIMIT: &str = "ratelimit-limit";
-const REMAINING: &str = "ratelimit-remaining";
-const RESET: &str = "ratelimit-reset";
+pub(crate) static LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+static REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+static RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 /// Official SDKs heed it: without, they try thrice what cannot succeed.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -160,18 +160,18 @@ pub(crate) fn limit_of(rejection: &Rejection) -> Option<(&'static str, &'static 
 }
 
 /// What an answer says of the tightest limit. Static names, which a head takes without a copy.
-pub(crate) fn headers(status: &Status) -> [(&'static str, HeaderValue); 3] {
+pub(crate) fn headers(status: &Status) -> [(HeaderName, HeaderValue); 3] {
     let reset_s = status.reset.as_secs() + u64::from(status.reset.subsec_nanos() > 0);
     [
-        (LIMIT, HeaderValue::from(status.limit)),
-        (REMAINING, HeaderValue::from(status.left)),
-        (RESET, HeaderValue::from(reset_s)),
+        (LIMIT.clone(), HeaderValue::from(status.limit)),
+        (REMAINING.clone(), HeaderValue::from(status.left)),
+        (RESET.clone(), HeaderValue::from(reset_s)),
     ]
 }
 
 /// Whether a header says how it stands with a limit.
-pub(crate) fn is_field(name: &str) -> bool {
-    [LIMIT, REMAINING, RESET].contains(&name)
+pub(crate) fn is_field(name: &HeaderName) -> bool {
+    [&LIMIT, &REMAINING, &RESET].contains(&name)
 }
 
 /// What a refusal says of the limit that has no room.
@@ -180,8 +180,7 @@ pub(crate) fn headers_of_refusal(exceeded: &Exceeded) -> Vec<(HeaderName, Header
     if matches!(exceeded.kind, Kind::Requests | Kind::Tokens) {
         let reset = exceeded.wait.unwrap_or_default();
         let status = Status { kind: exceeded.kind, limit: exceeded.limit, left: 0, reset };
-        let named = |(name, value)| (HeaderName::from_static(name), value);
-        headers.extend(self::headers(&status).map(named));
+        headers.extend(self::headers(&status));
     }
     // Before the day is over, or ever.
     if exceeded.kind.is_budget() || exceeded.wait.is_none() {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, Version, header};
-use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Instant;
@@ -36,20 +35,20 @@ pub(crate) async fn run(session: &mut Session, ctx: &mut Ctx, replay: Replay) ->
     ctx.status = Some(StatusCode::OK);
     let answer = std::sync::Arc::clone(&replay.answer);
     let paced = answer.stream && replay.pace == Pace::Recorded;
-    let mut head = ResponseHeader::build(StatusCode::OK, Some(8 + answer.headers.len()))?;
+    let mut head = respond::head(StatusCode::OK, 8 + answer.headers.len());
     for (name, value) in &answer.headers {
-        head.append_header(name.clone(), value.clone())?;
+        head.headers.append(name.clone(), value.clone());
     }
-    head.insert_header(header::AGE, replay.age.as_secs())?;
+    head.headers.insert(header::AGE, replay.age.as_secs().into());
     if !answer.stream {
-        head.insert_header(header::CONTENT_LENGTH, answer.body.len())?;
+        head.headers.insert(header::CONTENT_LENGTH, answer.body.len().into());
     } else if session.req_header().version == Version::HTTP_11 {
-        head.insert_header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
+        head.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     respond::stamp(&mut head, ctx)?;
     let replayed = Replayed { replay, started, pipeline, ended: false };
     let replayed = ctx.replayed.insert(Box::new(replayed));
-    in_time(session.write_response_header(Box::new(head), false)).await?;
+    in_time(session.write_response_header(Box::new(head.into()), false)).await?;
     for (at_us, piece) in answer.pieces() {
         if paced {
             let due = started.at + Duration::from_micros(at_us.into());

@@ -1,10 +1,10 @@
 //! Answers that tollgate gives itself: the one place where they become bytes.
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header};
-use pingora::Result;
-use pingora::http::ResponseHeader;
+use http::response::Parts;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use pingora::proxy::Session;
+use pingora::{ErrorType, OrErr, Result};
 use tollgate_filters::cache::CACHE_HEADER;
 use tollgate_filters::request::Rejection;
 use tollgate_providers::error_body::{ErrorBody, error_body};
@@ -22,8 +22,10 @@ pub(crate) const UPSTREAM_PROVIDER: &str = "x-to11-upstream-provider";
 /// Where the request went, for those who configured it so (`server.route_header`).
 pub(crate) const ROUTE: &str = "x-to11-route";
 
-/// A name that need not be parsed for each look.
-static LIMIT: header::HeaderName = header::HeaderName::from_static(quota::LIMIT);
+/// Names that need not be parsed for each answer.
+static REQUEST_ID_NAME: HeaderName = HeaderName::from_static(REQUEST_ID);
+pub(crate) static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+static CACHE_NAME: HeaderName = HeaderName::from_static(CACHE_HEADER);
 /// What is wanted of a caller without a good key.
 const CHALLENGE: &str = "Bearer realm=\"tollgate\"";
 
@@ -93,7 +95,7 @@ pub(crate) async fn fail(
     session: &mut Session,
     ctx: &mut Ctx,
     failure: &Failure<'_>,
-    mut extra: Vec<(header::HeaderName, HeaderValue)>,
+    mut extra: Vec<(HeaderName, HeaderValue)>,
 ) -> Result<()> {
     let body = error_body(
         ctx.dialect,
@@ -106,7 +108,7 @@ pub(crate) async fn fail(
         },
     );
     if let Ok(code) = HeaderValue::from_str(failure.code) {
-        extra.push((header::HeaderName::from_static(ERROR_CODE), code));
+        extra.push((HeaderName::from_static(ERROR_CODE), code));
     }
     json(session, ctx, failure.status, body.into(), extra).await
 }
@@ -120,45 +122,63 @@ pub(crate) async fn json(
     ctx: &mut Ctx,
     status: StatusCode,
     body: Bytes,
-    extra: Vec<(header::HeaderName, HeaderValue)>,
+    extra: Vec<(HeaderName, HeaderValue)>,
 ) -> Result<()> {
     ctx.status = Some(status);
-    let mut head = ResponseHeader::build(status, Some(8 + extra.len()))?;
-    head.insert_header(header::CONTENT_TYPE, "application/json")?;
-    head.insert_header(header::CONTENT_LENGTH, body.len())?;
-    for (name, value) in extra {
-        head.insert_header(name, value)?;
-    }
+    let mut head = head(status, 8 + extra.len());
+    head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    head.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    head.headers.extend(extra);
     stamp(&mut head, ctx)?;
     // The answer to HEAD has the length of a body that does not come.
     let body = if ctx.http.method == Method::HEAD { None } else { Some(body) };
-    session.write_response_header(Box::new(head), body.is_none()).await?;
+    session.write_response_header(Box::new(head.into()), body.is_none()).await?;
     session.write_response_body(body, true).await
+}
+
+/// A head without fields, and with room for so many.
+pub(crate) fn head(status: StatusCode, fields: usize) -> Parts {
+    let (mut head, ()) = http::Response::new(()).into_parts();
+    head.status = status;
+    head.headers.reserve(fields);
+    head
 }
 
 /// Puts the headers on a response that every response has.
 ///
 /// # Errors
-/// Pingora's, for a value that is no header value; ours always are.
-pub(crate) fn stamp(head: &mut ResponseHeader, ctx: &Ctx) -> Result<()> {
-    head.insert_header(REQUEST_ID, ctx.id.as_str())?;
-    head.insert_header("traceparent", ctx.trace.traceparent(ctx.spans.http))?;
-    if let Some(provider) = ctx.provider_name().filter(|_| head.status.as_u16() >= 400) {
-        head.insert_header(UPSTREAM_PROVIDER, provider)?;
+/// A value that is no header value; ours always are.
+pub(crate) fn stamp(head: &mut Parts, ctx: &Ctx) -> Result<()> {
+    let Parts { status, headers, .. } = head;
+    headers.insert(REQUEST_ID_NAME.clone(), value(ctx.id.as_str())?);
+    headers.insert(TRACEPARENT.clone(), value(ctx.trace.traceparent(ctx.spans.http))?);
+    if let Some(provider) = ctx.provider_name().filter(|_| status.as_u16() >= 400) {
+        headers.insert(UPSTREAM_PROVIDER, value(provider)?);
     }
     // A refusal has said more of it already.
-    if let Some(limit) = ctx.limit.filter(|_| !head.headers.contains_key(&LIMIT)) {
+    if let Some(limit) = ctx.limit.filter(|_| !headers.contains_key(&quota::LIMIT)) {
         for (name, value) in quota::headers(&limit) {
-            head.insert_header(name, value)?;
+            headers.insert(name, value);
         }
     }
     if let Some(cache) = ctx.cache {
-        head.insert_header(CACHE_HEADER, cache.name())?;
+        headers.insert(CACHE_NAME.clone(), HeaderValue::from_static(cache.name()));
     }
     if ctx.snapshot.settings.server.route_header
         && let Some(route) = ctx.routed.as_ref().and_then(|routed| route_header::describe(routed))
     {
-        head.insert_header(ROUTE, route)?;
+        headers.insert(ROUTE, value(route)?);
     }
     Ok(())
+}
+
+/// What a field says.
+///
+/// # Errors
+/// Pingora's, for what no field can say.
+pub(crate) fn value(
+    text: impl TryInto<HeaderValue, Error: Into<http::Error>>,
+) -> Result<HeaderValue> {
+    let value = text.try_into().map_err(Into::<http::Error>::into);
+    value.or_err(ErrorType::InvalidHTTPHeader, "a field's value")
 }

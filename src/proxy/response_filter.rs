@@ -1,8 +1,8 @@
 //! The response head on its way to the caller.
 
+use http::response::Parts;
 use http::{HeaderName, HeaderValue, Version, header};
 use pingora::Result;
-use pingora::http::ResponseHeader;
 use pingora::proxy::Session;
 
 use crate::proxy::ctx::Ctx;
@@ -38,7 +38,7 @@ const KEPT: [&str; 3] = ["content-type", VARIANT, DROPPED_PARAMS];
 /// Which arm of an experiment answered.
 const VARIANT: &str = "x-gateway-variant";
 
-pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -> Result<()> {
+pub(crate) fn run(session: &Session, head: &mut Parts, ctx: &mut Ctx) -> Result<()> {
     if head.status.is_informational() {
         return Ok(());
     }
@@ -49,30 +49,30 @@ pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -
     let Some(routed) = &ctx.routed else { return Ok(()) };
     let Some(current) = &routed.current else { return Ok(()) };
     if let Some(variant) = &current.attempt.variant {
-        head.insert_header("X-Gateway-Variant", &*variant.name)?;
+        head.headers.insert(VARIANT, respond::value(&*variant.name)?);
     }
     if !current.dropped.is_empty() {
-        head.insert_header(DROPPED_PARAMS, current.dropped.join(","))?;
+        head.headers.insert(DROPPED_PARAMS, respond::value(current.dropped.join(","))?);
     }
     if current.responding.as_ref().is_some_and(|r| r.pipeline.may_be_redacted()) {
         for name in OF_THE_BODY {
-            head.remove_header(name);
+            head.headers.remove(name);
         }
     }
     if let Some(media_type) = current.responding.as_ref().and_then(|r| r.pipeline.media_type()) {
-        head.insert_header(header::CONTENT_TYPE, media_type)?;
+        head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
         for name in OF_THE_BODY {
-            head.remove_header(name);
+            head.headers.remove(name);
         }
     }
     let changes_length = current
         .responding
         .as_ref()
         .is_some_and(|r| r.pipeline.may_change_length() || r.own.may_change_length());
-    if changes_length && head.remove_header(&header::CONTENT_LENGTH).is_some() {
+    if changes_length && head.headers.remove(header::CONTENT_LENGTH).is_some() {
         // The length is no longer known; HTTP/2 frames carry their own.
         if session.req_header().version == Version::HTTP_11 {
-            head.insert_header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
+            head.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
     }
     keep(head, ctx);
@@ -80,7 +80,7 @@ pub(crate) fn run(session: &Session, head: &mut ResponseHeader, ctx: &mut Ctx) -
 }
 
 /// Keeps what goes with the body, where the answer may be told again.
-fn keep(head: &ResponseHeader, ctx: &mut Ctx) {
+fn keep(head: &Parts, ctx: &mut Ctx) {
     let admission = ctx.routed.as_mut().and_then(|routed| routed.admission.as_mut());
     let Some(admission) = admission else { return };
     let kept = head.headers.iter().filter(|(name, _)| KEPT.contains(&name.as_str()));
@@ -90,21 +90,20 @@ fn keep(head: &ResponseHeader, ctx: &mut Ctx) {
 /// Takes off what was said to us alone. What is ours to say, an upstream cannot: be it another
 /// tollgate, or somebody who plays one. And what it says of our account is not what a caller may use
 /// who is `limited`. One look at each header: they are fewer than the names.
-fn remove_not_forwarded(head: &mut ResponseHeader, limited: bool) {
+fn remove_not_forwarded(head: &mut Parts, limited: bool) {
     let not_forwarded = |name: &&HeaderName| {
-        let name = name.as_str();
-        name.starts_with("x-to11-")
-            || NOT_FORWARDED.contains(&name)
+        name.as_str().starts_with("x-to11-")
+            || NOT_FORWARDED.contains(&name.as_str())
             || (limited && quota::is_field(name))
     };
     let named: Vec<_> = head.headers.keys().filter(not_forwarded).cloned().collect();
     for name in named {
-        head.remove_header(&name);
+        head.headers.remove(name);
     }
 }
 
 /// An upstream that echoes our key must not hand it to the caller.
-fn remove_credentials(head: &mut ResponseHeader, ctx: &Ctx) {
+fn remove_credentials(head: &mut Parts, ctx: &Ctx) {
     let target = ctx.routed.as_ref().and_then(|r| r.current.as_ref()).map(|c| &c.attempt.target);
     let Some(secret) = target.and_then(|target| target.credential.managed()) else { return };
     let secret = secret.expose().as_bytes();
@@ -115,6 +114,6 @@ fn remove_credentials(head: &mut ResponseHeader, ctx: &Ctx) {
         .map(|(name, _)| name.clone())
         .collect();
     for name in echoes {
-        head.remove_header(&name);
+        head.headers.remove(name);
     }
 }

@@ -1,7 +1,7 @@
 //! Once per attempt: this target's URL, host, credential and headers.
 
-use http::{HeaderName, Method, Uri, header};
-use pingora::http::RequestHeader;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use pingora::{Error, ErrorType, OrErr, Result};
 use tollgate_providers::endpoint::PROVIDER_HEADER;
 use tollgate_providers::provider::chat_path;
@@ -10,6 +10,7 @@ use tollgate_providers::{Dialect, Provider};
 use crate::proxy::credential;
 use crate::proxy::ctx::Ctx;
 use crate::proxy::request_filter::TRACESTATE;
+use crate::proxy::respond::{TRACEPARENT, value};
 
 /// Headers of the caller's that no upstream gets, whoever holds the key.
 const OWN_HEADERS: [&str; 4] =
@@ -21,7 +22,7 @@ static VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 /// What the Messages API wants to know, where the caller did not say.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 
-pub(crate) fn run(upstream: &mut RequestHeader, ctx: &Ctx) -> Result<()> {
+pub(crate) fn run(upstream: &mut Parts, ctx: &Ctx) -> Result<()> {
     let Ctx { routed: Some(routed), endpoint: Some(endpoint), .. } = ctx else {
         return Error::e_explain(ErrorType::InternalError, "no plan");
     };
@@ -30,10 +31,10 @@ pub(crate) fn run(upstream: &mut RequestHeader, ctx: &Ctx) -> Result<()> {
     };
     let target = &current.attempt.target;
     let provider = &target.provider;
-    remove_own_headers(upstream);
+    remove_own_headers(&mut upstream.headers);
     let (path, mut query) = match current.translated {
         Some(dialect) => {
-            remove_dialect_headers(upstream);
+            remove_dialect_headers(&mut upstream.headers);
             let path = chat_path(dialect, &target.model, routed.facts.stream);
             let (path, query) = path.split_once('?').unwrap_or((&path, ""));
             (format!("{}{path}", provider.base_url.path), query.to_owned())
@@ -43,40 +44,40 @@ pub(crate) fn run(upstream: &mut RequestHeader, ctx: &Ctx) -> Result<()> {
             (endpoint.path_at(provider), query)
         }
     };
-    credential::put(upstream, &mut query, target, current.translated.is_some())?;
+    credential::put(&mut upstream.headers, &mut query, target, current.translated.is_some())?;
     let path_and_query = if query.is_empty() { path } else { format!("{path}?{query}") };
     let uri: Uri = path_and_query.parse().or_err(ErrorType::InternalError, "upstream path")?;
-    upstream.set_uri(uri);
-    upstream.insert_header(header::HOST, host(provider))?;
-    upstream.remove_header(&header::TRANSFER_ENCODING);
-    upstream.remove_header(&header::EXPECT);
+    upstream.uri = uri;
+    let Parts { method, headers, .. } = upstream;
+    headers.insert(header::HOST, value(host(provider))?);
+    headers.remove(header::TRANSFER_ENCODING);
+    headers.remove(header::EXPECT);
     // Nothing is announced where there never is a body.
-    if current.body.is_empty() && matches!(upstream.method, Method::GET | Method::DELETE) {
-        upstream.remove_header(&header::CONTENT_LENGTH);
+    if current.body.is_empty() && matches!(*method, Method::GET | Method::DELETE) {
+        headers.remove(header::CONTENT_LENGTH);
     } else {
-        upstream.insert_header(header::CONTENT_LENGTH, current.body.len())?;
+        headers.insert(header::CONTENT_LENGTH, current.body.len().into());
     }
     // A compressed answer could not be read in passing.
-    upstream.insert_header(header::ACCEPT_ENCODING, "identity")?;
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let speaks_messages =
         current.translated.unwrap_or_else(|| endpoint.family()) == Dialect::Messages;
-    if speaks_messages && upstream.headers.get(&VERSION).is_none() {
-        upstream.insert_header("anthropic-version", ANTHROPIC_VERSION)?;
+    if speaks_messages && !headers.contains_key(&VERSION) {
+        headers.insert(VERSION.clone(), HeaderValue::from_static(ANTHROPIC_VERSION));
     }
-    upstream.insert_header("traceparent", ctx.trace.traceparent(ctx.spans.genai))?;
+    headers.insert(TRACEPARENT.clone(), value(ctx.trace.traceparent(ctx.spans.genai))?);
     // Another trace's state, or one that could not be read, is not for this one.
     match &ctx.trace.state {
-        Some(state) => upstream.insert_header("tracestate", &**state)?,
-        None => drop(upstream.remove_header(&TRACESTATE)),
+        Some(state) => drop(headers.insert(TRACESTATE.clone(), value(&**state)?)),
+        None => drop(headers.remove(&TRACESTATE)),
     }
     Ok(())
 }
 
 /// `x-to11-*` and their like are between the caller and us, and so is what the caller's client sends to
 /// whoever it is connected to.
-fn remove_own_headers(upstream: &mut RequestHeader) {
-    let own: Vec<HeaderName> = upstream
-        .headers
+fn remove_own_headers(headers: &mut HeaderMap) {
+    let own: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {
             let name = name.as_str();
@@ -85,20 +86,19 @@ fn remove_own_headers(upstream: &mut RequestHeader) {
         .cloned()
         .collect();
     for name in own {
-        upstream.remove_header(&name);
+        headers.remove(name);
     }
 }
 
 /// What only the API of the caller's dialect understands: versions, betas, an SDK's own telemetry.
-fn remove_dialect_headers(upstream: &mut RequestHeader) {
-    let foreign: Vec<HeaderName> = upstream
-        .headers
+fn remove_dialect_headers(headers: &mut HeaderMap) {
+    let foreign: Vec<HeaderName> = headers
         .keys()
         .filter(|name| FOREIGN_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix)))
         .cloned()
         .collect();
     for name in foreign {
-        upstream.remove_header(&name);
+        headers.remove(name);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
+use http::response::Parts;
 use http::{HeaderMap, StatusCode, header};
-use pingora::http::ResponseHeader;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Instant;
 use tollgate_filters::guard::Direction;
@@ -23,7 +23,7 @@ const CONTENT_BYTES_MAX: usize = 64 * 1024;
 /// How AWS names an error whose body only describes it.
 const ERROR_TYPE: &str = "x-amzn-errortype";
 
-pub(crate) fn run(head: &ResponseHeader, ctx: &mut Ctx) -> Result<()> {
+pub(crate) fn run(head: &Parts, ctx: &mut Ctx) -> Result<()> {
     let Ctx { routed: Some(routed), endpoint, started, snapshot, id, shared, .. } = ctx else {
         return Ok(());
     };
@@ -92,7 +92,7 @@ pub(crate) const fn content_bytes_max(body: Body) -> usize {
 }
 
 /// Leaves a target that answers with an error for another attempt, where one may follow.
-fn refused(head: &ResponseHeader, routed: &mut Routed) -> Result<()> {
+fn refused(head: &Parts, routed: &mut Routed) -> Result<()> {
     let status = head.status;
     let failure = Failure {
         kind: FailureKind::Status(status.as_u16()),

@@ -11,14 +11,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::HeaderName;
+use http::response::Parts;
 use pingora::http::{RequestHeader, ResponseHeader, header_value_from_raw};
 use pingora::protocols::Stream;
-use pingora::protocols::http::HttpTask;
-use pingora::{Error, ErrorType, Result, RetryType};
+use pingora::{Error, ErrorType, OrErr, Result, RetryType};
 use tollgate_http1::{Body, Framing, Head, Malformed};
 
 use self::write::Writing;
 use super::wait::Batch;
+use crate::proxy::respond;
 use crate::proxy::watch::Watch;
 
 /// One exchange with an upstream.
@@ -29,6 +31,31 @@ pub(super) struct Upstream {
     body: Body,
     /// The connection may take another request behind this one.
     keeps: bool,
+}
+
+/// A head of the answer.
+pub(super) struct Answer {
+    pub(super) head: Parts,
+    reason: String,
+    /// No body follows.
+    pub(super) ends: bool,
+}
+
+/// Room for the fields that are ours.
+const OWN_FIELDS: usize = 8;
+
+// === impl Answer ===
+
+impl Answer {
+    /// As Pingora has heads.
+    ///
+    /// # Errors
+    /// Pingora's, for words that it does not take.
+    pub(super) fn into_header(self) -> Result<Box<ResponseHeader>> {
+        let mut header = Box::new(ResponseHeader::from(self.head));
+        header.set_reason_phrase(Some(&self.reason))?;
+        Ok(header)
+    }
 }
 
 // === impl Upstream ===
@@ -51,7 +78,7 @@ impl Upstream {
         body: Bytes,
         write_max: Option<Duration>,
         watch: &Watch,
-    ) -> Result<HttpTask> {
+    ) -> Result<Answer> {
         let mut writing = Writing::new(head, body, write_max)?;
         let answer = poll_fn(|cx| {
             if !writing.has_ended() && writing.poll(&mut self.stream, cx).is_ready() {
@@ -69,11 +96,11 @@ impl Upstream {
     }
 
     /// The next head of the answer, behind one that was not final.
-    pub(super) async fn next_head(&mut self) -> Result<HttpTask> {
+    pub(super) async fn next_head(&mut self) -> Result<Answer> {
         poll_fn(|cx| self.poll_head(cx)).await
     }
 
-    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<HttpTask>> {
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer>> {
         loop {
             if !self.unread.is_empty() {
                 match tollgate_http1::parse(&self.unread) {
@@ -84,8 +111,7 @@ impl Upstream {
                         let is_final = !head.status.is_informational();
                         self.keeps &= head.keeps || !is_final;
                         let ends = is_final && self.body.is_done();
-                        let header = header(head).map(Box::new).map_err(Error::into_up);
-                        return Poll::Ready(header.map(|header| HttpTask::Header(header, ends)));
+                        return Poll::Ready(answer(head, ends).map_err(Error::into_up));
                     }
                     Err(error) => return Poll::Ready(Err(malformed(error))),
                 }
@@ -132,15 +158,15 @@ impl Upstream {
     }
 }
 
-/// As Pingora has heads.
-fn header(head: Head) -> Result<ResponseHeader> {
-    let mut header = ResponseHeader::build(head.status, Some(head.fields.len()))?;
-    header.set_version(head.version);
-    header.set_reason_phrase(Some(&head.reason))?;
+fn answer(head: Head, ends: bool) -> Result<Answer> {
+    let mut parts = respond::head(head.status, head.fields.len() + OWN_FIELDS);
+    parts.version = head.version;
     for (name, value) in head.fields {
-        header.append_header(name, header_value_from_raw(value))?;
+        let name = HeaderName::from_bytes(&name);
+        let name = name.or_err(ErrorType::InvalidHTTPHeader, "an answer's field")?;
+        parts.headers.append(name, header_value_from_raw(value));
     }
-    Ok(header)
+    Ok(Answer { head: parts, reason: head.reason, ends })
 }
 
 /// `false`: there was nothing to append, and never will be.
