@@ -9,8 +9,6 @@ use tokio::runtime::Runtime;
 use tollgate_load::{pinned, processors};
 use tollgate_mock::{Mock, Scenario as Answer};
 
-use crate::gateways::Gateway;
-
 /// The bench's side: a runtime, a mock provider, a folder.
 pub(crate) struct Apart {
     pub(crate) runtime: Runtime,
