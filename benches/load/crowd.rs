@@ -26,8 +26,8 @@ const ROUNDS: usize = 3;
 /// Memory is looked at so often.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long memory may take to come back: allocators wait whether it is wanted again.
-const SETTLE_MAX: Duration = Duration::from_secs(15);
-const SECONDS: u64 = 180;
+const SETTLE_MAX: Duration = Duration::from_secs(10);
+const SECONDS: u64 = 160;
 
 // The promises.
 const ADDED_P99_MS_MAX: f64 = 10.0;

@@ -1,5 +1,6 @@
 //! Spans as rows of the store.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,28 +9,36 @@ use tollgate_telemetry::export::{ExportError, SpanSink};
 use tollgate_telemetry::genai::attributes::PROJECT_ID;
 use tollgate_telemetry::{Key, Span, SpanKind, Status, Value};
 
+#[cfg(test)]
+mod tests;
+
 /// Writes spans to the store.
 pub(crate) struct StoreSink {
     store: Arc<dyn SpanStore>,
     service_name: String,
-    /// The resource of calls without a project.
-    resource: Arc<Pairs>,
+    resources: Resources,
 }
 
+/// What rows say of where they come from: made once for each project, and shared by its rows.
+struct Resources {
+    /// Of calls without a project.
+    own: Arc<Pairs>,
+    of_projects: HashMap<String, Arc<Pairs>>,
+}
+
+/// How many projects' resources are remembered; then it starts over.
+const PROJECTS_MAX: usize = 1_024;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 // === impl StoreSink ===
 
 impl StoreSink {
     pub(crate) fn new(store: Arc<dyn SpanStore>, service_name: String) -> Self {
-        let resource = Arc::new(vec![
-            ("service.name".into(), service_name.clone()),
-            ("service.version".into(), VERSION.to_owned()),
-        ]);
-        Self { store, service_name, resource }
+        let resources = Resources::new(&service_name);
+        Self { store, service_name, resources }
     }
 
-    fn row(&self, span: &Span) -> SpanRow {
+    fn row(&mut self, span: &Span) -> SpanRow {
         let (status, status_message) = match &span.status {
             Status::Unset => (StatusCode::Unset, String::new()),
             Status::Error(message) => (StatusCode::Error, message.clone()),
@@ -48,7 +57,7 @@ impl StoreSink {
                 SpanKind::Client => tollgate_store::SpanKind::Client,
             },
             service_name: self.service_name.clone(),
-            resource_attributes: self.resource(span),
+            resource_attributes: self.resources.of(span.attribute(PROJECT_ID)),
             scope_name: "tollgate".to_owned(),
             scope_version: VERSION.to_owned(),
             attributes: texts(&span.attributes),
@@ -75,13 +84,32 @@ impl StoreSink {
                 .collect(),
         }
     }
+}
+
+// === impl Resources ===
+
+impl Resources {
+    fn new(service_name: &str) -> Self {
+        let own = vec![
+            ("service.name".into(), service_name.to_owned()),
+            ("service.version".into(), VERSION.to_owned()),
+        ];
+        Self { own: Arc::new(own), of_projects: HashMap::new() }
+    }
 
     /// A call with a key is its project's: rows are scoped by what the resource says.
-    fn resource(&self, span: &Span) -> Arc<Pairs> {
-        let mut resource = Arc::clone(&self.resource);
-        if let Some(project) = span.attribute(PROJECT_ID) {
-            Arc::make_mut(&mut resource).push((PROJECT_ID.into(), project.to_text()));
+    fn of(&mut self, project: Option<&Value>) -> Arc<Pairs> {
+        let Some(project) = project.map(Value::to_text) else { return Arc::clone(&self.own) };
+        if let Some(known) = self.of_projects.get(&project) {
+            return Arc::clone(known);
         }
+        if self.of_projects.len() >= PROJECTS_MAX {
+            self.of_projects.clear();
+        }
+        let mut resource = (*self.own).clone();
+        resource.push((PROJECT_ID.into(), project.clone()));
+        let resource = Arc::new(resource);
+        self.of_projects.insert(project, Arc::clone(&resource));
         resource
     }
 }
