@@ -1,13 +1,13 @@
 //! The credential of an attempt: the target's own, or the caller's, in the place where the provider
 //! looks for it. The only code that touches one.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use pingora::Result;
 use tollgate_filters::request::{holds_ours, param_is_ours};
 use tollgate_providers::{AuthStyle, Provider};
 use tollgate_routing::{Credential, Target};
 
-use crate::proxy::respond::value;
+use crate::proxy::fields::{self, value};
 
 /// Headers that authenticate a caller somewhere; none of them goes to a managed target.
 const CALLER_CREDENTIALS: [&str; 9] = [
@@ -92,17 +92,11 @@ fn remove_all(headers: &mut HeaderMap) {
     remove_credentials(headers, |_| true);
 }
 
-/// Removes each of [`CALLER_CREDENTIALS`] of which a value is `wanted`. One look at each header: a
-/// request has fewer of them than there are such names.
+/// Removes each of [`CALLER_CREDENTIALS`] of which a value is `wanted`.
 fn remove_credentials(headers: &mut HeaderMap, wanted: impl Fn(&HeaderValue) -> bool) {
-    let named: Vec<HeaderName> = headers
-        .iter()
-        .filter(|(name, value)| CALLER_CREDENTIALS.contains(&name.as_str()) && wanted(value))
-        .map(|(name, _)| name.clone())
-        .collect();
-    for name in named {
-        headers.remove(name);
-    }
+    fields::remove(headers, |name, value| {
+        CALLER_CREDENTIALS.contains(&name.as_str()) && wanted(value)
+    });
 }
 
 /// The key that the caller's SDK sent, wherever its dialect has it.

@@ -15,6 +15,7 @@ mod downstream;
 mod error_while_proxy;
 mod fail_to_connect;
 mod fail_to_proxy;
+mod fields;
 mod local;
 mod logging;
 mod proxy_upstream_filter;

@@ -15,12 +15,9 @@ use tollgate_providers::endpoint::{Endpoint, Refusal};
 use tower::ServiceExt;
 
 use crate::proxy::ctx::{Ctx, HttpFacts, Routed};
+use crate::proxy::fields::{TRACEPARENT, TRACESTATE};
 use crate::proxy::watch::Watch;
 use crate::proxy::{Gateway, body, downstream, local, replay, respond};
-
-// Names that need not be parsed for each look.
-static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-pub(crate) static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// `true`: answered here. `false`: a plan is in the context.
 pub(crate) async fn run(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {

@@ -3,18 +3,19 @@
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use pingora::Result;
 use pingora::proxy::Session;
-use pingora::{ErrorType, OrErr, Result};
 use tollgate_filters::cache::CACHE_HEADER;
 use tollgate_filters::request::Rejection;
 use tollgate_providers::error_body::{ErrorBody, error_body};
 
 use crate::proxy::body::READ_PAUSE_MAX;
 use crate::proxy::ctx::Ctx;
+use crate::proxy::fields::{TRACEPARENT, value};
 use crate::proxy::{quota, route_header};
 
 /// The request's id, on every response.
-pub(crate) const REQUEST_ID: &str = "x-to11-request-id";
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-to11-request-id");
 /// What went wrong, in the one taxonomy.
 pub(crate) const ERROR_CODE: &str = "x-to11-error-code";
 /// Which provider it went wrong at.
@@ -22,9 +23,7 @@ pub(crate) const UPSTREAM_PROVIDER: &str = "x-to11-upstream-provider";
 /// Where the request went, for those who configured it so (`server.route_header`).
 pub(crate) const ROUTE: &str = "x-to11-route";
 
-/// Names that need not be parsed for each answer.
-static REQUEST_ID_NAME: HeaderName = HeaderName::from_static(REQUEST_ID);
-pub(crate) static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// A name that need not be parsed for each answer.
 static CACHE_NAME: HeaderName = HeaderName::from_static(CACHE_HEADER);
 /// What is wanted of a caller without a good key.
 const CHALLENGE: &str = "Bearer realm=\"tollgate\"";
@@ -150,7 +149,7 @@ pub(crate) fn head(status: StatusCode, fields: usize) -> Parts {
 /// A value that is no header value; ours always are.
 pub(crate) fn stamp(head: &mut Parts, ctx: &Ctx) -> Result<()> {
     let Parts { status, headers, .. } = head;
-    headers.insert(REQUEST_ID_NAME.clone(), value(ctx.id.as_str())?);
+    headers.insert(REQUEST_ID.clone(), value(ctx.id.as_str())?);
     headers.insert(TRACEPARENT.clone(), value(ctx.trace.traceparent(ctx.spans.http))?);
     if let Some(provider) = ctx.provider_name().filter(|_| status.as_u16() >= 400) {
         headers.insert(UPSTREAM_PROVIDER, value(provider)?);
@@ -170,15 +169,4 @@ pub(crate) fn stamp(head: &mut Parts, ctx: &Ctx) -> Result<()> {
         headers.insert(ROUTE, value(route)?);
     }
     Ok(())
-}
-
-/// What a field says.
-///
-/// # Errors
-/// Pingora's, for what no field can say.
-pub(crate) fn value(
-    text: impl TryInto<HeaderValue, Error: Into<http::Error>>,
-) -> Result<HeaderValue> {
-    let value = text.try_into().map_err(Into::<http::Error>::into);
-    value.or_err(ErrorType::InvalidHTTPHeader, "a field's value")
 }

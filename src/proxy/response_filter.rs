@@ -1,12 +1,12 @@
 //! The response head on its way to the caller.
 
 use http::response::Parts;
-use http::{HeaderName, HeaderValue, Version, header};
+use http::{HeaderValue, Version, header};
 use pingora::Result;
 use pingora::proxy::Session;
 
 use crate::proxy::ctx::Ctx;
-use crate::proxy::{quota, respond};
+use crate::proxy::{fields, quota, respond};
 
 /// What an upstream says to its own client, which is us.
 const NOT_FORWARDED: [&str; 7] = [
@@ -49,10 +49,10 @@ pub(crate) fn run(session: &Session, head: &mut Parts, ctx: &mut Ctx) -> Result<
     let Some(routed) = &ctx.routed else { return Ok(()) };
     let Some(current) = &routed.current else { return Ok(()) };
     if let Some(variant) = &current.attempt.variant {
-        head.headers.insert(VARIANT, respond::value(&*variant.name)?);
+        head.headers.insert(VARIANT, fields::value(&*variant.name)?);
     }
     if !current.dropped.is_empty() {
-        head.headers.insert(DROPPED_PARAMS, respond::value(current.dropped.join(","))?);
+        head.headers.insert(DROPPED_PARAMS, fields::value(current.dropped.join(","))?);
     }
     if current.responding.as_ref().is_some_and(|r| r.pipeline.may_be_redacted()) {
         for name in OF_THE_BODY {
@@ -89,17 +89,13 @@ fn keep(head: &Parts, ctx: &mut Ctx) {
 
 /// Takes off what was said to us alone. What is ours to say, an upstream cannot: be it another
 /// tollgate, or somebody who plays one. And what it says of our account is not what a caller may use
-/// who is `limited`. One look at each header: they are fewer than the names.
+/// who is `limited`.
 fn remove_not_forwarded(head: &mut Parts, limited: bool) {
-    let not_forwarded = |name: &&HeaderName| {
+    fields::remove(&mut head.headers, |name, _| {
         name.as_str().starts_with("x-to11-")
             || NOT_FORWARDED.contains(&name.as_str())
             || (limited && quota::is_field(name))
-    };
-    let named: Vec<_> = head.headers.keys().filter(not_forwarded).cloned().collect();
-    for name in named {
-        head.headers.remove(name);
-    }
+    });
 }
 
 /// An upstream that echoes our key must not hand it to the caller.
@@ -107,13 +103,6 @@ fn remove_credentials(head: &mut Parts, ctx: &Ctx) {
     let target = ctx.routed.as_ref().and_then(|r| r.current.as_ref()).map(|c| &c.attempt.target);
     let Some(secret) = target.and_then(|target| target.credential.managed()) else { return };
     let secret = secret.expose().as_bytes();
-    let echoes: Vec<_> = head
-        .headers
-        .iter()
-        .filter(|(_, value)| memchr::memmem::find(value.as_bytes(), secret).is_some())
-        .map(|(name, _)| name.clone())
-        .collect();
-    for name in echoes {
-        head.headers.remove(name);
-    }
+    let echoes = |value: &HeaderValue| memchr::memmem::find(value.as_bytes(), secret).is_some();
+    fields::remove(&mut head.headers, |_, value| echoes(value));
 }

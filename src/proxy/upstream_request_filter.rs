@@ -9,8 +9,7 @@ use tollgate_providers::{Dialect, Provider};
 
 use crate::proxy::credential;
 use crate::proxy::ctx::Ctx;
-use crate::proxy::request_filter::TRACESTATE;
-use crate::proxy::respond::{TRACEPARENT, value};
+use crate::proxy::fields::{self, TRACEPARENT, TRACESTATE, value};
 
 /// Headers of the caller's that no upstream gets, whoever holds the key.
 const OWN_HEADERS: [&str; 4] =
@@ -77,29 +76,16 @@ pub(crate) fn run(upstream: &mut Parts, ctx: &Ctx) -> Result<()> {
 /// `x-to11-*` and their like are between the caller and us, and so is what the caller's client sends to
 /// whoever it is connected to.
 fn remove_own_headers(headers: &mut HeaderMap) {
-    let own: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| {
-            let name = name.as_str();
-            name.starts_with("x-to11-") || OWN_HEADERS.contains(&name)
-        })
-        .cloned()
-        .collect();
-    for name in own {
-        headers.remove(name);
-    }
+    fields::remove(headers, |name, _| {
+        name.as_str().starts_with("x-to11-") || OWN_HEADERS.contains(&name.as_str())
+    });
 }
 
 /// What only the API of the caller's dialect understands: versions, betas, an SDK's own telemetry.
 fn remove_dialect_headers(headers: &mut HeaderMap) {
-    let foreign: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| FOREIGN_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix)))
-        .cloned()
-        .collect();
-    for name in foreign {
-        headers.remove(name);
-    }
+    fields::remove(headers, |name, _| {
+        FOREIGN_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
+    });
 }
 
 fn host(provider: &Provider) -> String {
