@@ -7,9 +7,9 @@ use tollgate_mock::{Fault, Scenario};
 use crate::client::post;
 use crate::harness::{World, attribute, trace_id, traceparent};
 
-#[path = "../../examples/own_gateway/notice.rs"]
+#[path = "../../docs/own_gateway/notice.rs"]
 mod notice;
-#[path = "../../examples/own_gateway/project.rs"]
+#[path = "../../docs/own_gateway/project.rs"]
 mod project;
 
 const CHAT: &str = "/v1/chat/completions";
@@ -100,8 +100,8 @@ fn the_page_shows_the_example_as_it_is() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(root.join("docs/write-a-layer.md")).unwrap();
     for file in ["main.rs", "project.rs", "notice.rs"] {
-        let code = std::fs::read_to_string(root.join("examples/own_gateway").join(file)).unwrap();
+        let code = std::fs::read_to_string(root.join("docs/own_gateway").join(file)).unwrap();
         let (_, code) = code.split_once("\n\n").unwrap();
-        assert!(page.contains(code.trim()), "copy examples/own_gateway/{file} into the page again");
+        assert!(page.contains(code.trim()), "copy docs/own_gateway/{file} into the page again");
     }
 }
