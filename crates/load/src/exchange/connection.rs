@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tollgate_http1::{Body, parse};
@@ -76,37 +76,43 @@ impl Connection {
 
     /// What is there next of the answer.
     async fn read(
-        &self,
+        &mut self,
         answer: &mut Answer,
         sent: Instant,
         patience: &mut Pin<&mut Sleep>,
     ) -> Result<(), Broken> {
         // Moved once it has passed, not with each read.
         let since = tokio::time::Instant::now();
-        loop {
-            let read = MEMORY.with_borrow_mut(|memory| match self.stream.try_read(memory) {
-                Ok(read) => Ok(answer.take(memory.get(..read).unwrap_or_default(), sent)),
-                Err(error) => Err(error.kind()),
-            });
-            match read {
-                Ok(taken) => return taken,
-                Err(io::ErrorKind::WouldBlock) => {}
-                Err(_) => return Err(Broken::Lost),
+        poll_fn(|cx| {
+            if let Poll::Ready(read) = self.poll_read(answer, sent, cx) {
+                return Poll::Ready(read);
             }
-            poll_fn(|cx| {
-                if self.stream.poll_read_ready(cx).is_ready() {
-                    return Poll::Ready(Ok(()));
+            while patience.as_mut().poll(cx).is_ready() {
+                if since.elapsed() >= PATIENCE {
+                    return Poll::Ready(Err(Broken::TimedOut));
                 }
-                while patience.as_mut().poll(cx).is_ready() {
-                    if since.elapsed() >= PATIENCE {
-                        return Poll::Ready(Err(Broken::TimedOut));
-                    }
-                    patience.as_mut().reset(since + PATIENCE);
-                }
-                Poll::Pending
+                patience.as_mut().reset(since + PATIENCE);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// One call of the system's for what is there: a read that did not fill its buffer is not tried again.
+    fn poll_read(
+        &mut self,
+        answer: &mut Answer,
+        sent: Instant,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Broken>> {
+        MEMORY.with_borrow_mut(|memory| {
+            let mut buffer = ReadBuf::new(memory);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            Poll::Ready(match read {
+                Ok(()) => answer.take(buffer.filled(), sent),
+                Err(_) => Err(Broken::Lost),
             })
-            .await?;
-        }
+        })
     }
 }
 
