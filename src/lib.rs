@@ -9,6 +9,7 @@ pub mod gateway;
 mod intake;
 mod keys;
 mod limits;
+mod memory;
 mod observe;
 mod own;
 mod proxy;

@@ -35,7 +35,6 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::{Sleep, sleep_until};
 
-use crate::proxy::beat;
 use crate::proxy::respond::ERROR_CODE;
 use crate::proxy::watch::Watch;
 
@@ -63,7 +62,6 @@ struct Watched {
 
 /// Puts a [`Watched`] in the place of the caller's session.
 pub(crate) fn install(session: &mut Session, watch: Arc<Watch>) -> Installed {
-    beat::start();
     let slot = Slot::default();
     let inner = take(session);
     let timer = Box::pin(sleep_until(watch.far_future()));

@@ -17,13 +17,14 @@ use tower::ServiceExt;
 use crate::proxy::ctx::{Ctx, HttpFacts, Routed};
 use crate::proxy::fields::{TRACEPARENT, TRACESTATE};
 use crate::proxy::watch::Watch;
-use crate::proxy::{Gateway, body, downstream, local, replay, respond};
+use crate::proxy::{Gateway, beat, body, downstream, local, replay, respond};
 
 /// `true`: answered here. `false`: a plan is in the context.
 pub(crate) async fn run(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
     describe(session, ctx);
     match decide(gateway, session, ctx).await? {
         Ok(Some(forward)) => {
+            beat::on_request(&gateway.shared.lasting.in_flight);
             accept(session, ctx, *forward);
             Ok(false)
         }

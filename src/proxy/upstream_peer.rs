@@ -24,6 +24,10 @@ pub(crate) const UNSUITED: &str = "Unsuited";
 const UPLOAD_RATE_MIN: u64 = 64 * 1024;
 /// How long an idle upstream connection is kept.
 const POOL_IDLE: Duration = Duration::from_secs(60);
+/// The same of a connection that was wanted while more than these requests were in flight: so many idle ones are not
+/// wanted again, and hold memory and files here and there.
+const CROWD_REQUESTS: usize = 128;
+const CROWD_POOL_IDLE: Duration = Duration::from_secs(5);
 
 /// Waits out the backoff unless the caller leaves, then names the peer.
 pub(crate) async fn run(
@@ -73,7 +77,8 @@ pub(crate) async fn run(
         match gateway.shared.resolver.resolve(&url.host, url.port).await {
             Ok(address) => {
                 let left = target.deadlines.total.saturating_sub(started.at.elapsed());
-                return peer(snapshot, &target, address, routed.body.len(), left);
+                let in_flight = gateway.shared.lasting.in_flight.count();
+                return peer(snapshot, &target, address, routed.body.len(), left, in_flight);
             }
             Err(error) => {
                 let error = AttemptError {
@@ -131,6 +136,7 @@ fn peer(
     address: std::net::SocketAddr,
     body_bytes: usize,
     left: Duration,
+    in_flight: usize,
 ) -> Result<Box<HttpPeer>> {
     let provider = &target.provider;
     let url = &provider.base_url;
@@ -150,7 +156,8 @@ fn peer(
     let connect = deadlines.connect.min(left);
     options.connection_timeout = Some(connect);
     options.total_connection_timeout = Some(connect);
-    options.idle_timeout = Some(POOL_IDLE);
+    let is_crowd = in_flight > CROWD_REQUESTS;
+    options.idle_timeout = Some(if is_crowd { CROWD_POOL_IDLE } else { POOL_IDLE });
     // Reading is watched by our own deadlines, which know what kind of silence it is.
     options.read_timeout = None;
     options.write_timeout = Some(deadlines.head + upload_time(body_bytes));

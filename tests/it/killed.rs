@@ -27,14 +27,14 @@ const SPANS_OF_EXPORT: u64 = 20;
 const ALIVE_MS_MAX: u64 = 600;
 
 /// The gateway as a process.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 /// What the clients were told: span id and project by trace.
 type Acknowledged = BTreeMap<String, (String, String)>;
 
 impl Process {
-    /// Starts it and waits until the collector answers.
-    fn start(config: &Path, http_port: u16) -> Self {
+    /// Starts it and waits until it listens at `port`.
+    pub(crate) fn start(config: &Path, port: u16) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
             .args(["serve", "-c"])
             .arg(config)
@@ -44,11 +44,15 @@ impl Process {
             .spawn()
             .unwrap();
         let mut process = Self(child);
-        until("the collector comes up", || {
+        until("the gateway comes up", || {
             assert!(process.0.try_wait().unwrap().is_none(), "the gateway has ended by itself");
-            TcpStream::connect(("127.0.0.1", http_port)).is_ok()
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
         process
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
     }
 
     /// SIGKILL.

@@ -44,6 +44,7 @@ mod killed_queue;
 mod limits;
 mod limits_shared;
 mod logs;
+mod memory;
 mod metrics;
 mod otlp_backend;
 mod outage;

@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
+use tokio::runtime::{self, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use super::failure::Place;
 use super::insert::Shortener;
@@ -17,6 +20,8 @@ const GROUP_SPANS_MAX: usize = 8192;
 /// an answer goes first, and what waits here is written some milliseconds later.
 #[cfg(target_os = "linux")]
 const GIVES_WAY: i32 = 10;
+/// So long without work, and the thread lets go of the pages that it keeps only to be quick.
+const RESTS_AFTER: Duration = Duration::from_secs(2);
 
 /// The way to the writing thread.
 pub(super) struct Writer {
@@ -55,6 +60,8 @@ struct Thread {
     connection: Connection,
     place: Arc<Place>,
     queue: mpsc::Receiver<Job>,
+    /// For waiting with an end.
+    clock: Runtime,
     shortener: Shortener,
 }
 
@@ -77,7 +84,9 @@ impl Writer {
         let (sender, queue) = mpsc::channel(queue_inserts_max);
         let failed = Arc::clone(&place);
         let shortener = Shortener::open(&connection).map_err(|error| place.failure(&error))?;
-        let thread = Thread { connection, place, queue, shortener };
+        let clock = runtime::Builder::new_current_thread().enable_time().build();
+        let clock = clock.map_err(|error| failed.unusable(&error))?;
+        let thread = Thread { connection, place, queue, clock, shortener };
         thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
@@ -127,7 +136,7 @@ impl Writer {
 
 impl Thread {
     fn run(mut self) {
-        let mut next = self.queue.blocking_recv();
+        let mut next = self.wait();
         while let Some(job) = next.take() {
             match job {
                 Job::Insert(first) => next = self.insert_group(first),
@@ -139,7 +148,7 @@ impl Thread {
                 }
             }
             if next.is_none() {
-                next = self.queue.blocking_recv();
+                next = self.wait();
             }
         }
         let tidied =
@@ -147,6 +156,18 @@ impl Thread {
         if let Err(error) = tidied {
             tracing::warn!(%error, "the span database was left with its log, which is harmless");
         }
+    }
+
+    /// The next job; none once the queue is closed.
+    fn wait(&mut self) -> Option<Job> {
+        let (clock, queue) = (&self.clock, &mut self.queue);
+        if let Ok(job) = clock.block_on(async { timeout(RESTS_AFTER, queue.recv()).await }) {
+            return job;
+        }
+        if let Err(error) = self.connection.execute_batch("PRAGMA shrink_memory") {
+            tracing::debug!(%error, "the span database keeps its pages in memory");
+        }
+        self.queue.blocking_recv()
     }
 
     /// Writes `first` and what waits behind it; returns the job that did not belong.
