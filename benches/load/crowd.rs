@@ -20,11 +20,16 @@ const EVENT_GAP_MS: u64 = 100;
 const STREAM: Duration = Duration::from_millis(STREAM_EVENTS as u64 * EVENT_GAP_MS);
 /// As long as a stream takes, streams only begin; so long after that as many begin as end.
 const FULL: Duration = Duration::from_secs(4);
+/// Before them come some thousand short streams, so many at a time.
+const WARM_CONNECTIONS: usize = 100;
+const WARM: Duration = Duration::from_secs(4);
 /// Streams that may come before those before them have ended.
 const SPARE: usize = 1_000;
 const ROUNDS: usize = 3;
 /// Memory is looked at so often.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// After the short streams, by when a gateway has put away what it need not keep.
+const SETTLED: Duration = Duration::from_secs(4);
 /// How long memory may take to come back: allocators wait whether it is wanted again.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
 const SECONDS: u64 = 160;
@@ -72,6 +77,14 @@ pub(crate) fn run(streams: usize, progress: &dyn Fn(&str)) -> Result<Option<Told
     )
 }
 
+/// Keeps the bench's own processor from falling asleep: over loopback it is whoever sends that wakes whoever reads, so
+/// that a gateway would pay for it, and the reader would be late.
+async fn stay_awake() {
+    loop {
+        tokio::task::yield_now().await;
+    }
+}
+
 struct Crowd<'c> {
     apart: &'c Apart,
     streams: usize,
@@ -96,13 +109,14 @@ impl Crowd<'_> {
         Ok(())
     }
 
-    /// A few short streams, so that what a gateway sets up once is not laid on the streams; what it uses then.
+    /// Short streams, so that what a gateway sets up once (the store's pages, pooled connections) is not laid on the
+    /// crowd; what it uses then.
     async fn warm(&self, gateway: &Gateway) -> Result<Used, String> {
         let plan = Plan {
             arrivals: Arrivals::Closed,
-            connections: 16,
+            connections: WARM_CONNECTIONS,
             warm_up: Duration::ZERO,
-            duration: Duration::from_millis(500),
+            duration: WARM,
             seed: 1,
         };
         let target = gateway.target(scenarios::CHAT, scenarios::chat("mock-brief", true, 400));
@@ -110,7 +124,7 @@ impl Crowd<'_> {
         if warm.requests == 0 {
             return Err(format!("{NAME}: {} answers nothing: {:?}", gateway.name, warm.failures));
         }
-        tokio::time::sleep(LOOK_EVERY * 2).await;
+        tokio::time::sleep(SETTLED).await;
         Ok(gateway.tree().map(|tree| tree.used()).unwrap_or_default())
     }
 
@@ -130,15 +144,16 @@ impl Crowd<'_> {
         let used = || gateway.tree().map(|tree| tree.used()).unwrap_or_default();
         let before = used();
         let load = Load { target: target.await?, plan };
-        let running = tollgate_load::run(&load);
-        tokio::pin!(running);
+        let awake = tokio::spawn(stay_awake());
+        let mut running = tokio::spawn(async move { tollgate_load::run(&load).await });
         let mut rss_peak = 0;
         let measured = loop {
             tokio::select! {
-                measured = &mut running => break measured,
+                measured = &mut running => break measured.map_err(|error| error.to_string())?,
                 () = tokio::time::sleep(LOOK_EVERY) => rss_peak = rss_peak.max(used().rss_bytes),
             }
         };
+        awake.abort();
         let ended = Instant::now();
         let bound = at_work.rss_bytes as f64 * BACK_MAX;
         while used().rss_bytes as f64 > bound && ended.elapsed() < SETTLE_MAX {
