@@ -21,7 +21,7 @@ const GROUP_SPANS_MAX: usize = 8192;
 #[cfg(target_os = "linux")]
 const GIVES_WAY: i32 = 10;
 /// So long without work, and the thread lets go of the pages that it keeps only to be quick.
-const RESTS_AFTER: Duration = Duration::from_secs(2);
+pub(super) const RESTS_AFTER: Duration = Duration::from_secs(2);
 
 /// The way to the writing thread.
 pub(super) struct Writer {

@@ -8,6 +8,7 @@ use rusqlite::types::Value;
 
 use super::super::packing::Unpacker;
 use super::super::retention::SLICE_SPANS;
+use super::super::writer::RESTS_AFTER;
 use super::super::{Sqlite, SqliteSettings};
 use super::{Fixture, START_NS, at, failed, llm_row, pairs, row, trace_id, with};
 use crate::{
@@ -246,4 +247,13 @@ async fn more_than_one_slice_is_dropped_and_zero_days_drop_nothing() {
     let for_ever = Fixture::with(SqliteSettings { retention_days: 0, ..SqliteSettings::default() });
     for_ever.insert(vec![row(1, 0)]).await;
     assert_eq!(for_ever.store.prune(i64::MAX).await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_writer_that_rested_writes_on() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.insert(vec![row(1, 0)]).await, 1);
+    tokio::time::sleep(RESTS_AFTER + RESTS_AFTER / 4).await;
+    assert_eq!(fixture.insert(vec![row(1, 1)]).await, 1);
+    assert_eq!(fixture.store.trace(&trace_id(1)).await.unwrap().len(), 2);
 }

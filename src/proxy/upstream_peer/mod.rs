@@ -17,6 +17,9 @@ use crate::proxy::attempt;
 use crate::proxy::ctx::{AttemptError, Ctx, Routed};
 use crate::proxy::quota::{self, Limited};
 
+#[cfg(test)]
+mod tests;
+
 /// The error of a request that no target can take.
 pub(crate) const UNSUITED: &str = "Unsuited";
 
@@ -156,8 +159,7 @@ fn peer(
     let connect = deadlines.connect.min(left);
     options.connection_timeout = Some(connect);
     options.total_connection_timeout = Some(connect);
-    let is_crowd = in_flight > CROWD_REQUESTS;
-    options.idle_timeout = Some(if is_crowd { CROWD_POOL_IDLE } else { POOL_IDLE });
+    options.idle_timeout = Some(idle_max(in_flight));
     // Reading is watched by our own deadlines, which know what kind of silence it is.
     options.read_timeout = None;
     options.write_timeout = Some(deadlines.head + upload_time(body_bytes));
@@ -167,6 +169,11 @@ fn peer(
         options.ca = authority.map(|authority| Arc::clone(&authority.certificates));
     }
     Ok(Box::new(peer))
+}
+
+/// How long a connection is kept that was wanted while so many requests were in flight.
+const fn idle_max(in_flight: usize) -> Duration {
+    if in_flight > CROWD_REQUESTS { CROWD_POOL_IDLE } else { POOL_IDLE }
 }
 
 /// How long the slowest upstream that is put up with takes to read a body.
