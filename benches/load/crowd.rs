@@ -32,7 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const SETTLED: Duration = Duration::from_secs(4);
 /// How long memory may take to come back: allocators wait whether it is wanted again.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
-const SECONDS: u64 = 160;
+const SECONDS: u64 = 185;
 
 // The promises.
 const ADDED_P99_MS_MAX: f64 = 10.0;
