@@ -7,10 +7,12 @@
 mod body;
 mod framing;
 mod head;
+mod read;
 
 pub use body::{Body, LINE_BYTES_MAX};
 pub use framing::Framing;
 pub use head::{FIELDS_MAX, Fields, HEAD_BYTES_MAX, Head, parse};
+pub use read::poll_read;
 
 /// What makes an answer unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,30 +1,22 @@
 //! A connection of the generator's, which has to cost less than what is measured: one task, one read
 //! for what is there, no timer for each.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
-use tollgate_http1::{Body, parse};
+use tollgate_http1::{Body, parse, poll_read};
 
 use super::{Broken, Seen, Target};
 
 /// How long a connection may take to open, and an answer to get on.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The most that is read at once.
-const READ_BYTES_MAX: usize = 64 * 1024;
-
-thread_local! {
-    static MEMORY: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES_MAX].into());
-}
-
 /// A connection that is kept.
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -84,8 +76,10 @@ impl Connection {
         // Moved once it has passed, not with each read.
         let since = tokio::time::Instant::now();
         poll_fn(|cx| {
-            if let Poll::Ready(read) = self.poll_read(answer, sent, cx) {
-                return Poll::Ready(read);
+            // One call of the system's for what is there: a read that did not fill its memory is not tried again.
+            let read = poll_read(&mut self.stream, cx, |bytes| answer.take(bytes, sent));
+            if let Poll::Ready(read) = read {
+                return Poll::Ready(read.map_err(|_| Broken::Lost).flatten());
             }
             while patience.as_mut().poll(cx).is_ready() {
                 if since.elapsed() >= PATIENCE {
@@ -96,23 +90,6 @@ impl Connection {
             Poll::Pending
         })
         .await
-    }
-
-    /// One call of the system's for what is there: a read that did not fill its buffer is not tried again.
-    fn poll_read(
-        &mut self,
-        answer: &mut Answer,
-        sent: Instant,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Broken>> {
-        MEMORY.with_borrow_mut(|memory| {
-            let mut buffer = ReadBuf::new(memory);
-            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
-            Poll::Ready(match read {
-                Ok(()) => answer.take(buffer.filled(), sent),
-                Err(_) => Err(Broken::Lost),
-            })
-        })
     }
 }
 

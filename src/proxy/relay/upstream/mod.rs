@@ -3,7 +3,7 @@
 //! What is read goes through one buffer that all streams of a worker share, since each needs it only
 //! while it reads. A stream that waits keeps none.
 
-mod read;
+mod keep;
 mod write;
 
 use std::future::poll_fn;
@@ -16,8 +16,9 @@ use http::response::Parts;
 use pingora::http::{RequestHeader, ResponseHeader, header_value_from_raw};
 use pingora::protocols::Stream;
 use pingora::{Error, ErrorType, OrErr, Result, RetryType};
-use tollgate_http1::{Body, Framing, Head, Malformed};
+use tollgate_http1::{Body, Framing, Head, Malformed, poll_read};
 
+use self::keep::keep;
 use self::write::Writing;
 use super::wait::Batch;
 use crate::proxy::respond;
@@ -117,7 +118,7 @@ impl Upstream {
                 }
             }
             let unread = &mut self.unread;
-            let read = read::poll(&mut self.stream, cx, |bytes| append(unread, bytes));
+            let read = poll_read(&mut self.stream, cx, |bytes| append(unread, bytes));
             match read {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(true)) => {}
@@ -133,8 +134,7 @@ impl Upstream {
         while batch.has_room() {
             let gathered = if self.unread.is_empty() {
                 let (body, keeps) = (&mut self.body, &mut self.keeps);
-                let read =
-                    read::poll(&mut self.stream, cx, |bytes| copy(body, keeps, bytes, batch));
+                let read = poll_read(&mut self.stream, cx, |bytes| copy(body, keeps, bytes, batch));
                 match read {
                     Poll::Pending => {
                         batch.exhausted = true;
@@ -208,7 +208,7 @@ fn copy(body: &mut Body, keeps: &mut bool, mut bytes: &[u8], batch: &mut Batch) 
         break next;
     };
     if let Some(only) = before {
-        batch.add(read::keep(only));
+        batch.add(keep(only));
     }
     *keeps &= bytes.is_empty();
     read.map(drop).map_err(malformed)
