@@ -8,6 +8,7 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
+use tollgate_filters::response::Pipeline;
 
 use super::upstream::Upstream;
 use super::wait;
@@ -54,9 +55,16 @@ pub(super) async fn pass(
 }
 
 fn is_stream(ctx: &Ctx) -> bool {
-    let current = ctx.routed.as_ref().and_then(|routed| routed.current.as_ref());
-    let responding = current.and_then(|current| current.responding.as_ref());
-    responding.is_some_and(|responding| responding.pipeline.is_stream())
+    pipeline(ctx).is_some_and(Pipeline::is_stream)
+}
+
+fn is_stream_with_content(ctx: &Ctx) -> bool {
+    pipeline(ctx).is_some_and(|pipeline| pipeline.is_stream() && pipeline.has_content())
+}
+
+fn pipeline(ctx: &Ctx) -> Option<&Pipeline> {
+    let current = ctx.routed.as_ref()?.current.as_ref()?;
+    current.responding.as_ref().map(|responding| &responding.pipeline)
 }
 
 async fn relay(
@@ -77,6 +85,7 @@ async fn relay(
             let at_once = write(downstream, ctx, Some(body), ends).await?;
             pace.listening = batch.exhausted && at_once;
         }
+        pace.takes_turns = pace.takes_turns || is_stream_with_content(ctx);
         filtered?;
         if let Some(error) = batch.failed {
             return fail(downstream, error).await;

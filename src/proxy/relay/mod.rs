@@ -9,6 +9,7 @@
 mod body;
 mod head;
 mod request;
+mod turn;
 mod upstream;
 mod wait;
 

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use bytes::Bytes;
 use pingora::protocols::http::ServerSession;
@@ -10,6 +10,7 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Sleep;
 
+use super::turn;
 use super::upstream::Upstream;
 use crate::proxy::watch::Watch;
 
@@ -24,6 +25,9 @@ pub(super) struct Pace {
     /// The upstream had nothing a moment ago, and this task has not been away since: it is not asked
     /// before it calls.
     pub(super) listening: bool,
+    /// The first content has left: what follows takes its turn.
+    pub(super) takes_turns: bool,
+    waits: bool,
     /// Batches so far.
     batches: u32,
 }
@@ -66,6 +70,9 @@ pub(super) async fn next(
     let mut batch = Batch::default();
     poll_fn(|cx| {
         if !std::mem::take(&mut pace.listening) {
+            if pace.takes_turns {
+                ready!(turn::poll(&mut pace.waits, cx));
+            }
             upstream.gather(&mut batch, cx);
             if (batch.is_nothing() || pace.is_callers_turn())
                 && let Poll::Ready(over) = caller.as_mut().poll(cx)
