@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tollgate_load::{pinned, processors};
 use tollgate_mock::{Mock, Scenario as Answer};
 
@@ -37,16 +37,29 @@ pub(crate) fn run<T>(
     else {
         return Ok(None);
     };
-    let working = || work(&Apart::new(*gateway_on, answers)?);
+    let working = || work(&Apart::new(*gateway_on, others.len(), answers)?);
     pinned(others, working).map_err(|error| error.to_string())?.map(Some)
+}
+
+/// On one processor, the runtime that has one queue, and is fair therefore: in the other one a worker sets aside what
+/// is beyond 256 tasks, and comes back to that only now and then, so that requests would leave late.
+fn runtime(processors: usize) -> std::io::Result<Runtime> {
+    match processors {
+        1 => Builder::new_current_thread().enable_all().build(),
+        _ => Runtime::new(),
+    }
 }
 
 // === impl Apart ===
 
 impl Apart {
-    fn new(gateway_on: usize, answers: Vec<(&'static str, Answer)>) -> Result<Self, String> {
+    fn new(
+        gateway_on: usize,
+        others: usize,
+        answers: Vec<(&'static str, Answer)>,
+    ) -> Result<Self, String> {
         let folder = TempDir::new().map_err(|error| error.to_string())?;
-        let runtime = Runtime::new().map_err(|error| error.to_string())?;
+        let runtime = runtime(others).map_err(|error| error.to_string())?;
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let mock = runtime.block_on(Mock::start(any_port)).map_err(|error| error.to_string())?;
         mock.keep_log(0);
