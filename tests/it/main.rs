@@ -68,5 +68,6 @@ mod tool_links;
 mod transcriptions;
 mod translate;
 mod truth;
+mod turns;
 mod upstream_errors;
 mod usage;

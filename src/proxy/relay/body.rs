@@ -81,11 +81,12 @@ async fn relay(
         let mut batch = wait::next(downstream, upstream, &watch, &mut timer, &mut pace).await?;
         let (body, filtered) = filter(&mut batch, ctx, &watch);
         let ends = batch.ended && filtered.is_ok();
+        pace.listening = batch.exhausted;
         if !body.is_empty() || ends {
             let at_once = write(downstream, ctx, Some(body), ends).await?;
-            pace.listening = batch.exhausted && at_once;
+            pace.listening &= at_once;
+            pace.takes_turns = pace.takes_turns || is_stream_with_content(ctx);
         }
-        pace.takes_turns = pace.takes_turns || is_stream_with_content(ctx);
         filtered?;
         if let Some(error) = batch.failed {
             return fail(downstream, error).await;

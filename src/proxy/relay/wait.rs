@@ -10,7 +10,7 @@ use pingora::proxy::Session;
 use pingora::{Error, ErrorType, Result};
 use tokio::time::Sleep;
 
-use super::turn;
+use super::turn::{self, Ticket};
 use super::upstream::Upstream;
 use crate::proxy::watch::Watch;
 
@@ -27,7 +27,7 @@ pub(super) struct Pace {
     pub(super) listening: bool,
     /// The first content has left: what follows takes its turn.
     pub(super) takes_turns: bool,
-    waits: bool,
+    ticket: Option<Ticket>,
     /// Batches so far.
     batches: u32,
 }
@@ -71,7 +71,7 @@ pub(super) async fn next(
     poll_fn(|cx| {
         if !std::mem::take(&mut pace.listening) {
             if pace.takes_turns {
-                ready!(turn::poll(&mut pace.waits, cx));
+                ready!(turn::poll(&mut pace.ticket, cx));
             }
             upstream.gather(&mut batch, cx);
             if (batch.is_nothing() || pace.is_callers_turn())

@@ -4,7 +4,8 @@
 //! each, a call that begins would stand behind all of them, and four times: its request, the connection,
 //! the answer's head, the first content. Nothing is waited for as that last one is. So a worker passes on
 //! a turn of events and looks then what else there is to do; events beyond the turn wait for the next one,
-//! in order. A stream takes part in this once its first content has left.
+//! in order, and so do what its caller and its deadlines have to say. A stream takes part in this once its
+//! first content has left.
 
 #[cfg(test)]
 mod tests;
@@ -18,70 +19,59 @@ use tokio::task::yield_now;
 
 /// Events of one turn.
 const TURN_EVENTS: usize = 32;
-/// Where many wait, a turn is longer: one in so many of them is passed on.
-const TURN_SHARE: usize = 128;
-
-/// Where so many of some sixty tasks were events, more of them may be ready, with a call that begins behind
-/// them, as after a pause of the processor: the next turn waits until they have been looked at, so often.
-const LOOK_EVENTS: usize = 48;
-const LOOKS_MAX: usize = 64;
+/// Where many wait, a turn is longer: one in so many of them is passed on, so that no event waits for
+/// many more turns than these, whatever else a worker has to do.
+const TURN_SHARE: usize = 16;
 
 thread_local! {
     static TURNS: RefCell<Turns> = RefCell::default();
 }
+
+/// The place of an event among those that had to wait on its worker.
+#[derive(Debug)]
+pub(super) struct Ticket(u64);
 
 /// The events of one worker.
 #[derive(Debug, Default)]
 struct Turns {
     /// Passed on in this turn.
     passed: usize,
-    /// In the order in which they came. A stream that something else woke meanwhile is still here, and is
-    /// woken once for nothing.
+    /// In the order in which they came.
     waiting: VecDeque<Waker>,
+    /// Those that have waited: all tickets below have had their turn.
+    had_turn: u64,
 }
 
-/// Clears what a runtime leaves behind that ends in the middle of a turn.
+/// Lets all that wait go on where a runtime ends in the middle of a turn.
 struct Clear;
 
-/// Ready when the task of `cx` may pass an event on. `waits`: it was told to wait, and whatever wakes it
-/// is taken for its turn.
-pub(super) fn poll(waits: &mut bool, cx: &Context<'_>) -> Poll<()> {
-    if std::mem::take(waits) {
-        return Poll::Ready(());
-    }
-    TURNS.with_borrow_mut(|turns| {
-        if turns.passed < TURN_EVENTS {
-            turns.passed += 1;
-            if turns.passed == TURN_EVENTS {
-                turns.end_later();
-            }
-            return Poll::Ready(());
+/// Ready when the task of `cx` may pass an event on. `ticket` is its place where it was told to wait.
+pub(super) fn poll(ticket: &mut Option<Ticket>, cx: &Context<'_>) -> Poll<()> {
+    let turn = TURNS.with_borrow_mut(|turns| turns.poll(ticket, cx));
+    turn.map(|ends_turn| {
+        if ends_turn {
+            end_later();
         }
-        *waits = true;
-        turns.waiting.push_back(cx.waker().clone());
-        Poll::Pending
     })
 }
 
-/// Begins a turn whenever all else that was ready has been done, until one has room to spare.
-async fn take_turns() {
-    let _clear = Clear;
-    loop {
-        rest().await;
-        if TURNS.with_borrow_mut(Turns::begin) {
-            return;
+/// Where workers take tasks from each other there are no turns, for a waker would be in one worker's queue
+/// and its task at another.
+fn end_later() {
+    match Handle::try_current() {
+        Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread => {
+            runtime.spawn(take_turns(Clear));
         }
+        _ => TURNS.with_borrow_mut(|turns| turns.passed = 0),
     }
 }
 
-/// Returns once no other task is ready, or nearly all that were are events.
-async fn rest() {
-    let waiting = || TURNS.with_borrow(|turns| turns.waiting.len());
-    for _ in 0..LOOKS_MAX {
-        let before = waiting();
-        // Returns after some sixty tasks if not before, when sockets have been looked at again.
+/// Begins a turn whenever all else that was ready has been done, until one has room to spare.
+async fn take_turns(_clear: Clear) {
+    loop {
+        // Comes back behind everything that is ready once sockets have been looked at again.
         yield_now().await;
-        if waiting() < before + LOOK_EVENTS {
+        if TURNS.with_borrow_mut(Turns::begin) {
             return;
         }
     }
@@ -90,14 +80,24 @@ async fn rest() {
 // === impl Turns ===
 
 impl Turns {
-    /// Where workers take tasks from each other there are no turns, for a waker would be in one worker's
-    /// queue and its task at another.
-    fn end_later(&mut self) {
-        match Handle::try_current() {
-            Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread => {
-                runtime.spawn(take_turns());
+    /// `true`: this was the last event of a turn.
+    fn poll(&mut self, ticket: &mut Option<Ticket>, cx: &Context<'_>) -> Poll<bool> {
+        match ticket.take() {
+            Some(Ticket(place)) if place < self.had_turn => Poll::Ready(false),
+            // Woken by something else.
+            Some(early) => {
+                *ticket = Some(early);
+                Poll::Pending
             }
-            _ => self.passed = 0,
+            None if self.passed < TURN_EVENTS => {
+                self.passed += 1;
+                Poll::Ready(self.passed == TURN_EVENTS)
+            }
+            None => {
+                *ticket = Some(Ticket(self.had_turn + self.waiting.len() as u64));
+                self.waiting.push_back(cx.waker().clone());
+                Poll::Pending
+            }
         }
     }
 
@@ -105,6 +105,7 @@ impl Turns {
     fn begin(&mut self) -> bool {
         let share = self.waiting.len() / TURN_SHARE;
         self.passed = share.max(TURN_EVENTS).min(self.waiting.len());
+        self.had_turn += self.passed as u64;
         self.waiting.drain(..self.passed).for_each(Waker::wake);
         self.passed < TURN_EVENTS
     }
@@ -116,10 +117,10 @@ impl Drop for Clear {
     fn drop(&mut self) {
         // The thread's end may have been faster.
         let _gone = TURNS.try_with(|turns| {
-            if let Ok(mut turns) = turns.try_borrow_mut() {
-                turns.passed = turns.passed.min(TURN_EVENTS - 1);
-                turns.waiting.clear();
-            }
+            let mut turns = turns.borrow_mut();
+            turns.passed = turns.passed.min(TURN_EVENTS - 1);
+            turns.had_turn += turns.waiting.len() as u64;
+            turns.waiting.drain(..).for_each(Waker::wake);
         });
     }
 }

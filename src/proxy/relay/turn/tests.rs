@@ -2,12 +2,12 @@
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
-use std::task::Waker;
+use std::task::{Context, Waker};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinSet, yield_now};
 
-use super::{TURN_EVENTS, TURN_SHARE, TURNS, Turns, poll};
+use super::{TURN_EVENTS, TURN_SHARE, TURNS, Ticket, Turns, poll};
 
 fn worker() -> Runtime {
     Builder::new_current_thread().build().unwrap()
@@ -15,10 +15,10 @@ fn worker() -> Runtime {
 
 /// Waits for a turn; whether it had to.
 async fn turn() -> bool {
-    let (mut waits, mut waited) = (false, false);
+    let (mut ticket, mut waited) = (None, false);
     poll_fn(|cx| {
-        let turn = poll(&mut waits, cx);
-        waited |= waits;
+        let turn = poll(&mut ticket, cx);
+        waited |= turn.is_pending();
         turn
     })
     .await;
@@ -74,15 +74,43 @@ fn each_event_has_its_turn_and_none_overtakes_another() {
 fn what_begins_goes_before_what_waits() {
     const STEPS: usize = 4;
     let (streams, log) = (TURN_EVENTS * TURN_SHARE, Log::default());
-    let before = worker().block_on(async {
+    let (first, last) = worker().block_on(async {
         let _streams = crowd(&log, streams, 1);
-        for _ in 0..STEPS {
+        let passed = || log.lock().unwrap().len();
+        while passed() <= TURN_EVENTS {
             yield_now().await;
         }
-        log.lock().unwrap().len()
+        let first = passed();
+        let begins = tokio::spawn(async {
+            for _ in 0..STEPS {
+                yield_now().await;
+            }
+        });
+        begins.await.unwrap();
+        (first, passed())
     });
-    assert!(before > 0, "nothing has passed");
-    assert!(before <= (STEPS + 1) * TURN_EVENTS, "{before} of {streams} events went before");
+    assert!(last > first, "no turn went by");
+    assert!(last - first <= (STEPS + 2) * TURN_EVENTS, "{first} to {last} of {streams} events");
+}
+
+#[test]
+fn who_is_woken_by_something_else_keeps_its_place() {
+    worker().block_on(async {
+        for _ in 0..TURN_EVENTS {
+            turn().await;
+        }
+        let waker = Waker::noop();
+        let mut early = None;
+        for time in 0..3 {
+            let turn = poll(&mut early, &Context::from_waker(waker));
+            assert!(turn.is_pending(), "{time}");
+        }
+        TURNS.with_borrow(|turns| assert_eq!(turns.waiting.len(), 1, "one place"));
+        yield_now().await;
+        yield_now().await;
+        assert!(poll(&mut early, &Context::from_waker(waker)).is_ready());
+        assert!(early.is_none());
+    });
 }
 
 #[test]
@@ -110,28 +138,27 @@ fn where_many_wait_a_turn_is_longer() {
         (MANY + TURN_SHARE, TURN_EVENTS + 1),
     ] {
         let waiting = (0..wait).map(|_| Waker::noop().clone()).collect();
-        let mut turns = Turns { passed: TURN_EVENTS, waiting };
+        let mut turns = Turns { passed: TURN_EVENTS, waiting, had_turn: 7 };
         assert_eq!(turns.begin(), passes < TURN_EVENTS, "{wait}: whether there is room");
         assert_eq!((turns.passed, turns.waiting.len()), (passes, wait - passes), "{wait}");
+        assert_eq!(turns.had_turn, 7 + passes as u64, "{wait}");
     }
 }
 
 #[test]
 fn a_runtime_that_ends_in_a_turn_leaves_nothing_behind() {
+    let ticket = Arc::<Mutex<Option<Ticket>>>::default();
     worker().block_on(async {
         for _ in 0..TURN_EVENTS {
             turn().await;
         }
-        let waits = tokio::spawn(turn());
-        yield_now().await;
-        waits.abort();
+        // What ends the turn has not run once when the runtime goes.
+        let turn = poll(&mut ticket.lock().unwrap(), &Context::from_waker(Waker::noop()));
+        assert!(turn.is_pending());
     });
+    let mut ticket = ticket.lock().unwrap();
+    assert!(poll(&mut ticket, &Context::from_waker(Waker::noop())).is_ready());
     TURNS.with_borrow(|turns| assert!(turns.waiting.is_empty() && turns.passed < TURN_EVENTS));
-    worker().block_on(async {
-        for _ in 0..3 * TURN_EVENTS {
-            turn().await;
-        }
-    });
 }
 
 #[test]
