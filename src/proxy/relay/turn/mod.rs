@@ -2,10 +2,9 @@
 //!
 //! A worker does what is ready in the order in which it came. When thousands of streams have an event
 //! each, a call that begins would stand behind all of them, and four times: its request, the connection,
-//! the answer's head, the first content. Nothing is waited for as that last one is. So a worker passes on
-//! a turn of events and looks then what else there is to do; events beyond the turn wait for the next one,
-//! in order, and so do what its caller and its deadlines have to say. A stream takes part in this once its
-//! first content has left.
+//! the answer's head, the first content, which is what people wait for. So a worker passes on a turn of
+//! events and then looks what else there is to do. Events beyond the turn wait for the next one, in order;
+//! so does whatever else their streams have to do. A stream takes part in this once its first content has left.
 
 #[cfg(test)]
 mod tests;
