@@ -46,6 +46,7 @@ mod limits_shared;
 mod logs;
 mod memory;
 mod metrics;
+mod one_worker;
 mod otlp_backend;
 mod outage;
 mod own_layers;

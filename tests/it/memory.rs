@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use tempfile::TempDir;
 use tollgate_load::{Arrivals, Load, Plan, ProcessTree, Target};
-use tollgate_mock::{Mock, Scenario};
+use tollgate_mock::Scenario;
 
-use super::harness::{free_port, until};
-use super::killed::Process;
+use super::harness::until;
+use super::one_worker::OneWorker;
 
 /// They come and go one by one, as many at once as connections to the upstream are kept for a minute: so nothing is
 /// freed later that would remind the allocator of what it still has.
@@ -52,22 +51,11 @@ async fn streams(gateway: ProcessTree, target: Target, duration: Duration) -> u6
 
 #[test]
 fn what_many_streams_took_goes_back_when_they_are_gone() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mock = runtime.block_on(Mock::start(([127, 0, 0, 1], 0).into())).unwrap();
-    mock.keep_log(0);
-    mock.set("slow", Scenario::load(STREAM_EVENTS, EVENT_BYTES, EVENT_GAP_MS));
-    let folder = TempDir::new().unwrap();
-    let config = folder.path().join("gateway.yaml");
-    let (gateway, control) = (free_port(), free_port());
-    let text = format!(
-        "server: {{ port: {gateway}, threads: 1 }}\ncontrol: {{ port: {control} }}\nstore: {{ kind: none }}\n\
-         providers:\n  one: {{ base_url: '{}', models: [mock-slow], auth_type: none }}\n",
-        mock.url("/v1")
-    );
-    std::fs::write(&config, text).unwrap();
-    let process = Process::start(&config, gateway);
-    let tree = || ProcessTree::new(process.id());
-    let url = format!("http://127.0.0.1:{gateway}/v1/chat/completions");
+    let scenario = Scenario::load(STREAM_EVENTS, EVENT_BYTES, EVENT_GAP_MS);
+    let gateway = OneWorker::start("slow", scenario);
+    let runtime = &gateway.runtime;
+    let tree = || ProcessTree::new(gateway.process.id());
+    let url = gateway.url("/v1/chat/completions");
     let target = runtime.block_on(Target::new(&url, BODY)).unwrap();
 
     runtime.block_on(streams(tree(), target.clone(), LASTS / 30));

@@ -3,12 +3,10 @@
 
 use std::time::Duration;
 
-use tempfile::TempDir;
 use tollgate_load::{Arrivals, Load, Plan, Target};
-use tollgate_mock::{Mock, Scenario};
+use tollgate_mock::Scenario;
 
-use super::harness::free_port;
-use super::killed::Process;
+use super::one_worker::OneWorker;
 
 /// At once; a turn has 32 events.
 const STREAMS: usize = 160;
@@ -17,6 +15,7 @@ const EVENT_BYTES: usize = 240;
 const LASTS: Duration = Duration::from_secs(2);
 /// Of plain requests meanwhile.
 const PLAIN_PER_SECOND: f64 = 50.0;
+const PATH: &str = "/v1/chat/completions";
 const STREAM: &str =
     r#"{"model":"mock-crowd","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
 const PLAIN: &str = r#"{"model":"mock-crowd","messages":[{"role":"user","content":"hi"}]}"#;
@@ -29,23 +28,10 @@ fn load(target: Target, arrivals: Arrivals) -> Load {
 
 #[test]
 fn streams_that_take_turns_arrive_whole_and_plain_requests_meanwhile() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mock = runtime.block_on(Mock::start(([127, 0, 0, 1], 0).into())).unwrap();
-    mock.keep_log(0);
-    mock.set("crowd", Scenario::load(STREAM_EVENTS, EVENT_BYTES, 1));
-    let folder = TempDir::new().unwrap();
-    let config = folder.path().join("gateway.yaml");
-    let (gateway, control) = (free_port(), free_port());
-    let text = format!(
-        "server: {{ port: {gateway}, threads: 1 }}\ncontrol: {{ port: {control} }}\nstore: {{ kind: none }}\n\
-         providers:\n  one: {{ base_url: '{}', models: [mock-crowd], auth_type: none }}\n",
-        mock.url("/v1")
-    );
-    std::fs::write(&config, text).unwrap();
-    let _process = Process::start(&config, gateway);
-    let url = format!("http://127.0.0.1:{gateway}/v1/chat/completions");
-    let (direct, streams, plain) = runtime.block_on(async {
-        let direct = Target::new(&mock.url("/v1/chat/completions"), STREAM).await.unwrap();
+    let gateway = OneWorker::start("crowd", Scenario::load(STREAM_EVENTS, EVENT_BYTES, 1));
+    let url = gateway.url(PATH);
+    let (direct, streams, plain) = gateway.runtime.block_on(async {
+        let direct = Target::new(&gateway.mock.url(PATH), STREAM).await.unwrap();
         let stream = Target::new(&url, STREAM).await.unwrap();
         let plain = Target::new(&url, PLAIN).await.unwrap();
         let one = Plan {

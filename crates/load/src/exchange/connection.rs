@@ -17,6 +17,7 @@ use super::{Broken, Seen, Target};
 
 /// How long a connection may take to open, and an answer to get on.
 const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A connection that is kept.
 pub(crate) struct Connection {
     stream: TcpStream,
