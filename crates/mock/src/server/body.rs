@@ -29,8 +29,6 @@ pub(crate) struct PacedBody {
     /// When the chunk before was due: the schedule is absolute, so that delays don't add up.
     due: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
-    /// The first chunk in line waits for `sleep`.
-    sleeps: bool,
     /// A chunk, or the head alone, was handed over and is still to be flushed.
     unflushed: bool,
 }
@@ -52,7 +50,6 @@ impl PacedBody {
             fuse,
             due: None,
             sleep: None,
-            sleeps: false,
             unflushed,
         };
         body.note_end();
@@ -78,19 +75,17 @@ impl PacedBody {
         if next.wait.is_zero() {
             return Poll::Ready(());
         }
-        if !self.sleeps {
-            let due = self.due.unwrap_or_else(Instant::now) + next.wait;
-            self.due = Some(due);
-            self.sleeps = true;
-            match &mut self.sleep {
-                Some(sleep) => sleep.as_mut().reset(due),
-                None => self.sleep = Some(Box::pin(sleep_until(due))),
+        let sleep = match self.sleep.take() {
+            Some(sleep) => sleep,
+            None => {
+                let due = self.due.unwrap_or_else(Instant::now) + next.wait;
+                self.due = Some(due);
+                Box::pin(sleep_until(due))
             }
-        }
-        if let Some(sleep) = &mut self.sleep {
-            ready!(sleep.as_mut().poll(cx));
-        }
-        self.sleeps = false;
+        };
+        let sleep = self.sleep.insert(sleep);
+        ready!(sleep.as_mut().poll(cx));
+        self.sleep = None;
         Poll::Ready(())
     }
 }
