@@ -37,14 +37,14 @@ pub(crate) fn run<T>(
     else {
         return Ok(None);
     };
-    let working = || work(&Apart::new(*gateway_on, others.len(), answers)?);
+    let working = || work(&Apart::new(*gateway_on, answers)?);
     pinned(others, working).map_err(|error| error.to_string())?.map(Some)
 }
 
 /// On one processor, the runtime that has one queue, and is fair therefore: in the other one a worker sets aside what
 /// is beyond 256 tasks, and comes back to that only now and then, so that requests would leave late.
-fn runtime(processors: usize) -> std::io::Result<Runtime> {
-    match processors {
+fn runtime() -> std::io::Result<Runtime> {
+    match processors().len() {
         1 => Builder::new_current_thread().enable_all().build(),
         _ => Runtime::new(),
     }
@@ -53,13 +53,9 @@ fn runtime(processors: usize) -> std::io::Result<Runtime> {
 // === impl Apart ===
 
 impl Apart {
-    fn new(
-        gateway_on: usize,
-        others: usize,
-        answers: Vec<(&'static str, Answer)>,
-    ) -> Result<Self, String> {
+    fn new(gateway_on: usize, answers: Vec<(&'static str, Answer)>) -> Result<Self, String> {
         let folder = TempDir::new().map_err(|error| error.to_string())?;
-        let runtime = runtime(others).map_err(|error| error.to_string())?;
+        let runtime = runtime().map_err(|error| error.to_string())?;
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let mock = runtime.block_on(Mock::start(any_port)).map_err(|error| error.to_string())?;
         mock.keep_log(0);
